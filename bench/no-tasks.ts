@@ -1,0 +1,2 @@
+/** A tasks module without a task: whatever is enqueued waits. */
+export {}

@@ -1,0 +1,29 @@
+import { backlog } from './backlog.ts'
+import type { Bench } from './bench.ts'
+import { callers } from './callers.ts'
+import { ceiling } from './ceiling.ts'
+import { cold } from './cold.ts'
+import { drain } from './drain.ts'
+import { endToEnd } from './end-to-end.ts'
+import { enqueueMany } from './enqueue-many.ts'
+import { enqueueOne } from './enqueue-one.ts'
+import { kill } from './kill.ts'
+import { latency } from './latency.ts'
+import { micro } from './micro.ts'
+import { mixed } from './mixed.ts'
+
+/** Every bench, in the order of the table. */
+export const benches: readonly Bench[] = [
+  ceiling,
+  endToEnd,
+  drain,
+  enqueueMany,
+  enqueueOne,
+  callers,
+  latency,
+  backlog,
+  mixed,
+  kill,
+  cold,
+  micro,
+]

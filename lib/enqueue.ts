@@ -1,0 +1,109 @@
+import { DEFAULT_PRIORITY, type JobExtra, type JobOverrides } from './job.ts'
+import { duration, invalidOption, refuseUnknown, wholeNumber } from './options.ts'
+import { encodePayload } from './payload.ts'
+import { retryPolicy } from './retry.ts'
+import { parseWith } from './schema.ts'
+import type { AnyTask, EnqueueOptions } from './task.ts'
+
+/** A job as it goes to the journal: its input as one string, and its rare parts. */
+export interface PreparedJob {
+  readonly task: string
+  readonly input: string
+  readonly extra: JobExtra | null
+}
+
+const OPTION_KEYS = [
+  'delayMs',
+  'runAt',
+  'priority',
+  'key',
+  'expiresAt',
+  'retry',
+  'softLimitMs',
+  'hardLimitMs',
+  'metadata',
+] as const
+
+/**
+ * Checks and encodes what a caller enqueues; with a schema that answers later it is a promise, else it is done at once.
+ * Whatever it refuses, it refuses before anything is written.
+ */
+export function prepareJob(
+  task: AnyTask,
+  input: unknown,
+  options: EnqueueOptions | undefined,
+  now: number,
+): PreparedJob | Promise<PreparedJob> {
+  const extra = extraOf(task, options, now)
+  const schema = task.input
+  if (schema !== undefined) {
+    const parsed = parseWith(schema, input, 'input', 'input')
+    if (parsed instanceof Promise) return parsed.then(() => encoded(task, input, extra))
+  }
+  return encoded(task, input, extra)
+}
+
+function encoded(task: AnyTask, input: unknown, extra: JobExtra | null): PreparedJob {
+  return { task: task.name, input: encodePayload(input, 'input'), extra }
+}
+
+function extraOf(task: AnyTask, options: EnqueueOptions | undefined, now: number): JobExtra | null {
+  if (options === undefined) return task.priority === DEFAULT_PRIORITY ? null : { priority: task.priority }
+  refuseUnknown(options, OPTION_KEYS, '')
+  const { key, priority = task.priority } = options
+  const dueAt = dueAtOf(options, now)
+  const overrides = overridesOf(task, options)
+  const extra: JobExtra = {
+    ...(priority !== DEFAULT_PRIORITY && { priority: wholeNumber(priority, 0, 9, 'priority') }),
+    ...(dueAt !== undefined && { dueAt }),
+    ...(options.expiresAt !== undefined && { expiresAt: instant(options.expiresAt, 'expiresAt') }),
+    ...(key !== undefined && keyOf(key)),
+    ...(overrides !== undefined && { overrides: JSON.stringify(overrides) }),
+  }
+  for (const _ in extra) return extra
+  return null
+}
+
+function dueAtOf(options: EnqueueOptions, now: number): number | undefined {
+  const { delayMs, runAt } = options as { delayMs?: number; runAt?: number }
+  if (delayMs !== undefined && runAt !== undefined) {
+    throw invalidOption('runAt', runAt, 'no runAt together with delayMs: one of them')
+  }
+  if (delayMs !== undefined) return delayMs === 0 ? undefined : now + Math.ceil(duration(delayMs, 'delayMs'))
+  return runAt === undefined ? undefined : instant(runAt, 'runAt')
+}
+
+function keyOf(key: NonNullable<EnqueueOptions['key']>): { key: string; keyWindowMs?: number } {
+  const text = typeof key === 'string' ? key : key.key
+  if (typeof text !== 'string' || text.length === 0 || text.length > 512) {
+    throw invalidOption('key', text, '1 to 512 characters')
+  }
+  if (typeof key === 'string' || key.scope === 'unfinished') return { key: text }
+  return { key: text, keyWindowMs: duration(key.scope, 'key.scope') }
+}
+
+function overridesOf(task: AnyTask, options: EnqueueOptions): JobOverrides | undefined {
+  const { retry, softLimitMs, hardLimitMs, metadata } = options
+  if (retry === undefined && softLimitMs === undefined && hardLimitMs === undefined && metadata === undefined) {
+    return undefined
+  }
+  return {
+    ...(retry !== undefined && { retry: retryPolicy(retry, task.retry, 'retry') }),
+    ...(softLimitMs !== undefined && { softLimitMs: duration(softLimitMs, 'softLimitMs') }),
+    ...(hardLimitMs !== undefined && { hardLimitMs: duration(hardLimitMs, 'hardLimitMs') }),
+    ...(metadata !== undefined && { metadata: checkedMetadata(metadata) }),
+  }
+}
+
+function checkedMetadata(metadata: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(metadata)) {
+    if (typeof value !== 'string') throw invalidOption(`metadata.${name}`, value, 'a string')
+  }
+  if (JSON.stringify(metadata).length > 16_384) throw invalidOption('metadata', 'over 16 KiB', 'less than 16 KiB')
+  return metadata
+}
+
+function instant(at: number, path: string): number {
+  if (typeof at === 'number' && Number.isFinite(at) && at >= 0 && at < 8.64e15) return Math.round(at)
+  throw invalidOption(path, at, 'epoch milliseconds')
+}

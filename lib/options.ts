@@ -1,0 +1,47 @@
+import { MillraceError, nearest } from './errors.ts'
+
+/** Ten years: no duration may be longer, so that a mistaken unit is found at once. */
+export const TEN_YEARS_MS = 10 * 366 * 24 * 3_600_000
+
+/** Refuses keys that mean nothing here, with the one that was probably meant. `prefix` begins paths, as in `journal.`. */
+export function refuseUnknown(options: object, known: readonly string[], prefix: string): void {
+  if (typeof options !== 'object' || options === null) {
+    throw invalidOption(prefix === '' ? 'options' : prefix.slice(0, -1), options, 'an object')
+  }
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue
+    const near = nearest(key, known)
+    throw new MillraceError(
+      'MILLRACE_UNKNOWN_OPTION',
+      `there is no option ${prefix}${key}; expected one of ${known.join(', ')}` +
+        (near === undefined ? '; take it out' : `; did you mean ${prefix}${near}?`),
+      { path: `${prefix}${key}` },
+    )
+  }
+}
+
+/** For a value that cannot be used: `expected` says what can. */
+export function invalidOption(path: string, got: unknown, expected: string): MillraceError {
+  return new MillraceError(
+    'MILLRACE_INVALID_OPTION',
+    `the option ${path} cannot be used; got ${shown(got)}, expected ${expected}`,
+    { path },
+  )
+}
+
+export function wholeNumber(value: number, least: number, most: number, path: string): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw invalidOption(path, value, `an integer from ${least} to ${most}`)
+}
+
+/** Milliseconds, fractions allowed. */
+export function duration(ms: number, path: string): number {
+  if (typeof ms === 'number' && ms >= 0 && ms <= TEN_YEARS_MS) return ms
+  throw invalidOption(path, ms, 'milliseconds from 0 to ten years')
+}
+
+/** A value in an error message: enough to recognise it by, and no more. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}

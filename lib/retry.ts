@@ -1,0 +1,159 @@
+import type { ErrorRecord } from './error-record.ts'
+import { duration, invalidOption, refuseUnknown, TEN_YEARS_MS } from './options.ts'
+
+/** How long to wait before the next attempt. */
+export type Backoff =
+  /** firstMs, twice that, four times, … at most maxMs. */
+  | {
+      readonly type: 'exponential'
+      readonly firstMs: number
+      readonly maxMs: number
+      /** 'full' (default): anything from 0 to the delay, so that what failed together does not come back together. */
+      readonly jitter?: 'full' | 'none'
+    }
+  | { readonly type: 'fixed'; readonly delayMs: number; readonly jitter?: 'full' | 'none' }
+  /** One delay for each attempt; the last one is repeated. */
+  | { readonly type: 'list'; readonly delaysMs: readonly number[] }
+  /** A function of the runtime's option `backoffs`. */
+  | { readonly type: 'custom'; readonly name: string }
+
+/** The plain-data part of a retry policy. */
+export interface RetryPolicy {
+  /** Attempts in all, the first included. */
+  readonly attempts: number
+  readonly backoff: Backoff
+  /** Error codes after which there is no other attempt. */
+  readonly giveUpOn?: readonly string[]
+}
+
+/** What a user writes: what is left out is taken from the task, or from the default. */
+export interface RetryOptions {
+  readonly attempts?: number
+  readonly backoff?:
+    | Backoff
+    | (Omit<Extract<Backoff, { type: 'exponential' }>, 'firstMs' | 'maxMs'> & {
+        readonly firstMs?: number
+        readonly maxMs?: number
+      })
+  readonly giveUpOn?: readonly string[]
+}
+
+export const defaultBackoff = { type: 'exponential', firstMs: 1_000, maxMs: 3_600_000, jitter: 'full' } as const
+
+export const defaultRetry: RetryPolicy = { attempts: 5, backoff: defaultBackoff }
+
+const BACKOFF_KEYS = {
+  exponential: ['type', 'firstMs', 'maxMs', 'jitter'],
+  fixed: ['type', 'delayMs', 'jitter'],
+  list: ['type', 'delaysMs'],
+  custom: ['type', 'name'],
+} as const
+
+/** Checks options and fills them in from `base`; `path` begins the paths of errors. */
+export function retryPolicy(options: RetryOptions = {}, base: RetryPolicy = defaultRetry, path = 'retry'): RetryPolicy {
+  refuseUnknown(options, ['attempts', 'backoff', 'giveUpOn'], `${path}.`)
+  const { attempts = base.attempts, giveUpOn = base.giveUpOn } = options
+  if (!Number.isInteger(attempts) || attempts < 1 || attempts > 1_000) {
+    throw invalidOption(`${path}.attempts`, attempts, 'an integer from 1 to 1,000')
+  }
+  if (giveUpOn !== undefined && !(Array.isArray(giveUpOn) && giveUpOn.every((code) => typeof code === 'string'))) {
+    throw invalidOption(`${path}.giveUpOn`, giveUpOn, 'a list of error codes')
+  }
+  const backoff = options.backoff === undefined ? base.backoff : checkedBackoff(options.backoff, `${path}.backoff`)
+  return { attempts, backoff, ...(giveUpOn !== undefined && { giveUpOn }) }
+}
+
+function checkedBackoff(backoff: NonNullable<RetryOptions['backoff']>, path: string): Backoff {
+  const known: readonly string[] | undefined = BACKOFF_KEYS[backoff?.type]
+  if (known === undefined) {
+    throw invalidOption(`${path}.type`, backoff?.type, "one of 'exponential', 'fixed', 'list' and 'custom'")
+  }
+  refuseUnknown(backoff, known, `${path}.`)
+  if ('jitter' in backoff && backoff.jitter !== undefined && backoff.jitter !== 'full' && backoff.jitter !== 'none') {
+    throw invalidOption(`${path}.jitter`, backoff.jitter, "'full' or 'none'")
+  }
+  switch (backoff.type) {
+    case 'exponential': {
+      const { firstMs = defaultBackoff.firstMs, maxMs = Math.max(defaultBackoff.maxMs, firstMs) } = backoff
+      duration(firstMs, `${path}.firstMs`)
+      if (duration(maxMs, `${path}.maxMs`) < firstMs)
+        throw invalidOption(`${path}.maxMs`, maxMs, `at least firstMs, ${firstMs}`)
+      return { ...backoff, firstMs, maxMs }
+    }
+    case 'fixed':
+      duration(backoff.delayMs, `${path}.delayMs`)
+      return backoff
+    case 'list':
+      if (!Array.isArray(backoff.delaysMs) || backoff.delaysMs.length === 0) {
+        throw invalidOption(`${path}.delaysMs`, backoff.delaysMs, 'at least one delay in ms')
+      }
+      backoff.delaysMs.forEach((delay, at) => duration(delay, `${path}.delaysMs[${at}]`))
+      return backoff
+    case 'custom':
+      if (typeof backoff.name !== 'string' || backoff.name === '') {
+        throw invalidOption(`${path}.name`, backoff.name, "a name from the runtime's option backoffs")
+      }
+      return backoff
+  }
+}
+
+/** Backoffs by the name that policies refer to. */
+export type CustomBackoffs = ReadonlyMap<string, (attempt: number, error: ErrorRecord) => number>
+
+/**
+ * How long to wait after attempt `attempt` (1-based) has failed, in whole ms; `undefined` when there is no other one.
+ * A custom backoff that throws, is missing or returns no usable number counts as the default one: a job is not lost to it.
+ * Full jitter: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ */
+export function retryDelayMs(
+  policy: RetryPolicy,
+  attempt: number,
+  random: () => number,
+  customs: CustomBackoffs,
+  error: ErrorRecord,
+): number | undefined {
+  if (attempt >= policy.attempts) return undefined
+  if (error.code !== undefined && policy.giveUpOn?.includes(error.code) === true) return undefined
+  return Math.round(delayOf(policy.backoff, attempt, random, customs, error))
+}
+
+function delayOf(
+  backoff: Backoff,
+  attempt: number,
+  random: () => number,
+  customs: CustomBackoffs,
+  error: ErrorRecord,
+): number {
+  switch (backoff.type) {
+    case 'exponential': {
+      const delayMs = Math.min(backoff.maxMs, backoff.firstMs * 2 ** (attempt - 1))
+      return jittered(delayMs, backoff.jitter, random)
+    }
+    case 'fixed':
+      return jittered(backoff.delayMs, backoff.jitter ?? 'none', random)
+    case 'list':
+      return backoff.delaysMs[Math.min(attempt, backoff.delaysMs.length) - 1] as number
+    case 'custom':
+      return (
+        customDelay(customs.get(backoff.name), attempt, error) ??
+        delayOf(defaultBackoff, attempt, random, customs, error)
+      )
+  }
+}
+
+function jittered(delayMs: number, jitter: 'full' | 'none' | undefined, random: () => number): number {
+  return jitter === 'none' ? delayMs : random() * delayMs
+}
+
+function customDelay(
+  custom: ((attempt: number, error: ErrorRecord) => number) | undefined,
+  attempt: number,
+  error: ErrorRecord,
+): number | undefined {
+  try {
+    const delayMs = custom?.(attempt, error)
+    return typeof delayMs === 'number' && delayMs >= 0 && delayMs <= TEN_YEARS_MS ? delayMs : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,72 @@
+import { EventEmitter } from 'eventemitter3'
+import type { Child, ExitReason } from '../lib/actor.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { RuntimeEvents } from '../lib/events.ts'
+import { supervise } from '../lib/supervision.ts'
+import { Catalog } from './catalog.ts'
+import type { Config } from './config.ts'
+import { Desk } from './desk.ts'
+import { createEmit, type Emitter } from './emit.ts'
+import { JournalAccess } from './journal/access.ts'
+import { journalListener } from './listeners.ts'
+import { Publisher } from './publish/publisher.ts'
+import { Job } from './publish/job-handle.ts'
+import { Announcer } from './settle/announcer.ts'
+import { Results } from './settle/results.ts'
+import { ROOT, rootTree } from './supervise/tree.ts'
+import type { Wires } from './wires.ts'
+
+/** A runtime's parts, and the supervisor that keeps them running. */
+export interface Booted {
+  readonly wires: Wires
+  readonly root: Child<never>
+}
+
+/** Makes what lasts, then starts the tree; rejects with the cause when the tree cannot start. */
+export async function boot(config: Config, clock: Clock): Promise<Booted> {
+  const wires = wire(config, clock, (error) => {
+    end(wires, error)
+    root.stop()
+  })
+  const root = supervise(rootTree(wires), { id: 'millrace', ...ROOT, clock })
+  const reason = await Promise.race([root.exited, root.started.then(() => undefined)])
+  if (reason !== undefined) throw causeOf(reason)
+  void root.exited.then((why) => end(wires, causeOf(why)))
+  return { wires, root }
+}
+
+function wire(config: Config, clock: Clock, fail: (error: Error) => void): Wires {
+  const emitter: Emitter = new EventEmitter<RuntimeEvents>()
+  const wires = { clock, config, emitter, emit: createEmit(emitter), catalog: new Catalog() } as Wires
+  const journal = new JournalAccess(config.journal, clock, journalListener(wires, fail))
+  const desk = new Desk(wires)
+  const results = new Results()
+  const wishes = new Set<number>()
+  return Object.assign(wires, {
+    journal,
+    desk,
+    results,
+    wishes,
+    announcer: new Announcer({ ...wires, results, wishes, journalName: () => journal.name }),
+    publisher: new Publisher(journal, clock, (number, duplicate) => new Job(desk, number, duplicate)),
+    unsettled: new Set(),
+    places: [],
+    stopping: 'no',
+    handlers: undefined,
+    starts: undefined,
+  } satisfies Partial<Wires>)
+}
+
+/** Everybody who still waits hears why nothing comes any more. */
+function end(wires: Wires, error: Error): void {
+  wires.publisher.close()
+  wires.journal.abandon(error)
+  wires.results.rejectAll(error)
+  if (wires.stopping !== 'asked') wires.emit.emit('runtime.failed', { error })
+}
+
+function causeOf(reason: ExitReason): Error {
+  const ending = reason.type === 'abandoned' ? reason.ending : reason
+  const error = ending.type === 'crashed' ? ending.error : new Error('the runtime has stopped')
+  return error instanceof Error ? error : new Error(String(error))
+}

@@ -1,0 +1,190 @@
+import type { Remote } from 'comlink'
+import type { Clock } from '../../lib/clock.ts'
+import { fromErrorRecord } from '../../lib/error-record.ts'
+import { addRestart } from '../../lib/supervision.ts'
+import { JournalClient, type JournalListener } from './client.ts'
+import type { NewJob, SettleEntry } from './gather.ts'
+import type { JournalOptions } from './open.ts'
+import type { ClaimedJob, Ended } from '../messages.ts'
+import type { Answer, FromJournal, OpenedJournal, Request, Routes } from './protocol.ts'
+import type { JournalQueries } from './queries.ts'
+import { JournalThread } from './thread.ts'
+import type { Turnstile } from './turnstile.ts'
+
+/** More journal threads than this lost in this time, and the runtime cannot go on. */
+const RESTARTS = { restarts: 3, withinMs: 10_000 }
+
+export interface JournalAccessListener extends JournalListener {
+  /** Open again after its thread had died; `routes` and what is held have to be told anew. */
+  reopened(): void
+  /** It cannot be opened again: nothing will be written any more. */
+  gaveUp(error: Error): void
+}
+
+/** The journal as the rest of the owner sees it: one object for its whole life, whatever becomes of its thread. */
+export class JournalAccess {
+  readonly #options: JournalOptions
+  readonly #clock: Clock
+  readonly #listener: JournalAccessListener
+  readonly #client: JournalClient
+  #thread: JournalThread | undefined
+  #opened: OpenedJournal | undefined
+  #status: 'new' | 'open' | 'closing' | 'closed' = 'new'
+  #losses: readonly number[] = []
+  #lastError = new Error('the journal thread exited')
+  #opening: { resolve(opened: OpenedJournal): void; reject(error: Error): void } | undefined
+
+  constructor(options: JournalOptions, clock: Clock, listener: JournalAccessListener) {
+    this.#options = options
+    this.#clock = clock
+    this.#listener = listener
+    this.#client = new JournalClient(clock, listener)
+  }
+
+  /** The name in this journal's job ids. */
+  get name(): string {
+    return this.#opened?.name ?? ''
+  }
+
+  get waiting(): number {
+    return this.#client.waiting
+  }
+
+  get taskNames(): readonly string[] {
+    return this.#client.taskNames
+  }
+
+  get turnstile(): Turnstile {
+    return (this.#thread as JournalThread).turnstile
+  }
+
+  async open(): Promise<OpenedJournal> {
+    const opened = await this.#start(undefined)
+    this.#opened = opened
+    this.#status = 'open'
+    this.#client.attach(this.#thread as JournalThread, opened)
+    return opened
+  }
+
+  append(job: NewJob): void {
+    this.#client.append(job)
+  }
+
+  finish(ended: Ended): void {
+    this.#client.finish(ended)
+  }
+
+  settle(entry: SettleEntry): void {
+    this.#client.settle(entry)
+  }
+
+  giveRoom(place: number, jobs: number, bytes: number): void {
+    this.#client.giveRoom(place, jobs, bytes)
+  }
+
+  request(request: Request): Promise<Answer> {
+    return this.#client.request(request)
+  }
+
+  route(routes: Routes): void {
+    this.#client.route(routes)
+  }
+
+  learn(names: readonly string[]): Promise<void> {
+    return this.#client.learn(names)
+  }
+
+  taskIndex(name: string): number | undefined {
+    return this.#client.taskIndex(name)
+  }
+
+  taskName(index: number): string {
+    return this.#client.taskName(index)
+  }
+
+  takeNumber(): number {
+    return this.#client.takeNumber()
+  }
+
+  takeNumbers(count: number): number {
+    return this.#client.takeNumbers(count)
+  }
+
+  nudge(): void {
+    this.#client.nudge()
+  }
+
+  barrier(): Promise<void> {
+    return this.#client.barrier()
+  }
+
+  query<T>(ask: (queries: Remote<JournalQueries>) => Promise<T>): Promise<T> {
+    return (this.#thread as JournalThread).query(ask)
+  }
+
+  /** Commits what was handed over, then closes the files. */
+  async close(): Promise<void> {
+    if (this.#status !== 'open') return
+    await this.#client.barrier()
+    this.#status = 'closing'
+    this.#thread?.close()
+    await this.#thread?.exited
+    this.#status = 'closed'
+  }
+
+  unsettled(): Iterable<ClaimedJob> {
+    return this.#client.unsettled()
+  }
+
+  abandon(error: unknown): void {
+    this.#client.abandon(error)
+  }
+
+  #start(resume: number | undefined): Promise<OpenedJournal> {
+    return new Promise((resolve, reject) => {
+      this.#opening = { resolve, reject }
+      this.#thread = new JournalThread(this.#options, resume, {
+        received: (message) => this.#received(message),
+        exited: (error) => this.#exited(error),
+      })
+    })
+  }
+
+  #received(message: FromJournal): void {
+    if (message.type === 'opened') this.#settleOpening({ opened: message.journal })
+    else if (message.type === 'fault' && this.#opening !== undefined) {
+      this.#settleOpening({ error: fromErrorRecord(message.fault.error) })
+    } else this.#client.received(message)
+  }
+
+  #settleOpening(result: { opened: OpenedJournal } | { error: Error }): void {
+    const opening = this.#opening
+    this.#opening = undefined
+    if ('opened' in result) opening?.resolve(result.opened)
+    else opening?.reject(result.error)
+  }
+
+  #exited(error: Error): void {
+    if (this.#opening !== undefined) return this.#settleOpening({ error })
+    if (this.#status !== 'open') return
+    this.#lastError = error
+    this.#client.lost(error)
+    void this.#reopen()
+  }
+
+  async #reopen(): Promise<void> {
+    const epoch = (this.#opened as OpenedJournal).epoch
+    for (;;) {
+      const losses = addRestart(this.#losses, this.#clock.monotonicMs(), RESTARTS)
+      if (losses === undefined) return this.#listener.gaveUp(this.#lastError)
+      this.#losses = losses
+      try {
+        const opened = await this.#start(epoch)
+        this.#client.attach(this.#thread as JournalThread, opened)
+        return this.#listener.reopened()
+      } catch (error) {
+        this.#lastError = error as Error
+      }
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import { toErrorRecord } from '../../lib/error-record.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import type { JournalFault } from './protocol.ts'
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
+}
+
+/** What an error says about the journal as a whole; `undefined` for one that only a single statement is to blame for. */
+export function faultOf(error: unknown): JournalFault | undefined {
+  const kind = kindOf(error)
+  return kind === undefined ? undefined : { kind, error: toErrorRecord(error) }
+}
+
+function kindOf(error: unknown): JournalFault['kind'] | undefined {
+  if (error instanceof MillraceError) return error.code === 'MILLRACE_JOURNAL_LOST' ? 'lost' : undefined
+  const code = codeOf(error)
+  if (code === 'SQLITE_FULL') return 'disk-full'
+  // A file size limit (`ulimit -f`, a quota) shows as a failed write, not as a full disk.
+  if (code === 'SQLITE_IOERR_WRITE' || code === 'SQLITE_IOERR_SHMSIZE') return 'disk-full'
+  if (code.startsWith('SQLITE_IOERR')) return 'io'
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return 'corrupt'
+  if (code.startsWith('SQLITE_READONLY') || code === 'SQLITE_CANTOPEN') return 'io'
+  return undefined
+}

@@ -1,0 +1,78 @@
+import { closeSync, lstatSync, mkdirSync, openSync, statfsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { MillraceError } from '../../lib/errors.ts'
+
+/** Everything that stands beside a journal of this name. */
+export function journalFiles(file: string) {
+  return {
+    main: file,
+    wal: `${file}-wal`,
+    shm: `${file}-shm`,
+    lock: `${file}.lock`,
+    starts: `${file}.starts`,
+    reserve: `${file}.reserve`,
+  }
+}
+
+/** Magic numbers of file systems whose locks or shared memory SQLite cannot rely on (statfs(2)). */
+const NETWORK_FILESYSTEMS = new Map([
+  [0x6969, 'nfs'],
+  [0xff534d42, 'cifs'],
+  [0xfe534d42, 'smb2'],
+  [0x517b, 'smb'],
+  [0x65735546, 'fuse'],
+])
+
+/**
+ * Makes the journal's directory (0700) and file (0600) if they are not there, and refuses links, foreign owners and
+ * network file systems. It must run before any connection is open: closing a file drops every POSIX lock that the
+ * process holds on it, so an existing file is only looked at, never opened.
+ */
+export function prepareFiles(path: string): string {
+  const file = resolve(path)
+  const directory = dirname(file)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  refuseLink(directory)
+  const { main, wal, shm, lock, starts } = journalFiles(file)
+  for (const each of [main, wal, shm, lock, starts]) refuseLink(each)
+  refuseNetwork(directory)
+  create(main)
+  create(lock)
+  return file
+}
+
+function refuseLink(path: string): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) return
+  if (stat.isSymbolicLink()) {
+    throw new MillraceError(
+      'MILLRACE_JOURNAL_UNSAFE_FILE',
+      `${path} is a symbolic link; expected a real file or directory; name the journal by its real path`,
+    )
+  }
+  const user = process.getuid?.()
+  if (user !== undefined && user !== 0 && stat.uid !== user && stat.isFile()) {
+    throw new MillraceError(
+      'MILLRACE_JOURNAL_UNSAFE_FILE',
+      `${path} belongs to user ${stat.uid}; expected user ${user}; run as its owner or choose another file`,
+    )
+  }
+}
+
+function refuseNetwork(directory: string): void {
+  const type = NETWORK_FILESYSTEMS.get(statfsSync(directory).type)
+  if (type !== undefined) {
+    throw new MillraceError(
+      'MILLRACE_JOURNAL_FILESYSTEM',
+      `${directory} is on ${type}, whose locks SQLite cannot rely on; put the journal on a local disk`,
+    )
+  }
+}
+
+function create(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}

@@ -1,0 +1,87 @@
+import { statSync } from 'node:fs'
+import { MillraceError } from '../../lib/errors.ts'
+import type { JobExtra } from '../../lib/job.ts'
+import { INBOX_NUMBERS_FROM, JOURNAL_VERSION } from './schema.ts'
+import { Database as SqliteDatabase, type Database, type Prepared, prepare, prepareValue } from './sqlite.ts'
+
+/** A job as somebody who does not own the journal writes it. */
+export interface InboxJob {
+  readonly task: string
+  readonly input: string
+  readonly extra: JobExtra | null
+  readonly createdAt: number
+}
+
+/**
+ * Appends to the inbox over a connection that is not the owner's: it writes there and nowhere else, and reads nothing but
+ * the version, in the same transaction. Order, keys and limits are applied when the owner moves the rows.
+ */
+export class InboxWriter {
+  readonly #version: Prepared<[], number>
+  readonly #insert: Prepared<[string, string, number, string | null]>
+  readonly #lastId: Prepared<[], number>
+
+  constructor(db: Database) {
+    this.#version = prepareValue<[], number>(db, 'SELECT version FROM millrace_meta WHERE one = 1')
+    this.#insert = prepare(db, 'INSERT INTO millrace_inbox (task, input, created_at, options) VALUES (?, ?, ?, ?)')
+    this.#lastId = prepareValue<[], number>(db, 'SELECT last_insert_rowid()')
+  }
+
+  /** To be called first in every transaction: the owner may have been updated since the last one. */
+  checkVersion(): void {
+    const version = this.#version.get()
+    if (version === JOURNAL_VERSION) return
+    throw new MillraceError(
+      'MILLRACE_JOURNAL_VERSION',
+      `the journal speaks another version; got ${version}, expected ${JOURNAL_VERSION}; use the Millrace of its owner here`,
+    )
+  }
+
+  /** Returns the number that the job has from now on. */
+  put({ task, input, extra, createdAt }: InboxJob): number {
+    return this.putEncoded(task, input, createdAt, extra === null ? null : JSON.stringify(extra))
+  }
+
+  putEncoded(task: string, input: string, createdAt: number, options: string | null): number {
+    this.#insert.run(task, input, createdAt, options)
+    return INBOX_NUMBERS_FROM + (this.#lastId.get() as number)
+  }
+}
+
+const prepared = new WeakMap<Database, InboxWriter>()
+
+/**
+ * The inbox of a journal for a caller's own connection. The connection must come from the SQLite that this process has
+ * loaded already, since a second copy would drop the first one's locks, and it must be open on the journal's file.
+ */
+export function inboxOf(db: Database, journalFile: string): InboxWriter {
+  const known = prepared.get(db)
+  if (known !== undefined) return known
+  if (!(db instanceof SqliteDatabase)) {
+    throw new MillraceError(
+      'MILLRACE_FOREIGN_SQLITE',
+      'the database was opened by another SQLite than the journal; two copies in one process lose committed rows; ' +
+        "open it with the class that millrace exports: import { Database } from 'millrace'",
+    )
+  }
+  if (!isSameFile(db.name, journalFile)) {
+    throw new MillraceError(
+      'MILLRACE_INVALID_OPTION',
+      `the database is not the journal; got ${db.name}, expected ${journalFile}: one commit needs one file`,
+      { path: 'db' },
+    )
+  }
+  const [synchronous] = db.pragma('synchronous') as { synchronous: number }[]
+  if ((synchronous?.synchronous ?? 0) < 2) db.pragma('synchronous = FULL')
+  // Only the owner checkpoints: two that do at once is what corrupted logs before SQLite 3.51.3.
+  db.pragma('wal_autocheckpoint = 0')
+  const writer = new InboxWriter(db)
+  prepared.set(db, writer)
+  return writer
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const one = statSync(a, { throwIfNoEntry: false })
+  const other = statSync(b, { throwIfNoEntry: false })
+  return one !== undefined && other !== undefined && one.ino === other.ino && one.dev === other.dev
+}

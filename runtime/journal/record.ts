@@ -1,0 +1,81 @@
+import { stateCodes, jobStates, type JobState } from '../../lib/job-state.ts'
+import type { AttemptRecord, JobOverrides, JobRecord, Priority } from '../../lib/job.ts'
+import { formatJobId } from '../../lib/job.ts'
+import { decodePayload } from '../../lib/payload.ts'
+import { SUSPECT_RANK } from './schema.ts'
+import { type Database, prepareValue } from './sqlite.ts'
+
+/** A job's row with its task's name and its attempts, as it crosses to the owner. */
+export interface StoredJob {
+  readonly id: number
+  readonly task: string
+  readonly state: number
+  readonly rank: number
+  readonly ord: number
+  readonly claim: number
+  readonly attempt: number
+  readonly created_at: number
+  readonly input: string
+  readonly overrides: string | null
+  readonly key: string | null
+  readonly due_at: number | null
+  readonly expires_at: number | null
+  readonly crashes: number
+  readonly interrupted_at: number | null
+  readonly ended_at: number | null
+  readonly output: string | null
+  readonly attempts: readonly string[]
+}
+
+export const JOB_COLUMNS = `j.id, t.name AS task, j.state, j.rank, j.ord, j.claim, j.attempt, j.created_at, j.input,
+  j.overrides, j.key, j.due_at, j.expires_at, j.crashes, j.interrupted_at, j.ended_at, j.output`
+
+export const FROM_JOBS = 'FROM millrace_jobs j JOIN millrace_tasks t ON t.id = j.task'
+
+/** A job's row; the number of a job from the inbox that was a duplicate leads to the job that has its key. */
+export function recordOf(db: Database, number: number): StoredJob | undefined {
+  const row = db
+    .prepare<[number], Omit<StoredJob, 'attempts'>>(`SELECT ${JOB_COLUMNS} ${FROM_JOBS} WHERE j.id = ?`)
+    .get(aliasOf(db, number) ?? number)
+  return row === undefined ? undefined : withAttempts(db, row)
+}
+
+function aliasOf(db: Database, number: number): number | undefined {
+  return prepareValue<[number], number>(db, 'SELECT job FROM millrace_aliases WHERE id = ?').get(number)
+}
+
+export function withAttempts(db: Database, row: Omit<StoredJob, 'attempts'>): StoredJob {
+  const attempts = db
+    .prepare<[number], string>('SELECT record FROM millrace_attempts WHERE job = ? ORDER BY claim')
+    .pluck()
+    .all(row.id)
+  return { ...row, attempts }
+}
+
+/** What the owner shows of a stored job. */
+export function toJobRecord(journal: string, row: StoredJob): JobRecord {
+  const overrides = row.overrides === null ? {} : (JSON.parse(row.overrides) as JobOverrides)
+  return {
+    id: formatJobId(journal, row.id),
+    task: row.task,
+    state: stateOf(row.state),
+    priority: (9 - (row.rank % SUSPECT_RANK)) as Priority,
+    attempts: row.attempt,
+    claim: row.claim,
+    crashes: row.crashes,
+    createdAt: row.created_at,
+    ...(row.due_at !== null && { dueAt: row.due_at }),
+    ...(row.expires_at !== null && { expiresAt: row.expires_at }),
+    ...(row.ended_at !== null && { endedAt: row.ended_at }),
+    ...(row.interrupted_at !== null && { interruptedAt: row.interrupted_at }),
+    ...(row.key !== null && { key: row.key }),
+    metadata: overrides.metadata ?? {},
+    input: decodePayload(row.input),
+    ...(row.output !== null && { output: decodePayload(row.output) }),
+    history: row.attempts.map((text) => JSON.parse(text) as AttemptRecord),
+  }
+}
+
+export function stateOf(code: number): JobState {
+  return jobStates.find((state) => stateCodes[state] === code) as JobState
+}

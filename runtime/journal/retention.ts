@@ -1,0 +1,55 @@
+import { endedStates, stateCodes } from '../../lib/job-state.ts'
+import type { Ledger } from './ledger.ts'
+import type { Request } from './protocol.ts'
+import { prepareValue } from './sqlite.ts'
+
+type Bounds = Extract<Request, { type: 'sweep' }>
+
+/** Deletes ended jobs whose time is over, then the oldest above the bounds on their number, then keys that are over. */
+export function sweep(ledger: Ledger, now: number, bounds: Bounds): { count: number; more: 'yes' | 'no' } {
+  const removal = new Removal(ledger, bounds.limit)
+  removal.remove('keep_until IS NOT NULL AND keep_until <= ? ORDER BY keep_until', [now], Number.POSITIVE_INFINITY)
+  for (const { task, max } of bounds.histories) {
+    removal.removeAbove(max, 'task = ? AND state = ?', [ledger.tasks.idOf(task), stateCodes.succeeded])
+  }
+  for (const state of endedStates) {
+    removal.removeAbove(state === 'succeeded' ? bounds.maxResults : bounds.maxEnded, 'state = ?', [stateCodes[state]])
+  }
+  ledger.db.prepare('DELETE FROM millrace_aliases WHERE until <= ?').run(now)
+  ledger.db.prepare('DELETE FROM millrace_keys WHERE until IS NOT NULL AND until <= ?').run(now)
+  return { count: removal.count, more: removal.count >= bounds.limit ? 'yes' : 'no' }
+}
+
+/** Removes ended jobs with all that belongs to them, up to a limit. */
+class Removal {
+  readonly #ledger: Ledger
+  readonly #limit: number
+  count = 0
+
+  constructor(ledger: Ledger, limit: number) {
+    this.#ledger = ledger
+    this.#limit = limit
+  }
+
+  /** The oldest of those that match, as many as there are above `max`. */
+  removeAbove(max: number, where: string, values: readonly number[]): void {
+    const { db } = this.#ledger
+    const counted = `SELECT count(*) FROM millrace_jobs WHERE ${where} AND ended_at IS NOT NULL`
+    const kept = prepareValue<number[], number>(db, counted).get(...values) ?? 0
+    if (kept > max) this.remove(`${where} AND ended_at IS NOT NULL ORDER BY ended_at`, values, kept - max)
+  }
+
+  remove(where: string, values: readonly number[], most: number): void {
+    const { db, sql } = this.#ledger
+    const limit = Math.min(most, this.#limit - this.count)
+    if (limit <= 0) return
+    const found = prepareValue<number[], number>(db, `SELECT id FROM millrace_jobs WHERE ${where} LIMIT ?`)
+    const remove = db.prepare('DELETE FROM millrace_jobs WHERE id = ? AND ended_at IS NOT NULL')
+    for (const id of found.all(...values, limit)) {
+      sql.freeKey.run(id)
+      sql.forgetAttempts.run(id)
+      remove.run(id)
+      this.count++
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { journalFiles } from './files.ts'
+
+/**
+ * Which claims had begun when the process died. A place writes (number, claim) over its own record when it takes a job:
+ * one pwrite of 16 bytes into the page cache, which outlives any death of the process, and no journal write. Against a
+ * power cut it promises nothing: a changed boot id makes the file void, so that nobody is charged.
+ */
+
+const HEADER_BYTES = 64
+const RECORD_BYTES = 16
+const MAGIC = 'MRSTART1'
+
+/** The claims that had begun, or nothing where the file says nothing for this owner epoch and this boot. */
+export interface Begun {
+  has(number: number, claim: number): boolean
+}
+
+/** Voids the file of the owner before and makes room for `records`; returns the path for those who write it. */
+export function createStarts(file: string, epoch: number, records: number): string {
+  const path = journalFiles(file).starts
+  const descriptor = openSync(path, 'w', 0o600)
+  try {
+    ftruncateSync(descriptor, HEADER_BYTES + records * RECORD_BYTES)
+    const header = Buffer.alloc(HEADER_BYTES)
+    header.write(MAGIC, 0, 'latin1')
+    header.writeDoubleLE(epoch, 8)
+    header.write(bootId(), 16, 'latin1')
+    writeSync(descriptor, header, 0, HEADER_BYTES, 0)
+  } finally {
+    closeSync(descriptor)
+  }
+  return path
+}
+
+export function readStarts(file: string, epoch: number): Begun | undefined {
+  let content: Buffer
+  try {
+    content = readFileSync(journalFiles(file).starts)
+  } catch {
+    // A journal that was never run has none, and a missing one only means that nobody is charged.
+    return undefined
+  }
+  if (content.length < HEADER_BYTES || content.toString('latin1', 0, 8) !== MAGIC) return undefined
+  if (content.readDoubleLE(8) !== epoch || bootId() === '') return undefined
+  if (content.toString('latin1', 16, 16 + bootId().length) !== bootId()) return undefined
+  const claims = new Map<number, number>()
+  for (let at = HEADER_BYTES; at + RECORD_BYTES <= content.length; at += RECORD_BYTES) {
+    claims.set(content.readDoubleLE(at), content.readUInt32LE(at + 8))
+  }
+  return { has: (number, claim) => claims.get(number) === claim }
+}
+
+/** Writes the starts of one place's slots; each slot has a record of its own. */
+export class StartsWriter {
+  readonly #descriptor: number
+  readonly #firstRecord: number
+  readonly #buffer = Buffer.alloc(RECORD_BYTES)
+
+  constructor(path: string, firstRecord: number) {
+    this.#descriptor = openSync(path, 'r+')
+    this.#firstRecord = firstRecord
+  }
+
+  begin(slot: number, number: number, claim: number): void {
+    this.#buffer.writeDoubleLE(number, 0)
+    this.#buffer.writeUInt32LE(claim, 8)
+    writeSync(this.#descriptor, this.#buffer, 0, RECORD_BYTES, HEADER_BYTES + (this.#firstRecord + slot) * RECORD_BYTES)
+  }
+
+  close(): void {
+    closeSync(this.#descriptor)
+  }
+}
+
+let boot: string | undefined
+
+/** Changes with every start of the machine; '' where the system does not tell, which then never charges across one. */
+function bootId(): string {
+  if (boot === undefined) {
+    try {
+      boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+    } catch {
+      boot = ''
+    }
+  }
+  return boot
+}

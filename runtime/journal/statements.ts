@@ -1,0 +1,222 @@
+import { stateCodes } from '../../lib/job-state.ts'
+import { become, guard, SUSPECT_CRASHES, SUSPECT_RANK } from './schema.ts'
+import type { Settle } from './protocol.ts'
+import { type Database, prepare, prepareTuples, prepareValue } from './sqlite.ts'
+
+/** A waiting job as a claim reads it: a tuple, in the order of `WAITING_COLUMNS`. */
+export type WaitingRow = readonly [
+  id: number,
+  ord: number,
+  claim: number,
+  attempt: number,
+  crashes: number,
+  expiresAt: number | null,
+  overrides: string | null,
+  key: string | null,
+  input: string,
+]
+
+export const WAITING_COLUMNS = 'id, ord, claim, attempt, crashes, expires_at, overrides, key, input'
+
+export interface Placed {
+  readonly task: number
+  readonly rank: number
+}
+
+const { available, scheduled } = stateCodes
+
+/** Every write names the state it starts from; a row that is elsewhere is left alone and the caller sees 0 changes. */
+export function prepareStatements(db: Database) {
+  return { ...ofAppending(db), ...ofClaiming(db), ...ofSettling(db), ...ofTime(db), ...ofOwner(db) }
+}
+
+function ofAppending(db: Database) {
+  return {
+    append: prepare<[number, number, number, number, number, number, number, string]>(
+      db,
+      `
+      INSERT INTO millrace_jobs (id, task, state, rank, ord, claim, attempt, created_at, input)
+      VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)`,
+    ),
+    appendWithExtra: prepare<
+      [
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        string,
+        string | null,
+        string | null,
+        number | null,
+        number | null,
+      ]
+    >(
+      db,
+      `
+      INSERT INTO millrace_jobs
+        (id, task, state, rank, ord, claim, attempt, created_at, input, overrides, key, due_at, expires_at)
+      VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)`,
+    ),
+    findKey: prepare<[number, string], { job: number; until: number | null }>(
+      db,
+      'SELECT job, until FROM millrace_keys WHERE task = ? AND key = ?',
+    ),
+    takeKey: prepare<[number, string, number, number | null]>(
+      db,
+      `
+      INSERT INTO millrace_keys (task, key, job, until) VALUES (?, ?, ?, ?)
+      ON CONFLICT (task, key) DO UPDATE SET job = excluded.job, until = excluded.until`,
+    ),
+    /** A key with the scope 'unfinished' is free again when its job has ended. */
+    freeKey: prepare<[number]>(
+      db,
+      `
+      DELETE FROM millrace_keys WHERE until IS NULL
+        AND (task, key, job) IN (SELECT task, key, id FROM millrace_jobs WHERE id = ? AND key IS NOT NULL)`,
+    ),
+  }
+}
+
+function ofClaiming(db: Database) {
+  return {
+    heads: prepareTuples<[number, number, number, number], WaitingRow>(
+      db,
+      `
+      SELECT ${WAITING_COLUMNS} FROM millrace_jobs
+      WHERE state = ${available} AND task = ? AND rank = ? AND ord > ? ORDER BY ord LIMIT ?`,
+    ),
+    /** All of a task and rank up to an order number: what a claim has read is always such a range. */
+    claimUpTo: prepare<[number, number, number]>(
+      db,
+      `
+      UPDATE millrace_jobs SET ${become('claim')}, claim = claim + 1
+      WHERE ${guard('claim')} AND task = ? AND rank = ? AND ord <= ?`,
+    ),
+    claim: prepare<[number]>(
+      db,
+      `UPDATE millrace_jobs SET ${become('claim')}, claim = claim + 1 WHERE id = ? AND ${guard('claim')}`,
+    ),
+    waitingCounts: prepare<[], { task: number; rank: number; jobs: number }>(
+      db,
+      `
+      SELECT task, rank, count(*) AS jobs FROM millrace_jobs
+      WHERE state = ${available} GROUP BY task, rank ORDER BY task, rank`,
+    ),
+  }
+}
+
+function ofSettling(db: Database) {
+  return {
+    finish: prepare<[number, number]>(
+      db,
+      `DELETE FROM millrace_jobs WHERE id = ? AND claim = ? AND ${guard('succeed')}`,
+    ),
+    forgetAttempts: prepare<[number]>(db, 'DELETE FROM millrace_attempts WHERE job = ?'),
+    recordAttempt: prepare<[number, number, string]>(
+      db,
+      `
+      INSERT INTO millrace_attempts (job, claim, record) VALUES (?, ?, ?)
+      ON CONFLICT (job, claim) DO UPDATE SET record = excluded.record`,
+    ),
+    trimAttempts: prepare<[number, number, number]>(
+      db,
+      `
+      DELETE FROM millrace_attempts WHERE job = ? AND claim <= (
+        SELECT claim FROM millrace_attempts WHERE job = ? ORDER BY claim DESC LIMIT 1 OFFSET ?)`,
+    ),
+    settle: prepareSettles(db),
+  }
+}
+
+function ofTime(db: Database) {
+  return {
+    due: prepare<[number, number], { id: number; task: number; rank: number }>(
+      db,
+      `
+      SELECT id, task, rank FROM millrace_jobs
+      WHERE state = ${scheduled} AND due_at <= ? ORDER BY due_at, id LIMIT ?`,
+    ),
+    becomeAvailable: prepare<[number, number]>(
+      db,
+      `UPDATE millrace_jobs SET ${become('due')}, due_at = NULL, ord = ? WHERE id = ? AND ${guard('due')}`,
+    ),
+    overdue: prepare<[number, number], { id: number; task: number; rank: number; state: number }>(
+      db,
+      `
+      SELECT id, task, rank, state FROM millrace_jobs
+      WHERE expires_at IS NOT NULL AND state IN (${scheduled}, ${available}) AND expires_at <= ?
+      ORDER BY expires_at LIMIT ?`,
+    ),
+    expire: prepare<[number, number, number]>(
+      db,
+      `
+      UPDATE millrace_jobs SET ${become('expire')}, ended_at = ?, keep_until = ?, due_at = NULL
+      WHERE id = ? AND ${guard('expire')}`,
+    ),
+    nextDueAt: prepareValue<[], number | null>(db, `SELECT min(due_at) FROM millrace_jobs WHERE state = ${scheduled}`),
+    nextExpiresAt: prepareValue<[], number | null>(
+      db,
+      `
+      SELECT min(expires_at) FROM millrace_jobs
+      WHERE expires_at IS NOT NULL AND state IN (${scheduled}, ${available})`,
+    ),
+  }
+}
+
+function ofOwner(db: Database) {
+  return {
+    stamp: prepare<[number, number, number, number]>(
+      db,
+      `
+      UPDATE millrace_meta SET commits = ?, next_ord = ?, next_number = ? WHERE one = 1 AND epoch = ?`,
+    ),
+    unpack: prepare<[number], { id: number; task: string; input: string; created_at: number; options: string | null }>(
+      db,
+      'SELECT id, task, input, created_at, options FROM millrace_inbox ORDER BY id LIMIT ?',
+    ),
+    unpacked: prepare<[number]>(db, 'DELETE FROM millrace_inbox WHERE id <= ?'),
+  }
+}
+
+/**
+ * A job that its process survived is no suspect any more; one that is given back unused is what it was, and waits where
+ * no claim sees it.
+ */
+const KEPT = `rank = rank + ${SUSPECT_RANK} * (crashes >= ${SUSPECT_CRASHES} AND rank < ${SUSPECT_RANK})`
+const CLEARED = 'crashes = 0, lone_crashes = 0'
+const SUSPICION = {
+  succeed: CLEARED,
+  retry: CLEARED,
+  snooze: CLEARED,
+  release: KEPT,
+  die: CLEARED,
+  discard: CLEARED,
+  'cancel-running': CLEARED,
+  expire: CLEARED,
+} satisfies Record<Settle['transition'], string>
+
+function prepareSettles(db: Database) {
+  const of = (transition: Settle['transition']) =>
+    prepare<[number, number | null, number | null, number | null, string | null, number, number], Placed>(
+      db,
+      `
+      UPDATE millrace_jobs SET ${become(transition)}, attempt = ?, due_at = ?, ended_at = ?, keep_until = ?,
+        output = ?, interrupted_at = NULL, cancel_at = NULL, ${SUSPICION[transition]}
+      WHERE id = ? AND claim = ? AND ${guard(transition)} RETURNING task, rank`,
+    )
+  return {
+    succeed: of('succeed'),
+    retry: of('retry'),
+    snooze: of('snooze'),
+    release: of('release'),
+    die: of('die'),
+    discard: of('discard'),
+    'cancel-running': of('cancel-running'),
+    expire: of('expire'),
+  } satisfies Record<Settle['transition'], unknown>
+}
+
+export type Statements = ReturnType<typeof prepareStatements>

@@ -1,0 +1,138 @@
+import { isMainThread, type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../../lib/clock.ts'
+import { toErrorRecord } from '../../lib/error-record.ts'
+import { faultOf } from './faults.ts'
+import { Reserve } from './reserve.ts'
+import { type JournalOptions, openJournal, type OpenJournal } from './open.ts'
+import type { FromJournal, Group, JournalFault, ToJournal } from './protocol.ts'
+import { exposeQueries } from './queries.ts'
+import { Turnstile } from './turnstile.ts'
+
+/** What the owner passes when it starts the thread. */
+export interface JournalThreadData {
+  readonly options: JournalOptions
+  /** The owner epoch to go on with, after an earlier journal thread of the same owner has died. */
+  readonly resume: number | undefined
+  readonly turnstile: SharedArrayBuffer
+  readonly queries: MessagePort
+}
+
+if (isMainThread || parentPort === null) throw new Error('the journal thread is started by the runtime')
+
+/** A transaction is at most this long, so that nobody waits behind more than one of them. */
+const LOT_JOBS = 1_000
+const LOT_BYTES = 256 * 1024
+
+/** Other processes' jobs are noticed within this time plus one commit. */
+const INBOX_POLL_MS = 20
+
+const port = parentPort
+const { options, resume, turnstile: turnstileBuffer, queries } = workerData as JournalThreadData
+const turnstile = new Turnstile(turnstileBuffer)
+const reserve = options.file === ':memory:' ? undefined : new Reserve(options.file)
+const send = (message: FromJournal) => port.postMessage(message)
+
+try {
+  run(openJournal(options, systemClock.now(), resume))
+} catch (error) {
+  send({ type: 'fault', fault: { kind: 'other', error: toErrorRecord(error) } })
+  port.close()
+}
+
+function run(journal: OpenJournal): void {
+  const { store } = journal
+  port.on('message', (message: ToJournal) => {
+    for (let next: ToJournal | undefined = message; next !== undefined; ) {
+      if (next.type === 'close') return close(journal)
+      next = commitLot(journal, next.group)
+    }
+  })
+  exposeQueries(queries, store.ledger)
+  const poll = () => {
+    if (store.ledger.inboxMayHaveRows() === 'yes') send({ type: 'inbox' })
+    reserve?.keep()
+    systemClock.setTimer(INBOX_POLL_MS, poll).unref()
+  }
+  if (options.file !== ':memory:') poll()
+  send({ type: 'opened', journal: journal.opened })
+}
+
+/** Commits a group together with those that have gathered behind it; returns the message that ended the lot. */
+function commitLot(journal: OpenJournal, first: Group): ToJournal | undefined {
+  const groups = [first]
+  let { jobs, bytes } = sizeOf(first)
+  let next: ToJournal | undefined
+  while (jobs < LOT_JOBS && bytes < LOT_BYTES) {
+    next = (receiveMessageOnPort(port) as { message: ToJournal } | undefined)?.message
+    if (next === undefined || next.type === 'close') break
+    const size = sizeOf(next.group)
+    groups.push(next.group)
+    jobs += size.jobs
+    bytes += size.bytes
+    next = undefined
+  }
+  turnstile.enter()
+  try {
+    commit(journal, groups)
+  } finally {
+    turnstile.leave()
+  }
+  return next
+}
+
+function sizeOf(group: Group): { jobs: number; bytes: number } {
+  let bytes = 0
+  for (const input of group.jobs?.inputs ?? []) bytes += input.length
+  return { jobs: (group.jobs?.numbers.length ?? 0) + group.settles.length + (group.done?.length ?? 0) / 2, bytes }
+}
+
+function commit(journal: OpenJournal, groups: readonly Group[]): void {
+  const fault = tryCommit(journal, groups)
+  if (fault === undefined) return
+  if (groups.length > 1) for (const group of groups) commitAlone(journal, group)
+  else commitParts(journal, groups[0] as Group, fault)
+}
+
+function commitAlone(journal: OpenJournal, group: Group): void {
+  const fault = tryCommit(journal, [group])
+  if (fault !== undefined) commitParts(journal, group, fault)
+}
+
+/** Settles go through without the new jobs if they can: what is done must not run again because something else is too big. */
+function commitParts(journal: OpenJournal, group: Group, fault: JournalFault): void {
+  if (fault.kind === 'disk-full') reserve?.release()
+  const without = { ...group, jobs: undefined }
+  if (tryCommit(journal, [without], fault) !== undefined) send({ type: 'refused', number: group.number, fault })
+}
+
+/** Returns the fault if nothing of the groups was done and the journal can go on. */
+function tryCommit(
+  journal: OpenJournal,
+  groups: readonly Group[],
+  jobsRefused?: JournalFault,
+): JournalFault | undefined {
+  try {
+    for (const reply of journal.store.commit(groups)) {
+      send({ type: 'reply', reply: jobsRefused === undefined ? reply : { ...reply, jobsRefused } })
+    }
+    return undefined
+  } catch (error) {
+    const fault = faultOf(error) ?? { kind: 'other', error: toErrorRecord(error) }
+    if (fault.kind === 'disk-full' || fault.kind === 'other') return fault
+    return endWith(fault)
+  }
+}
+
+/** After a fault that leaves the state of the files in doubt nothing more is written from here: the owner reopens. */
+function endWith(fault: JournalFault): never {
+  send({ type: 'fault', fault })
+  port.close()
+  throw new Error(fault.error.message)
+}
+
+function close(journal: OpenJournal): void {
+  journal.close()
+  send({ type: 'closed' })
+  queries.close()
+  port.close()
+}

@@ -1,0 +1,66 @@
+import { formatJobId } from '../lib/job.ts'
+import { decodePayload } from '../lib/payload.ts'
+import type { JournalAccessListener } from './journal/access.ts'
+import type { ChildPort, EndedGroup, PlaceListener } from './messages.ts'
+import type { Wires } from './wires.ts'
+
+/** What the journal tells goes to whoever it concerns now. */
+export function journalListener(wires: Wires, fail: (error: Error) => void): JournalAccessListener {
+  const { emit } = wires
+  return {
+    claimed: (jobs) => wires.dispatch.tell({ type: 'claimed', jobs }),
+    settled: (finished, settles, stale) => wires.announcer.committed(finished, settles, stale),
+    unsettled: (number, error) => emit.emit('job.unsettled', { id: formatJobId(wires.journal.name, number), error }),
+    expired: (jobs) => wires.announcer.expired(jobs),
+    nextDueAt: (at) => wires.upkeep?.tell({ type: 'next-due', at }),
+    suspects: (count) => wires.upkeep?.tell({ type: 'suspects', count }),
+    learnedTasks: (names) => wires.router?.tell({ type: 'learned', names }),
+    health(state, error) {
+      if (state === 'healthy') emit.emit('journal.healthy', {})
+      else emit.emit('journal.degraded', { error })
+    },
+    down: (error) => emit.emit('journal.down', { error }),
+    reopened: () => wires.router.tell({ type: 'reopened' }),
+    gaveUp: fail,
+  }
+}
+
+/** What places tell: outcomes to the settler, room to the journal and the dispatcher, the rest to those who listen. */
+export function placeListener(wires: Wires): PlaceListener {
+  const { emit, journal, config } = wires
+  const nameOf = (place: number) => config.places[place]?.name ?? ''
+  const idOf = (number: number) => formatJobId(journal.name, number)
+  return {
+    ended(place, ended) {
+      const group: EndedGroup = { place, ended }
+      wires.unsettled.add(group)
+      wires.settle.tell({ type: 'ended', group })
+      let bytes = 0
+      for (const { job } of ended) bytes += job.input.length
+      journal.giveRoom(place, ended.length, bytes)
+    },
+    putBack: (place, jobs) => wires.dispatch.tell({ type: 'put-back', place, jobs }),
+    room: (place) => wires.dispatch.tell({ type: 'room', place }),
+    progress(number, task, value) {
+      wires.desk.progressed(number, value)
+      if (!emit.hasListeners('job.progress')) return
+      emit.emit('job.progress', { id: idOf(number), task, value: decodePayload(value) })
+    },
+    stray: (place, number, error) =>
+      emit.emit('job.stray', { id: number === undefined ? undefined : idOf(number), error, place: nameOf(place) }),
+    zombies: (place, threads) => emit.emit('place.zombies', { place: nameOf(place), threads }),
+    failed(place, error) {
+      wires.dispatch.tell({ type: 'place-stopped', place })
+      wires.router.tell({ type: 'place-stopped', place })
+      emit.emit('place.stopped', { place: nameOf(place), error })
+    },
+  }
+}
+
+/** What handlers ask of the owner. */
+export function childPort(wires: Wires): ChildPort {
+  return {
+    takeNumbers: (count) => wires.journal.takeNumbers(count),
+    enqueue: (task, number, input, extra) => wires.publisher.enqueueNumbered(task, number, input, extra),
+  }
+}

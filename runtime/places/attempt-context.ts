@@ -1,0 +1,162 @@
+import type { Context, ContextLog } from '../../lib/context.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import { prepareJob } from '../../lib/enqueue.ts'
+import { formatJobId, type JobExtra, type JobOverrides } from '../../lib/job.ts'
+import type { Json } from '../../lib/json.ts'
+import type { ChildJob, LogLine } from '../../lib/outcome.ts'
+import { encodePayload } from '../../lib/payload.ts'
+import type { ChildEnqueueOptions, Task } from '../../lib/task.ts'
+import type { AbortReason } from './thread-protocol.ts'
+
+/** The outside as an attempt sees it: the thread's port, or on the service's own loop the lane. */
+export interface AttemptHost {
+  readonly journal: string
+  now(): number
+  takeNumber(): number
+  /** Whether the place has asked this attempt to end; read by synchronous handlers. */
+  abortOf(attempt: AttemptContext): AbortReason | undefined
+  progress(number: number, task: string, value: string): void
+  enqueueNow(task: string, number: number, input: string, extra: JobExtra | null): Promise<void>
+}
+
+const MAX_CHILDREN = 10_000
+const MAX_CHILD_BYTES = 8 * 1024 * 1024
+const MAX_LOG_LINES = 200
+const MAX_LOG_BYTES = 32 * 1024
+
+/** What a handler is given. Everything costly in it is made when it is first asked for. */
+export class AttemptContext implements Context {
+  readonly task: string
+  readonly attempt: number
+  readonly number: number
+  readonly slot: number
+  readonly generation: number
+  readonly #host: AttemptHost
+  readonly #overrides: string | null
+  #controller: AbortController | undefined
+  #aborted: AbortReason | undefined
+  #children: ChildJob[] | undefined
+  #childBytes = 0
+  #lines: LogLine[] | undefined
+  #lineBytes = 0
+
+  constructor(
+    host: AttemptHost,
+    job: {
+      readonly number: number
+      readonly task: string
+      readonly attempt: number
+      readonly overrides: string | null
+      readonly slot: number
+      readonly generation: number
+    },
+  ) {
+    this.#host = host
+    this.#overrides = job.overrides
+    this.number = job.number
+    this.task = job.task
+    this.attempt = job.attempt
+    this.slot = job.slot
+    this.generation = job.generation
+  }
+
+  get jobId(): string {
+    return formatJobId(this.#host.journal, this.number)
+  }
+
+  get metadata(): Readonly<Record<string, string>> {
+    return this.#overrides === null ? {} : ((JSON.parse(this.#overrides) as JobOverrides).metadata ?? {})
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.abortReason !== undefined && !this.#controller.signal.aborted) {
+      this.#controller.abort(abortError(this.abortReason, this.jobId))
+    }
+    return this.#controller.signal
+  }
+
+  /** Why the attempt was asked to end, if it was. */
+  get abortReason(): AbortReason | undefined {
+    return this.#aborted ?? this.#host.abortOf(this)
+  }
+
+  get children(): readonly ChildJob[] | undefined {
+    return this.#children
+  }
+
+  get lines(): readonly LogLine[] | undefined {
+    return this.#lines
+  }
+
+  get log(): ContextLog {
+    const write = (level: LogLine['level']) => (message: string, fields?: Readonly<Record<string, Json>>) =>
+      this.#write(level, message, fields)
+    return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
+  }
+
+  checkpoint(): void {
+    if (this.abortReason !== undefined) throw abortError(this.abortReason, this.jobId)
+  }
+
+  progress(value: Json): void {
+    this.#host.progress(this.number, this.task, encodePayload(value, 'progress'))
+  }
+
+  async enqueue(
+    task: Task<never, unknown, never>,
+    input?: unknown,
+    options?: ChildEnqueueOptions,
+  ): Promise<{ id: string }> {
+    const { now, ...rest } = options ?? {}
+    const job = await prepareJob(task, input, rest, this.#host.now())
+    const number = this.#host.takeNumber()
+    if (now === true) await this.#host.enqueueNow(job.task, number, job.input, job.extra)
+    else this.#addChild({ number, ...job })
+    return { id: formatJobId(this.#host.journal, number) }
+  }
+
+  /** The place asks the attempt to end. */
+  abort(reason: AbortReason): void {
+    this.#aborted ??= reason
+    this.#controller?.abort(abortError(this.#aborted, this.jobId))
+  }
+
+  #addChild(child: ChildJob): void {
+    this.#children ??= []
+    this.#childBytes += child.input.length
+    if (this.#children.length >= MAX_CHILDREN || this.#childBytes > MAX_CHILD_BYTES) {
+      throw new MillraceError(
+        'MILLRACE_TOO_MANY_CHILDREN',
+        `one attempt of ${this.task} enqueues too much; got over ${MAX_CHILDREN} jobs or ${MAX_CHILD_BYTES} bytes; ` +
+          'pass { now: true } and a key, or let a child go on from a cursor',
+      )
+    }
+    this.#children.push(child)
+  }
+
+  #write(level: LogLine['level'], message: string, fields?: Readonly<Record<string, Json>>): void {
+    this.#lines ??= []
+    const text = fields === undefined ? '' : encodePayload(fields, 'log fields')
+    this.#lineBytes += message.length + text.length
+    if (this.#lines.length >= MAX_LOG_LINES || this.#lineBytes > MAX_LOG_BYTES) return
+    this.#lines.push({ at: this.#host.now(), level, message, ...(fields !== undefined && { fields }) })
+  }
+}
+
+function abortError(reason: AbortReason, jobId: string): MillraceError {
+  switch (reason) {
+    case 'soft-limit':
+      return new MillraceError(
+        'MILLRACE_SOFT_LIMIT',
+        `job ${jobId} has run for its soft limit; expected it to end by then; clean up and end before the hard limit`,
+      )
+    case 'cancel':
+      return new MillraceError('MILLRACE_JOB_CANCELLED', `job ${jobId} was cancelled while it ran; clean up and end`)
+    case 'drain':
+      return new MillraceError(
+        'MILLRACE_DRAINING',
+        `the runtime stops and the grace is over; job ${jobId} goes back uncharged; clean up and end`,
+      )
+  }
+}

@@ -1,0 +1,107 @@
+import { toErrorRecord } from '../../lib/error-record.ts'
+import { MillraceError, PermanentError } from '../../lib/errors.ts'
+import type { Outcome } from '../../lib/outcome.ts'
+import { decodePayload, encodePayload } from '../../lib/payload.ts'
+import { parseWith } from '../../lib/schema.ts'
+import { type AroundHook, type Handler, isDiscard, isSnooze, type LoadedHandler } from '../../lib/task.ts'
+import type { AttemptContext } from './attempt-context.ts'
+
+/** The outcome of nearly every job: a success that leaves nothing to store. */
+export const PLAIN_SUCCESS: Outcome = { type: 'succeeded', output: '' }
+
+/**
+ * Runs a handler once: decode, parse, call, encode. Whatever is thrown, `null` too, becomes an outcome as data; nothing
+ * escapes. It answers without a promise when the handler does.
+ */
+export function runAttempt(
+  handler: LoadedHandler,
+  around: readonly AroundHook[],
+  input: string,
+  context: AttemptContext,
+): Outcome | Promise<Outcome> {
+  try {
+    const work = around.length === 0 && handler.task.input === undefined ? plain : wrapped
+    const result = work(handler, around, decodePayload(input), context)
+    if (!isThenable(result)) return succeeded(handler, result, context)
+    return result.then(
+      (value) => succeeded(handler, value, context),
+      (error: unknown) => failed(handler, error, context),
+    )
+  } catch (error) {
+    return failed(handler, error, context)
+  }
+}
+
+type Work = (handler: LoadedHandler, around: readonly AroundHook[], input: unknown, context: AttemptContext) => unknown
+
+const plain: Work = (handler, _around, input, context) => (handler.run as Handler<unknown, unknown>)(input, context)
+
+const wrapped: Work = async (handler, around, input, context) => {
+  const schema = handler.task.input
+  const parsed = schema === undefined ? input : await parseWith(schema, input, 'input', 'input')
+  const next = (at: number): Promise<unknown> => {
+    const hook = around[at]
+    if (hook !== undefined) return Promise.resolve(hook(context, () => next(at + 1)))
+    return Promise.resolve((handler.run as Handler<unknown, unknown>)(parsed, context))
+  }
+  return next(0)
+}
+
+function isThenable(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+function succeeded(handler: LoadedHandler, result: unknown, context: AttemptContext): Outcome | Promise<Outcome> {
+  if (result === undefined && context.children === undefined && context.lines === undefined) return PLAIN_SUCCESS
+  const log = logOf(context)
+  if (isSnooze(result)) return { type: 'snoozed', delayMs: result.delayMs, ...log }
+  if (isDiscard(result)) return { type: 'discarded', reason: result.reason, ...log }
+  const schema = handler.task.output
+  if (schema !== undefined) return checked(handler, result, context)
+  return encoded(handler, result, context)
+}
+
+async function checked(handler: LoadedHandler, result: unknown, context: AttemptContext): Promise<Outcome> {
+  try {
+    return encoded(handler, await parseWith(handler.task.output as never, result, 'output', 'output'), context)
+  } catch (error) {
+    return failed(handler, error, context)
+  }
+}
+
+function encoded(handler: LoadedHandler, result: unknown, context: AttemptContext): Outcome {
+  try {
+    const { children } = context
+    const output = encodePayload(result, 'output')
+    return { type: 'succeeded', output, ...(children !== undefined && { children }), ...logOf(context) }
+  } catch (error) {
+    return failed(handler, error, context)
+  }
+}
+
+/** Errors that another attempt would only meet again. */
+const PERMANENT_CODES = new Set(['MILLRACE_INPUT_INVALID', 'MILLRACE_OPAQUE_OUTPUT', 'MILLRACE_OUTPUT_INVALID'])
+
+function failed(handler: LoadedHandler, thrown: unknown, context: AttemptContext): Outcome {
+  const { abortReason } = context
+  if (abortReason === 'drain') return { type: 'interrupted', cause: 'drain' }
+  if (abortReason === 'cancel') return { type: 'cancelled', ...logOf(context) }
+  return { type: 'failed', error: toErrorRecord(thrown), retry: mayRetry(handler, thrown), ...logOf(context) }
+}
+
+function mayRetry(handler: LoadedHandler, thrown: unknown): 'by-policy' | 'never' {
+  if (thrown instanceof PermanentError) return 'never'
+  if (thrown instanceof MillraceError && PERMANENT_CODES.has(thrown.code)) return 'never'
+  const when = handler.task.retryWhen
+  if (when === undefined) return 'by-policy'
+  try {
+    return when(thrown) ? 'by-policy' : 'never'
+  } catch {
+    // A predicate that fails has not ruled anything out.
+    return 'by-policy'
+  }
+}
+
+function logOf(context: AttemptContext) {
+  return context.lines === undefined ? {} : { log: context.lines }
+}

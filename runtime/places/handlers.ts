@@ -1,0 +1,81 @@
+import { MillraceError } from '../../lib/errors.ts'
+import { toErrorRecord } from '../../lib/error-record.ts'
+import {
+  type AroundHook,
+  type CollectedTasks,
+  collectTasks,
+  type LoadedHandler,
+  type TaskManifest,
+  taskManifest,
+} from '../../lib/task.ts'
+
+/** The handlers of the tasks modules of one thread. A lazy one is loaded when its first job comes. */
+export class Handlers {
+  readonly around: readonly AroundHook[]
+  readonly #tasks: CollectedTasks
+  readonly #loaded = new Map<string, LoadedHandler | Promise<LoadedHandler>>()
+
+  constructor(tasks: CollectedTasks) {
+    this.#tasks = tasks
+    this.around = tasks.around
+  }
+
+  get manifests(): TaskManifest[] {
+    return [...this.#tasks.handlers.values()].map(({ task }) => taskManifest(task))
+  }
+
+  async setUp(): Promise<void> {
+    for (const hook of this.#tasks.setup) await hook()
+  }
+
+  async tearDown(): Promise<void> {
+    for (const hook of this.#tasks.teardown) await hook()
+  }
+
+  loaded(name: string): LoadedHandler | Promise<LoadedHandler> {
+    return this.#loaded.get(name) ?? this.#load(name)
+  }
+
+  #load(name: string): LoadedHandler | Promise<LoadedHandler> {
+    const entry = this.#tasks.handlers.get(name)
+    if (entry === undefined) {
+      return Promise.reject(
+        new MillraceError(
+          'MILLRACE_UNKNOWN_TASK',
+          `no tasks module of this thread handles ${name}; export its handler from one of them`,
+        ),
+      )
+    }
+    const run = entry.load()
+    if (!(run instanceof Promise)) return this.#keep(name, { task: entry.task, run })
+    const loading = run.then((loadedRun) => this.#keep(name, { task: entry.task, run: loadedRun }))
+    // A module that does not load is tried again by the next job.
+    loading.catch(() => this.#loaded.delete(name))
+    this.#loaded.set(name, loading)
+    return loading
+  }
+
+  #keep(name: string, handler: LoadedHandler): LoadedHandler {
+    this.#loaded.set(name, handler)
+    return handler
+  }
+}
+
+/** Imports the tasks modules and collects what they handle. */
+export async function importHandlers(modules: readonly string[]): Promise<Handlers> {
+  const loaded: { url: string; exports: Record<string, unknown> }[] = []
+  for (const url of modules) {
+    try {
+      loaded.push({ url, exports: (await import(url)) as Record<string, unknown> })
+    } catch (error) {
+      if (error instanceof MillraceError) throw error
+      throw new MillraceError(
+        'MILLRACE_TASKS_MODULE',
+        `the tasks module ${url} cannot be imported: ${toErrorRecord(error).message}; expected an ES module that loads ` +
+          'in a worker thread; see the cause',
+        { cause: error },
+      )
+    }
+  }
+  return new Handlers(collectTasks(loaded))
+}

@@ -1,0 +1,208 @@
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import type { Outcome } from '../../lib/outcome.ts'
+import { condemn, free, offer, recall, stateOf } from '../../lib/slot-word.ts'
+import type { Limits } from '../catalog.ts'
+import type { ClaimedJob, Ended } from '../messages.ts'
+import { PLAIN_SUCCESS } from './attempt.ts'
+import { Slots, slotsBuffer } from './slots.ts'
+import type { AbortReason, Batch, FromThread, ThreadRun, ToThread } from './thread-protocol.ts'
+
+/** A claim that stands in a slot of a thread. */
+export interface Entry {
+  readonly job: ClaimedJob
+  readonly task: string
+  readonly limits: Limits
+  readonly slot: number
+  readonly generation: number
+  outcome: Outcome | undefined
+  /** What the attempt was asked for, if anything. */
+  asked: AbortReason | undefined
+  /** Why it was given up, which is its outcome when the thread has exited. */
+  verdict: Outcome | undefined
+}
+
+export type EntryState = 'offered' | 'taken' | 'done' | 'condemned'
+
+/**
+ * One life of a thread, from the place's side: its port, its slots and the claims that stand in them. The slot words are
+ * the truth; messages only say that it is time to look, and carry outcomes that are more than a plain success.
+ */
+export class Incarnation {
+  readonly run: ThreadRun
+  readonly #port: MessagePort
+  readonly #received: (message: FromThread) => void
+  readonly #slots: Slots
+  readonly #free: number[]
+  #entries: Entry[] = []
+  readonly #bySlot: (Entry | undefined)[] = []
+  /** 'serving' once the thread has loaded its tasks; 'closing' when it gets no more work. */
+  status: 'starting' | 'serving' | 'closing' | 'exited' = 'starting'
+  threadId = -1
+
+  constructor(
+    options: { slots: number; concurrency: number; firstStart: number },
+    received: (message: FromThread) => void,
+  ) {
+    const buffer = slotsBuffer(options.slots)
+    const { port1, port2 } = new MessageChannel()
+    this.run = {
+      port: port2,
+      slots: buffer,
+      slotCount: options.slots,
+      concurrency: options.concurrency,
+      firstStart: options.firstStart,
+    }
+    this.#port = port1
+    this.#received = received
+    this.#slots = new Slots(buffer, options.slots)
+    this.#free = Array.from({ length: options.slots }, (_, at) => options.slots - 1 - at)
+    port1.on('message', received)
+  }
+
+  /** Claims that were offered and are not settled yet, oldest first. */
+  get entries(): readonly Entry[] {
+    return this.#entries
+  }
+
+  get beat(): number {
+    return this.#slots.beat
+  }
+
+  post(message: ToThread): void {
+    this.#port.postMessage(message)
+  }
+
+  close(): void {
+    this.status = 'exited'
+    this.#port.close()
+  }
+
+  offer(jobs: readonly { job: ClaimedJob; task: string; limits: Limits }[]): void {
+    const batch: Batch = {
+      type: 'batch',
+      slots: [],
+      generations: [],
+      numbers: [],
+      tasks: [],
+      claims: [],
+      attempts: [],
+      inputs: [],
+      overrides: [],
+    }
+    for (const { job, task, limits } of jobs) {
+      const slot = this.#free.pop() as number
+      const generation = offer(this.#slots.words, slot)
+      const entry: Entry = {
+        job,
+        task,
+        limits,
+        slot,
+        generation,
+        outcome: undefined,
+        asked: undefined,
+        verdict: undefined,
+      }
+      this.#entries.push(entry)
+      this.#bySlot[slot] = entry
+      batch.slots.push(slot)
+      batch.generations.push(generation)
+      batch.numbers.push(job.number)
+      batch.tasks.push(task)
+      batch.claims.push(job.claim)
+      batch.attempts.push(job.attempt)
+      batch.inputs.push(job.input)
+      batch.overrides.push(job.extra?.overrides ?? null)
+    }
+    this.post(batch)
+  }
+
+  state(entry: Entry): EntryState {
+    return stateOf(this.#slots.words, entry.slot, entry.generation) as EntryState
+  }
+
+  /** Monotonic milliseconds at which a taken or done entry began. */
+  startedAt(entry: Entry): number {
+    return this.#slots.startedAt(entry.slot)
+  }
+
+  outcome(slot: number, generation: number, outcome: Outcome): void {
+    const entry = this.#bySlot[slot]
+    if (entry?.generation === generation) entry.outcome = outcome
+  }
+
+  /**
+   * Takes out what the thread has marked done. An outcome is posted before its slot is marked, but a mark is seen at once
+   * and a message only when it is read: so the messages are read after the marks, and before any of them is believed.
+   * `epochOffset` turns the thread's monotonic times into instants.
+   */
+  harvest(epochOffset: number): Ended[] {
+    const done: Entry[] = []
+    const left: Entry[] = []
+    for (const entry of this.#entries) (this.state(entry) === 'done' ? done : left).push(entry)
+    if (done.length === 0) return []
+    this.#entries = left
+    this.#readMessages()
+    return done.map((entry) => {
+      const startedAt = epochOffset + this.#slots.startedAt(entry.slot)
+      const endedAt = epochOffset + this.#slots.endedAt(entry.slot)
+      this.#release(entry)
+      return { job: entry.job, outcome: entry.outcome ?? PLAIN_SUCCESS, startedAt, endedAt }
+    })
+  }
+
+  /** Takes back what has not started, as far as `which` holds; in the order in which it was offered. */
+  recall(which: (entry: Entry) => boolean): ClaimedJob[] {
+    const recalled: ClaimedJob[] = []
+    this.#entries = this.#entries.filter((entry) => {
+      if (!which(entry) || recall(this.#slots.words, entry.slot, entry.generation) === 'lost') return true
+      recalled.push(entry.job)
+      this.#release(entry)
+      return false
+    })
+    return recalled
+  }
+
+  ask(entry: Entry, reason: AbortReason): void {
+    if (entry.asked !== undefined) return
+    entry.asked = reason
+    this.#slots.abort(entry.slot, entry.generation, reason)
+    this.post({ type: 'abort', slot: entry.slot, generation: entry.generation, reason })
+  }
+
+  /** Takes the right to finish from a running attempt: whatever it does from now on, `verdict` is its outcome. */
+  condemn(entry: Entry, verdict: Outcome): 'condemned' | 'lost' {
+    const result = condemn(this.#slots.words, entry.slot, entry.generation)
+    if (result === 'condemned') entry.verdict = verdict
+    return result
+  }
+
+  /** Gives a condemned entry up while its thread lives on: its slot stays taken, its outcome is free to be settled. */
+  abandon(entry: Entry): void {
+    this.#entries = this.#entries.filter((each) => each !== entry)
+  }
+
+  /** The thread is done with an entry that was abandoned. */
+  gaveBack(slot: number, generation: number): void {
+    if (free(this.#slots.words, slot, generation) === 'free') this.#free.push(slot)
+  }
+
+  /** Everything that still stands here, once the thread has exited: its last messages are read first. */
+  remains(): Entry[] {
+    this.#readMessages()
+    return this.#entries.splice(0)
+  }
+
+  /** What the thread has posted and no event has brought yet. */
+  #readMessages(): void {
+    for (;;) {
+      const next = receiveMessageOnPort(this.#port) as { message: FromThread } | undefined
+      if (next === undefined) return
+      this.#received(next.message)
+    }
+  }
+
+  #release(entry: Entry): void {
+    free(this.#slots.words, entry.slot, entry.generation)
+    this.#free.push(entry.slot)
+  }
+}

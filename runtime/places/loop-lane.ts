@@ -1,0 +1,242 @@
+import type { Clock, Timer } from '../../lib/clock.ts'
+import { toErrorRecord } from '../../lib/error-record.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import type { Outcome } from '../../lib/outcome.ts'
+import type { TaskManifest } from '../../lib/task.ts'
+import type { Catalog, Limits } from '../catalog.ts'
+import type { StartsWriter } from '../journal/starts.ts'
+import type { ChildPort, ClaimedJob, Ended, JobSource, Place, PlaceListener, Stuck } from '../messages.ts'
+import { runAttempt } from './attempt.ts'
+import { AttemptContext, type AttemptHost } from './attempt-context.ts'
+import type { Handlers } from './handlers.ts'
+
+export interface LoopLaneOptions {
+  readonly name: string
+  readonly index: number
+  readonly concurrency: number
+  readonly handJobs: number
+  readonly handBytes: number
+}
+
+export interface LoopLaneContext {
+  readonly clock: Clock
+  readonly catalog: Catalog
+  readonly listener: PlaceListener
+  readonly children: ChildPort
+  readonly handlers: Handlers
+  readonly journal: string
+  readonly starts: StartsWriter | undefined
+}
+
+interface Running {
+  readonly job: ClaimedJob
+  readonly context: AttemptContext
+  readonly limits: Limits
+  readonly slot: number
+  readonly startedAt: number
+  /** 'fenced' once its outcome was decided without it. */
+  status: 'running' | 'fenced'
+}
+
+/** A lane gives the loop back after this long, so that requests are served between its jobs. */
+const SLICE_MS = 2
+const TICK_MS = 10
+const ABORT_MS = 100
+
+/** Many jobs at once on the service's own event loop: what waits for the network needs no thread. */
+export class LoopLane implements Place {
+  readonly name: string
+  readonly kind = 'lane'
+  readonly ready: Promise<readonly TaskManifest[]>
+  readonly capacity: { readonly jobs: number; readonly bytes: number }
+  readonly #options: LoopLaneOptions
+  readonly #context: LoopLaneContext
+  readonly #host: AttemptHost
+  readonly #running = new Map<number, Running>()
+  readonly #freeSlots: number[]
+  #ended: Ended[] = []
+  #status: 'running' | 'stopping' = 'running'
+  #pulling: 'yes' | 'no' = 'no'
+  #tick: Timer | undefined
+  #reporting: 'planned' | 'no' = 'no'
+  /** Attempts that were given up and whose promises have not ended. */
+  #abandoned = 0
+
+  constructor(options: LoopLaneOptions, context: LoopLaneContext) {
+    const { children, clock, journal, listener } = context
+    this.name = options.name
+    this.ready = Promise.resolve(context.handlers.manifests)
+    this.#options = options
+    this.#context = context
+    this.capacity = { jobs: options.concurrency + options.handJobs, bytes: options.handBytes }
+    this.#freeSlots = Array.from({ length: options.concurrency }, (_, at) => options.concurrency - 1 - at)
+    this.#host = {
+      journal,
+      now: () => clock.now(),
+      takeNumber: () => children.takeNumbers(1),
+      abortOf: () => undefined,
+      progress: (number, task, value) => listener.progress(number, task, value),
+      enqueueNow: (task, number, input, extra) => children.enqueue(task, number, input, extra),
+    }
+  }
+
+  claims(): readonly ClaimedJob[] {
+    return [...this.#running.values()].filter(({ status }) => status === 'running').map(({ job }) => job)
+  }
+
+  pull(source: JobSource): void {
+    if (this.#status !== 'running' || this.#pulling === 'yes') return
+    this.#pulling = 'yes'
+    const { clock } = this.#context
+    const endsAt = clock.monotonicMs() + SLICE_MS
+    while (this.#freeSlots.length > 0) {
+      const job = source.take()
+      if (job === undefined) break
+      if (this.#start(job) > endsAt) {
+        clock.setImmediate(() => {
+          this.#pulling = 'no'
+          this.pull(source)
+        })
+        return
+      }
+    }
+    this.#pulling = 'no'
+    if (this.#running.size > 0) this.#watch()
+  }
+
+  recallBehind(): void {
+    // Every job that a lane takes starts at once: there is nothing to take back.
+  }
+
+  cancel(number: number): 'recalled' | 'aborted' | 'absent' {
+    for (const running of this.#running.values()) {
+      if (running.job.number !== number || running.status !== 'running') continue
+      running.context.abort('cancel')
+      return 'aborted'
+    }
+    return 'absent'
+  }
+
+  async stop(graceMs: number): Promise<readonly Stuck[]> {
+    this.#status = 'stopping'
+    const idle = () => this.#running.size === this.#abandoned
+    await this.#until(idle, graceMs)
+    for (const running of this.#running.values()) running.context.abort('drain')
+    await this.#until(idle, ABORT_MS)
+    for (const running of this.#running.values()) this.#fence(running, { type: 'interrupted', cause: 'drain' })
+    this.#report()
+    this.#tick?.cancel()
+    return []
+  }
+
+  #start(job: ClaimedJob): number {
+    const { catalog, clock, handlers, starts } = this.#context
+    const startedAt = clock.monotonicMs()
+    const slot = this.#freeSlots.pop() as number
+    const task = catalog.name(job.task)
+    starts?.begin(slot, job.number, job.claim)
+    const context = new AttemptContext(this.#host, {
+      number: job.number,
+      task,
+      attempt: job.attempt + 1,
+      overrides: job.extra?.overrides ?? null,
+      slot,
+      generation: 0,
+    })
+    const running: Running = { job, context, limits: catalog.limits(job), slot, startedAt, status: 'running' }
+    this.#running.set(slot, running)
+    const handler = handlers.loaded(task)
+    const outcome =
+      handler instanceof Promise
+        ? handler.then((loaded) => runAttempt(loaded, handlers.around, job.input, context), loadFailed)
+        : runAttempt(handler, handlers.around, job.input, context)
+    if (outcome instanceof Promise) void outcome.then((settled) => this.#settle(running, settled))
+    else this.#settle(running, outcome)
+    return startedAt
+  }
+
+  #settle(running: Running, outcome: Outcome): void {
+    this.#running.delete(running.slot)
+    this.#freeSlots.push(running.slot)
+    if (running.status === 'fenced') this.#abandoned--
+    else this.#conclude(running, outcome)
+    this.#planReport()
+  }
+
+  #conclude(running: Running, outcome: Outcome): void {
+    const { clock } = this.#context
+    const endedAt = clock.now()
+    const startedAt = endedAt - (clock.monotonicMs() - running.startedAt)
+    this.#ended.push({ job: running.job, outcome, startedAt, endedAt })
+  }
+
+  /** Outcomes go on once a turn, all together. */
+  #planReport(): void {
+    if (this.#reporting === 'planned') return
+    this.#reporting = 'planned'
+    this.#context.clock.setImmediate(() => this.#report())
+  }
+
+  #report(): void {
+    this.#reporting = 'no'
+    const ended = this.#ended
+    this.#ended = []
+    const { listener } = this.#context
+    if (ended.length > 0) listener.ended(this.#options.index, ended)
+    if (this.#status === 'running') listener.room(this.#options.index)
+  }
+
+  #watch(): void {
+    if (this.#tick !== undefined || this.#running.size === 0) return
+    this.#tick = this.#context.clock.setTimer(TICK_MS, () => {
+      this.#tick = undefined
+      const now = this.#context.clock.monotonicMs()
+      for (const running of this.#running.values()) this.#enforce(running, now)
+      this.#watch()
+    })
+  }
+
+  #enforce(running: Running, now: number): void {
+    if (running.status === 'fenced') return
+    const ranMs = now - running.startedAt
+    if (ranMs >= running.limits.softLimitMs) running.context.abort('soft-limit')
+    if (ranMs >= running.limits.hardLimitMs) {
+      this.#fence(running, hardLimitOutcome(running))
+      this.#planReport()
+    }
+  }
+
+  /** Decides an attempt without it: the promise cannot be stopped, but it commits nothing any more. */
+  #fence(running: Running, outcome: Outcome): void {
+    if (running.status === 'fenced') return
+    running.status = 'fenced'
+    this.#abandoned++
+    this.#conclude(running, outcome)
+  }
+
+  #until(condition: () => boolean, ms: number): Promise<void> {
+    const { clock } = this.#context
+    const endsAt = clock.monotonicMs() + ms
+    return new Promise((resolve) => {
+      const look = () => {
+        if (condition() || clock.monotonicMs() >= endsAt) resolve()
+        else clock.setTimer(TICK_MS / 2, look)
+      }
+      look()
+    })
+  }
+}
+
+/** A lazy handler whose module does not load: the next attempt may find it mended. */
+function loadFailed(error: unknown): Outcome {
+  return { type: 'failed', error: toErrorRecord(error), retry: 'by-policy' }
+}
+
+function hardLimitOutcome({ context, limits }: Running): Outcome {
+  const error = new MillraceError(
+    'MILLRACE_HARD_LIMIT',
+    `${context.task} ran into its hard limit; got over ${limits.hardLimitMs} ms, expected an end by then; ` +
+      'its promise cannot be stopped and may still act: pass context.signal on, or give it a tier',
+  )
+  return { type: 'failed', error: toErrorRecord(error), retry: 'by-policy' }
+}

@@ -1,0 +1,57 @@
+import type { Clock } from '../../lib/clock.ts'
+import { type ErrorRecord, fromErrorRecord } from '../../lib/error-record.ts'
+import type { JobExtra } from '../../lib/job.ts'
+import type { AttemptContext, AttemptHost } from './attempt-context.ts'
+import { NumberSupply } from './number-supply.ts'
+import type { Slots } from './slots.ts'
+import type { AbortReason, FromThread } from './thread-protocol.ts'
+
+/** The outside of the attempts on a thread: everything goes over the thread's own port. */
+export class PortHost implements AttemptHost {
+  readonly journal: string
+  readonly numbers: NumberSupply
+  readonly #slots: Slots
+  readonly #clock: Clock
+  readonly #send: (message: FromThread) => void
+  readonly #requests = new Map<number, { resolve(): void; reject(error: Error): void }>()
+  #lastRequest = 0
+
+  constructor(journal: string, slots: Slots, clock: Clock, send: (message: FromThread) => void) {
+    this.journal = journal
+    this.#slots = slots
+    this.#clock = clock
+    this.#send = send
+    this.numbers = new NumberSupply(() => send({ type: 'numbers-wanted' }))
+  }
+
+  now(): number {
+    return this.#clock.now()
+  }
+
+  takeNumber(): number {
+    return this.numbers.take()
+  }
+
+  abortOf(attempt: AttemptContext): AbortReason | undefined {
+    return this.#slots.abortOf(attempt.slot, attempt.generation)
+  }
+
+  progress(number: number, task: string, value: string): void {
+    this.#send({ type: 'progress', number, task, value })
+  }
+
+  enqueueNow(task: string, number: number, input: string, extra: JobExtra | null): Promise<void> {
+    const request = ++this.#lastRequest
+    return new Promise((resolve, reject) => {
+      this.#requests.set(request, { resolve, reject })
+      this.#send({ type: 'enqueue', request, number, task, input, extra })
+    })
+  }
+
+  enqueued(request: number, error: ErrorRecord | undefined): void {
+    const waiting = this.#requests.get(request)
+    this.#requests.delete(request)
+    if (error === undefined) waiting?.resolve()
+    else waiting?.reject(fromErrorRecord(error))
+  }
+}

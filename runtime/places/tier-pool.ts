@@ -1,0 +1,58 @@
+import type { Worker } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import { siblingUrl } from '../sibling-url.ts'
+import type { ThreadData, ThreadRun } from './thread-protocol.ts'
+
+/** How one run of a thread ended. */
+export type RunEnd = { readonly type: 'returned' } | { readonly type: 'lost'; readonly error: Error }
+
+/**
+ * The threads of one place. Piscina starts, replaces and limits them; its queue, its time limits and its closing are not
+ * used (FACTS: they lose tasks), since every thread serves a single run for as long as it lives.
+ */
+export class TierPool {
+  readonly #pool: Piscina
+  #workers = new Set<Worker>()
+
+  constructor(threads: number, data: ThreadData, options: { readonly maxHeapMb: number | undefined }) {
+    this.#pool = new Piscina({
+      filename: siblingUrl('./thread-main', import.meta.url).href,
+      minThreads: threads,
+      maxThreads: threads,
+      concurrentTasksPerWorker: 1,
+      atomics: 'disabled',
+      idleTimeout: Number.MAX_SAFE_INTEGER,
+      workerData: data,
+      ...(options.maxHeapMb !== undefined && { resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb } }),
+    })
+    // Without a listener an entry that does not load ends the process; the run that was on the thread rejects as well.
+    this.#pool.on('error', () => {})
+  }
+
+  /** Occupies a free thread until it returns, is aborted or exits. */
+  async serve(run: ThreadRun, signal: AbortSignal): Promise<RunEnd> {
+    try {
+      await this.#pool.run(run, { transferList: [run.port], signal })
+      return { type: 'returned' }
+    } catch (error) {
+      return { type: 'lost', error: error as Error }
+    }
+  }
+
+  /** The exit of a thread, which alone says that nothing of a job runs any more. */
+  exitOf(threadId: number): Promise<number> {
+    const worker = this.#pool.threads.find((each) => each.threadId === threadId)
+    if (worker === undefined) return Promise.resolve(0)
+    this.#workers.add(worker)
+    return new Promise((resolve) => {
+      worker.once('exit', (code) => {
+        this.#workers.delete(worker)
+        resolve(code)
+      })
+    })
+  }
+
+  async destroy(): Promise<void> {
+    await this.#pool.destroy()
+  }
+}

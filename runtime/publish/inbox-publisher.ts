@@ -1,0 +1,240 @@
+import { Worker } from 'node:worker_threads'
+import { type Clock, systemClock } from '../../lib/clock.ts'
+import { fromErrorRecord } from '../../lib/error-record.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import { formatJobId, type JobRecord, parseJobId } from '../../lib/job.ts'
+import type { EnqueueArguments, EnqueueOptions, InputOf } from '../../lib/task.ts'
+import type { NewJob } from '../journal/gather.ts'
+import type { FromInbox, InboxThreadData, ToInbox } from '../journal/inbox-thread-main.ts'
+import { toJobRecord } from '../journal/record.ts'
+import type { StoredJob } from '../journal/record.ts'
+import { siblingUrl } from '../sibling-url.ts'
+import { type AnyTask, type EnqueuedMany, Publisher, type PublishSink } from './publisher.ts'
+
+export interface PublisherOptions {
+  /** Path of a journal that a runtime has opened before; the runtime need not run now. */
+  readonly journal: string
+}
+
+/** A job that was published into another process's journal. */
+export interface PublishedJob {
+  readonly id: string
+  /** Rejects with `MILLRACE_JOB_NOT_FOUND` until the owner has taken it over, and when it has ended without a trace. */
+  record(): Promise<JobRecord>
+  /** The result, if the task keeps results: read from the journal, looked for every 50 ms. */
+  result(options: { readonly timeoutMs: number }): Promise<unknown>
+}
+
+const GROUP_JOBS = 1_000
+const RESULT_LOOK_MS = 50
+
+/** Groups what callers enqueue, as the owner's journal does: one group commits while the next gathers. */
+class InboxSink implements PublishSink {
+  readonly #names: string[] = []
+  readonly #clock: Clock
+  readonly #post: (message: ToInbox) => void
+  #waiting: NewJob[] = []
+  #sent: NewJob[] | undefined
+  #plan: 'planned' | 'idle' = 'idle'
+  #quiet: (() => void)[] = []
+
+  constructor(clock: Clock, post: (message: ToInbox) => void) {
+    this.#clock = clock
+    this.#post = post
+  }
+
+  /** The inbox gives the numbers. */
+  takeNumber(): number {
+    return -1
+  }
+
+  taskIndex(name: string): number {
+    const known = this.#names.indexOf(name)
+    return known >= 0 ? known : this.#names.push(name) - 1
+  }
+
+  learn(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  append(job: NewJob): void {
+    this.#waiting.push(job)
+    if (this.#plan === 'planned' || this.#sent !== undefined) return
+    this.#plan = 'planned'
+    this.#clock.setImmediate(() => this.#send())
+  }
+
+  written(first: number): void {
+    const jobs = this.#sent ?? []
+    this.#sent = undefined
+    jobs.forEach((job, at) => job.accepted(first + at, 'new'))
+    this.#send()
+  }
+
+  refused(error: Error): void {
+    const jobs = this.#sent ?? this.#waiting.splice(0)
+    this.#sent = undefined
+    for (const job of jobs) job.refused(error)
+    this.#send()
+  }
+
+  quiet(): Promise<void> {
+    if (this.#sent === undefined && this.#waiting.length === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#quiet.push(resolve))
+  }
+
+  #send(): void {
+    this.#plan = 'idle'
+    if (this.#waiting.length === 0) {
+      for (const resolve of this.#quiet.splice(0)) resolve()
+      return
+    }
+    const jobs = this.#waiting.splice(0, GROUP_JOBS)
+    this.#sent = jobs
+    this.#post({
+      type: 'group',
+      tasks: jobs.map((job) => this.#names[job.task] as string),
+      inputs: jobs.map((job) => job.input),
+      options: jobs.map((job) => (job.extra === null ? null : JSON.stringify(job.extra))),
+      createdAt: this.#clock.now(),
+    })
+  }
+}
+
+/**
+ * Publishes into a journal that another process owns. Its jobs are durable when `enqueue` resolves, and the owner sees
+ * them within 50 ms. Make one with `createPublisher`.
+ */
+export class JournalPublisher {
+  readonly #worker: Worker
+  readonly #journal: string
+  readonly #sink: InboxSink
+  readonly #publisher: Publisher<PublishedJob>
+  readonly #requests = new Map<number, (job: StoredJob | undefined) => void>()
+  readonly #clock = systemClock
+  #lastRequest = 0
+
+  constructor(worker: Worker, journal: string) {
+    this.#worker = worker
+    this.#journal = journal
+    this.#sink = new InboxSink(this.#clock, (message) => worker.postMessage(message))
+    this.#publisher = new Publisher(this.#sink, this.#clock, (number) => this.#handle(number))
+    worker.on('message', (message: FromInbox) => this.#received(message))
+    worker.on('error', (error) => this.#sink.refused(error as Error))
+  }
+
+  enqueue<T extends AnyTask>(task: T, ...rest: EnqueueArguments<T>): Promise<PublishedJob> {
+    const [input, options] = rest as [unknown, EnqueueOptions?]
+    return this.#publisher.enqueue(task, input, options)
+  }
+
+  enqueueMany<T extends AnyTask>(
+    task: T,
+    inputs: Iterable<InputOf<T>> | AsyncIterable<InputOf<T>>,
+    options?: EnqueueOptions | ((input: InputOf<T>, index: number) => EnqueueOptions),
+  ): Promise<EnqueuedMany> {
+    return this.#publisher.enqueueMany(task, inputs, options as EnqueueOptions)
+  }
+
+  /** A handle by id; no I/O. */
+  job(id: string): PublishedJob {
+    const parsed = parseJobId(id)
+    if (parsed?.journal === this.#journal) return this.#handle(parsed.number)
+    throw new MillraceError(
+      'MILLRACE_JOB_NOT_FOUND',
+      `${id} is no job of this journal; ask the process that gave it out`,
+    )
+  }
+
+  /** Writes what was handed over, then lets the journal go. */
+  async close(): Promise<void> {
+    this.#publisher.close()
+    await this.#sink.quiet()
+    const exited = new Promise((resolve) => this.#worker.once('exit', resolve))
+    this.#worker.postMessage({ type: 'close' } satisfies ToInbox)
+    await exited
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #handle(number: number): PublishedJob {
+    const id = formatJobId(this.#journal, number)
+    return {
+      id,
+      record: async () => {
+        const row = await this.#read(number)
+        if (row !== undefined) return toJobRecord(this.#journal, row)
+        throw new MillraceError(
+          'MILLRACE_JOB_NOT_FOUND',
+          `${id} has no row; either the owner has not taken it over yet, or it succeeded and its task keeps nothing`,
+        )
+      },
+      result: ({ timeoutMs }) => this.#result(number, id, timeoutMs),
+    }
+  }
+
+  async #result(number: number, id: string, timeoutMs: number): Promise<unknown> {
+    const endsAt = this.#clock.monotonicMs() + timeoutMs
+    for (;;) {
+      const row = await this.#read(number)
+      if (row !== undefined && row.ended_at !== null) return resultOf(toJobRecord(this.#journal, row), row.output)
+      if (this.#clock.monotonicMs() >= endsAt) {
+        throw new MillraceError(
+          'MILLRACE_RESULT_TIMEOUT',
+          `${id} has left no result within ${timeoutMs} ms; it goes on if it is not over; set keepResultMs on the task`,
+        )
+      }
+      await new Promise<void>((resolve) => this.#clock.setTimer(RESULT_LOOK_MS, resolve))
+    }
+  }
+
+  #read(number: number): Promise<StoredJob | undefined> {
+    const request = ++this.#lastRequest
+    return new Promise((resolve) => {
+      this.#requests.set(request, resolve)
+      this.#worker.postMessage({ type: 'record', request, number } satisfies ToInbox)
+    })
+  }
+
+  #received(message: FromInbox): void {
+    switch (message.type) {
+      case 'written':
+        return this.#sink.written(message.first)
+      case 'refused':
+        return this.#sink.refused(fromErrorRecord(message.error))
+      case 'record':
+        this.#requests.get(message.request)?.(message.job)
+        this.#requests.delete(message.request)
+        return
+      case 'opened':
+      case 'closed':
+        return
+    }
+  }
+}
+
+function resultOf(record: JobRecord, output: string | null): unknown {
+  if (record.state === 'succeeded' && output !== null) return record.output
+  const error = record.history.at(-1)?.error
+  if (error !== undefined) throw fromErrorRecord(error)
+  throw new MillraceError('MILLRACE_RESULT_NOT_KEPT', `${record.id} is ${record.state} and has no result`)
+}
+
+/** Opens a journal for publishing from a process that does not own it. */
+export async function createPublisher({ journal }: PublisherOptions): Promise<JournalPublisher> {
+  const workerData: InboxThreadData = { file: journal }
+  const worker = new Worker(siblingUrl('../journal/inbox-thread-main', import.meta.url), {
+    name: 'millrace-inbox',
+    workerData,
+  })
+  const name = await new Promise<string>((resolve, reject) => {
+    worker.once('message', (message: FromInbox) => {
+      if (message.type === 'opened') resolve(message.journal)
+      else if (message.type === 'refused') reject(fromErrorRecord(message.error))
+    })
+    worker.once('error', reject)
+  })
+  return new JournalPublisher(worker, name)
+}
