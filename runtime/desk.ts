@@ -60,14 +60,18 @@ export class Desk implements JobDesk {
 
   /** Resolves when nothing is due, nothing runs and every settle is committed. */
   async idle(): Promise<void> {
-    const { journal, places, clock } = this.#wires
-    const quiet = () =>
-      journal.waiting === 0 && this.#wires.dispatcher.held === 0 && places.every((place) => place.claims().length === 0)
+    const { journal, clock } = this.#wires
     for (;;) {
       await journal.barrier()
-      if (quiet()) return
+      if (this.isQuiet()) return
       await new Promise<void>((resolve) => clock.setTimer(IDLE_LOOK_MS, resolve))
     }
+  }
+
+  /** Whether nothing waits for a place and nothing runs, as of the journal's last commit. */
+  isQuiet(): boolean {
+    const { journal, places, dispatcher } = this.#wires
+    return journal.waiting === 0 && dispatcher.held === 0 && places.every((place) => place.claims().length === 0)
   }
 
   progressed(number: number, value: string): void {

@@ -1,5 +1,6 @@
 import { formatJobId } from '../lib/job.ts'
 import { decodePayload } from '../lib/payload.ts'
+import type { SupervisionEvent } from '../lib/supervision.ts'
 import type { JournalAccessListener } from './journal/access.ts'
 import type { ChildPort, EndedGroup, PlaceListener } from './messages.ts'
 import type { Wires } from './wires.ts'
@@ -20,7 +21,7 @@ export function journalListener(wires: Wires, fail: (error: Error) => void): Jou
       else emit.emit('journal.degraded', { error })
     },
     down: (error) => emit.emit('journal.down', { error }),
-    reopened: () => wires.router.tell({ type: 'reopened' }),
+    reopened: () => wires.router.tell({ type: 'reroute' }),
     gaveUp: fail,
   }
 }
@@ -54,6 +55,15 @@ export function placeListener(wires: Wires): PlaceListener {
       wires.router.tell({ type: 'place-stopped', place })
       emit.emit('place.stopped', { place: nameOf(place), error })
     },
+  }
+}
+
+/** What crashed and is started anew is not silent: whatever is behind it will come again. */
+export function supervisionListener({ emit }: Wires): (event: SupervisionEvent) => void {
+  return (event) => {
+    if (event.type !== 'child-exited' || event.reason.type !== 'crashed') return
+    const { error } = event.reason
+    emit.emit('runtime.error', { error: error instanceof Error ? error : new Error(String(error)) })
   }
 }
 

@@ -106,8 +106,8 @@ export type RouterMessage =
   | { readonly type: 'place-stopped'; readonly place: number }
   /** Nothing shall start any more. */
   | { readonly type: 'close' }
-  /** The journal is open again and knows neither routes nor room. */
-  | { readonly type: 'reopened' }
+  /** The journal is open again and knows neither routes nor room, or a place was paused or resumed. */
+  | { readonly type: 'reroute' }
 
 export type SettlerMessage = { readonly type: 'ended'; readonly group: EndedGroup }
 

@@ -1,9 +1,8 @@
-import { systemClock } from '../lib/clock.ts'
 import { MillraceError } from '../lib/errors.ts'
 import type { RuntimeEvents } from '../lib/events.ts'
 import type { JobFilter, JobPage, TaskSummary } from '../lib/job.ts'
 import type { EnqueueArguments, EnqueueOptions, InputOf, OutputOf, Task } from '../lib/task.ts'
-import { type Booted, boot } from './boot.ts'
+import { type Booted, boot, systemGround } from './boot.ts'
 import { resolveConfig, type RuntimeOptions } from './config.ts'
 import { refuseNestedRuntime } from './places/thread-mark.ts'
 import type { Database } from './journal/sqlite.ts'
@@ -141,5 +140,5 @@ function stopped(): MillraceError {
 /** Starts a runtime: opens the journal as its owner, makes available what was interrupted, starts places. */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   refuseNestedRuntime()
-  return new Runtime(await boot(resolveConfig(options), systemClock))
+  return new Runtime(await boot(resolveConfig(options), systemGround()))
 }
