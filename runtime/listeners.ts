@@ -1,3 +1,4 @@
+import { MillraceError } from '../lib/errors.ts'
 import { formatJobId } from '../lib/job.ts'
 import { decodePayload } from '../lib/payload.ts'
 import type { SupervisionEvent } from '../lib/supervision.ts'
@@ -49,13 +50,25 @@ export function placeListener(wires: Wires): PlaceListener {
     },
     stray: (place, number, error) =>
       emit.emit('job.stray', { id: number === undefined ? undefined : idOf(number), error, place: nameOf(place) }),
-    zombies: (place, threads) => emit.emit('place.zombies', { place: nameOf(place), threads }),
+    zombies(place, count) {
+      emit.emit('place.zombies', { place: nameOf(place), count })
+      const most = config.places[place]?.maxZombies ?? 0
+      if (count > most) emit.emit('runtime.unfit', { error: tooManyZombies(nameOf(place), count, most) })
+    },
     failed(place, error) {
       wires.dispatch.tell({ type: 'place-stopped', place })
       wires.router.tell({ type: 'place-stopped', place })
       emit.emit('place.stopped', { place: nameOf(place), error })
     },
   }
+}
+
+function tooManyZombies(place: string, threads: number, most: number): MillraceError {
+  return new MillraceError(
+    'MILLRACE_ZOMBIES',
+    `threads of tier ${place} hang in native calls, which nothing can interrupt; got ${threads}, expected at most ` +
+      `${most}; the runtime drains: end the process by SIGKILL and start it anew`,
+  )
 }
 
 /** What crashed and is started anew is not silent: whatever is behind it will come again. */

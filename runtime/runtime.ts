@@ -30,6 +30,7 @@ export class Runtime {
 
   constructor(booted: Booted) {
     this.#booted = booted
+    booted.wires.emitter.once('runtime.unfit', () => void this.stop())
   }
 
   /** Resolves once the job is durable. */

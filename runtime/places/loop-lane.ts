@@ -58,6 +58,8 @@ export class LoopLane implements Place {
   readonly #host: AttemptHost
   readonly #running = new Map<number, Running>()
   readonly #freeSlots: number[]
+  /** As many again: an attempt that was given up keeps its slot, and another takes its place in the lane. */
+  readonly #spareSlots: number[]
   #ended: Ended[] = []
   #status: 'running' | 'stopping' = 'running'
   #pulling: 'yes' | 'no' = 'no'
@@ -75,7 +77,8 @@ export class LoopLane implements Place {
     this.#options = options
     this.#context = context
     this.capacity = { jobs: options.concurrency + options.handJobs, bytes: options.handBytes }
-    this.#freeSlots = Array.from({ length: options.concurrency }, (_, at) => options.concurrency - 1 - at)
+    this.#freeSlots = numbersBelow(options.concurrency, 0)
+    this.#spareSlots = numbersBelow(options.concurrency, options.concurrency)
     this.#host = {
       journal,
       now: () => clock.now(),
@@ -166,9 +169,13 @@ export class LoopLane implements Place {
 
   #settle(running: Running, outcome: Outcome): void {
     this.#running.delete(running.slot)
-    this.#freeSlots.push(running.slot)
-    if (running.status === 'fenced') this.#abandoned--
-    else this.#conclude(running, outcome)
+    if (running.status === 'running') {
+      this.#freeSlots.push(running.slot)
+      this.#conclude(running, outcome)
+    } else {
+      this.#spareSlots.push(running.slot)
+      this.#abandoned--
+    }
     this.#planReport()
   }
 
@@ -220,6 +227,9 @@ export class LoopLane implements Place {
     if (now < hardLimitAt) return
     running.limitAt = Number.POSITIVE_INFINITY
     this.#fence(running, hardLimitOutcome(running))
+    this.#context.listener.zombies(this.#options.index, this.#abandoned)
+    const spare = this.#spareSlots.pop()
+    if (spare !== undefined) this.#freeSlots.push(spare)
     this.#planReport()
   }
 
@@ -242,6 +252,10 @@ export class LoopLane implements Place {
       look()
     })
   }
+}
+
+function numbersBelow(count: number, first: number): number[] {
+  return Array.from({ length: count }, (_, at) => first + count - 1 - at)
 }
 
 /** A lazy handler whose module does not load: the next attempt may find it mended. */

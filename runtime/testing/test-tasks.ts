@@ -23,7 +23,8 @@ export function placesOf(handlers: Handlers): readonly PlaceConfig[] {
   for (const { place } of handlers.manifests) {
     const { name, type: kind } = place
     const concurrency = kind === 'tier' ? 1 : LANE_JOBS
-    places.set(`${kind} ${name}`, { name, kind, threads: 0, concurrency, handJobs: HAND_JOBS, maxHeapMb: undefined })
+    const onThisLoop = { threads: 0, maxHeapMb: undefined, maxZombies: 0 }
+    places.set(`${kind} ${name}`, { name, kind, concurrency, handJobs: HAND_JOBS, ...onThisLoop })
   }
   return [...places.values()]
 }
