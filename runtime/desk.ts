@@ -1,19 +1,14 @@
+import { prepareReschedule, type RescheduleOptions } from '../lib/enqueue.ts'
 import { MillraceError } from '../lib/errors.ts'
 import { type EndedState, type JobState, jobStates, stateCodes } from '../lib/job-state.ts'
 import { formatJobId, type JobFilter, type JobPage, type JobRecord, parseJobId, type TaskSummary } from '../lib/job.ts'
 import type { Outcome } from '../lib/outcome.ts'
-import { decodePayload, encodePayload } from '../lib/payload.ts'
+import { decodePayload } from '../lib/payload.ts'
 import type { Answer, Request, Selection } from './journal/protocol.ts'
 import { stateOf, toJobRecord } from './journal/record.ts'
 import { placeListener } from './listeners.ts'
 import type { ClaimedJob } from './messages.ts'
-import {
-  type CancelOptions,
-  Job,
-  type JobDesk,
-  type RescheduleOptions,
-  type ResultOptions,
-} from './publish/job-handle.ts'
+import { type CancelOptions, Job, type JobDesk, type ResultOptions } from './publish/job-handle.ts'
 import { answer } from './settle/results.ts'
 import type { Wires } from './wires.ts'
 
@@ -155,16 +150,8 @@ export class Desk implements JobDesk {
   }
 
   async reschedule(number: number, options: RescheduleOptions): Promise<void> {
-    const { clock } = this.#wires
-    const { runAt, delayMs, priority, input } = options
-    const dueAt = delayMs === undefined ? runAt : clock.now() + delayMs
-    const request: Request = {
-      type: 'reschedule',
-      number,
-      ...(dueAt !== undefined && { dueAt: Math.ceil(dueAt) }),
-      ...(priority !== undefined && { rank: 9 - priority }),
-      ...(input !== undefined && { input: encodePayload(input, 'input') }),
-    }
+    const change = prepareReschedule(options, this.#wires.clock.now())
+    const request: Request = { type: 'reschedule', number, ...change }
     await this.#release(number)
     const answered = await this.#ask(request, number)
     if (answered.type !== 'rescheduled') throw this.#refused(answered, number, 'scheduled or available', 'reschedule')

@@ -125,7 +125,7 @@ export class ThreadPlace implements Place {
   }
 
   async stop(graceMs: number): Promise<readonly Stuck[]> {
-    const { clock, listener } = this.#context
+    const { clock } = this.#context
     this.#status = 'stopping'
     for (const { thread } of this.#seats) if (thread !== undefined) this.#giveBack(thread, () => true)
     const idle = () => this.#seats.every((seat) => [...seat.entries()].length === 0)
@@ -140,8 +140,10 @@ export class ThreadPlace implements Place {
     await Promise.race([left, new Promise<void>((resolve) => clock.setTimer(EXIT_MS, resolve))])
     this.#tick?.cancel()
     const stuck = this.claims().map((job) => ({ place: this.name, number: job.number }))
-    if (stuck.length === 0) await this.#pool.destroy()
-    else listener.zombies(this.#options.index, stuck.length)
+    const destroyed = this.#pool.destroy()
+    // A thread in a native call would be waited for until that returns.
+    if (stuck.length === 0) await destroyed
+    else destroyed.catch(() => {})
     return stuck
   }
 

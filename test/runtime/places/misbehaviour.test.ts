@@ -40,7 +40,10 @@ async function assertEnd(runtime: Runtime, how: Misdeed): Promise<void> {
 
 async function assertResult(result: Promise<unknown>, how: Misdeed): Promise<void> {
   const end = ends[how]
-  if (end === 'success') return void assert.equal(await result, undefined, how)
+  if (end === 'success') {
+    assert.equal(await result, undefined, how)
+    return
+  }
   await assert.rejects(result, (error: { code: string; message: string; cause?: Error }) => {
     assert.equal(error.code, end.code, `${how}: ${error.message}`)
     if (end.cause !== undefined) assert.match(String(error.cause?.message), end.cause, how)
