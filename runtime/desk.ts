@@ -4,7 +4,7 @@ import { type EndedState, type JobState, jobStates, stateCodes } from '../lib/jo
 import { formatJobId, type JobFilter, type JobPage, type JobRecord, parseJobId, type TaskSummary } from '../lib/job.ts'
 import type { Outcome } from '../lib/outcome.ts'
 import { decodePayload } from '../lib/payload.ts'
-import type { Answer, Request, Selection } from './journal/protocol.ts'
+import type { Answer, ManyCursor, Request, Selection } from './journal/protocol.ts'
 import { stateOf, toJobRecord } from './journal/record.ts'
 import { placeListener } from './listeners.ts'
 import type { ClaimedJob } from './messages.ts'
@@ -162,13 +162,15 @@ export class Desk implements JobDesk {
     const { journal, clock, config } = this.#wires
     const where = this.#select({ ...fallback, ...filter })
     let count = 0
+    let after: ManyCursor | undefined
     for (;;) {
       const keepUntil = clock.now() + config.journal.keepEndedMs
-      const answered = await journal.request({ type, where, limit: MANY_AT_ONCE, keepUntil } as Request)
+      const answered = await journal.request({ type, where, limit: MANY_AT_ONCE, keepUntil, after } as Request)
       if (answered.type === 'failed') throw new MillraceError('MILLRACE_JOURNAL_IO', answered.error.message)
       if (answered.type !== 'many') return count
       count += answered.count
-      if (answered.more === 'no') return count
+      after = answered.next
+      if (after === undefined) return count
     }
   }
 

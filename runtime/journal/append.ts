@@ -4,6 +4,7 @@ import { stateCodes } from '../../lib/job-state.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import type { ErrorRecord } from '../../lib/error-record.ts'
 import { faultOf } from './faults.ts'
+import { holderOf } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import { appended, type JobColumns } from './protocol.ts'
 
@@ -45,6 +46,8 @@ export function appendJobs(ledger: Ledger, columns: JobColumns, now: number, rou
       results[index] = appended.failed
       out.failures.push({ index, error: toErrorRecord(error) })
     }
+    // One for each, whatever became of it: the owner knows its jobs' order numbers by their index.
+    ledger.nextOrd++
   }
   const last = numbers.at(-1)
   if (last !== undefined) ledger.reserveNumbers(last)
@@ -62,7 +65,6 @@ function appendPlain(ledger: Ledger, number: number, task: number, input: string
     ledger.sql.append.run(number, id, stateCodes.available, DEFAULT_RANK, ord, 0, now, input)
     ledger.waiting.add(task, DEFAULT_RANK, 1)
   }
-  ledger.nextOrd++
   return claimed ? appended.claimed : appended.waiting
 }
 
@@ -84,10 +86,9 @@ function appendWithExtra(ledger: Ledger, job: NewJob, duplicateOf: (first: numbe
   const { key } = job.extra
   if (key === undefined) return writeWithExtra(ledger, job)
   const id = ledger.tasks.idOf(job.task)
-  const holder = ledger.sql.findKey.get(id, key)
-  if (holder !== undefined && (holder.until === null || holder.until > job.now)) {
-    duplicateOf(holder.job)
-    ledger.nextOrd++
+  const holder = holderOf(ledger, id, key, job.now)
+  if (holder !== undefined) {
+    duplicateOf(holder)
     return appended.duplicate
   }
   const until = job.extra.keyWindowMs === undefined ? null : job.now + job.extra.keyWindowMs
@@ -117,7 +118,6 @@ function writeWithExtra(ledger: Ledger, { number, task, input, extra, now, route
     scheduled ? (extra.dueAt as number) : null,
     extra.expiresAt ?? null,
   )
-  ledger.nextOrd++
   if (scheduled || extra.expiresAt !== undefined) ledger.timesChanged = 'yes'
   if (claimed) ledger.rooms.use(ledger.waiting.placeOf(task), input.length)
   else if (!scheduled) ledger.waiting.add(task, rank, 1)

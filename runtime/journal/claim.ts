@@ -68,8 +68,9 @@ function claimForPlace(ledger: Ledger, place: number): ClaimColumns {
   const claim = emptyClaim(place)
   const heads = headsOf(ledger, place, Math.min(CLAIM_JOBS, ledger.rooms.jobs(place)))
   let bytes = 0
-  for (let taken = 0; taken < CLAIM_JOBS && bytes < CLAIM_BYTES && ledger.rooms.has(place); taken++) {
-    const head = taken % OLDEST_EVERY === OLDEST_EVERY - 1 ? oldest(heads) : foremost(heads)
+  let turn = ledger.turns[place] ?? 0
+  for (const last = turn + CLAIM_JOBS; turn < last && bytes < CLAIM_BYTES && ledger.rooms.has(place); turn++) {
+    const head = turn % OLDEST_EVERY === OLDEST_EVERY - 1 ? oldest(heads) : foremost(heads)
     const row = head?.first()
     if (head === undefined || row === undefined) break
     head.take(row)
@@ -77,6 +78,7 @@ function claimForPlace(ledger: Ledger, place: number): ClaimColumns {
     ledger.rooms.use(place, input.length)
     bytes += input.length
   }
+  ledger.turns[place] = turn
   for (const head of heads) head.write()
   return claim
 }

@@ -1,6 +1,5 @@
 import { stateCodes } from '../../lib/job-state.ts'
 import type { Ledger } from './ledger.ts'
-import { RANKS } from './waiting.ts'
 
 /** As many as a group may have: what is left is due again at once. */
 const DUE_JOBS = 512
@@ -9,8 +8,7 @@ const DUE_JOBS = 512
 export function promoteDue(ledger: Ledger, now: number): void {
   for (const { id, task, rank } of ledger.sql.due.all(now, DUE_JOBS)) {
     ledger.sql.becomeAvailable.run(ledger.nextOrd++, id)
-    ledger.waiting.add(ledger.tasks.indexOfId(task), rank, 1)
-    ledger.timesChanged = 'yes'
+    ledger.addWaiting(ledger.tasks.indexOfId(task), rank, 1)
   }
 }
 
@@ -19,9 +17,8 @@ export function expireOverdue(ledger: Ledger, now: number, keepMs: number): { nu
   return ledger.sql.overdue.all(now, DUE_JOBS).map(({ id, task, rank, state }) => {
     ledger.sql.freeKey.run(id)
     ledger.sql.expire.run(now, now + keepMs, id)
-    ledger.timesChanged = 'yes'
     const index = ledger.tasks.indexOfId(task)
-    if (state === stateCodes.available && rank < RANKS) ledger.waiting.add(index, rank, -1)
+    if (state === stateCodes.available) ledger.addWaiting(index, rank, -1)
     return { number: id, task: index }
   })
 }

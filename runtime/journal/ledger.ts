@@ -19,6 +19,8 @@ export class Ledger {
   readonly tasks: TaskList
   readonly waiting = new Waiting()
   readonly rooms = new Rooms()
+  /** Waiting jobs that each place was given so far: one in eight is the oldest, however few a claim takes. */
+  readonly turns: number[] = []
   readonly epoch: number
   readonly name: string
   /** How long jobs are kept that the journal itself ends. */
@@ -71,9 +73,14 @@ export class Ledger {
     this.waiting.clear()
     this.suspects = 0
     for (const { task, rank, jobs } of this.sql.waitingCounts.all()) {
-      if (rank < RANKS) this.waiting.add(this.tasks.indexOfId(task), rank, jobs)
-      else this.suspects += jobs
+      this.addWaiting(this.tasks.indexOfId(task), rank, jobs)
     }
+  }
+
+  /** Counts jobs that begin to wait, or with a negative number cease to; suspects are counted apart. */
+  addWaiting(task: number, rank: number, jobs: number): void {
+    if (rank < RANKS) this.waiting.add(task, rank, jobs)
+    else this.suspects += jobs
   }
 
   route(routes: Routes): void {

@@ -43,6 +43,20 @@ export interface Reconcile {
 
 export type Selection = { readonly states: readonly number[]; readonly tasks: readonly number[] | undefined }
 
+/** How far a request for many jobs has got: which pair of state and task, and the last job of it. */
+export interface ManyCursor {
+  readonly part: number
+  readonly id: number
+}
+
+interface Many {
+  readonly where: Selection
+  /** Rows that are looked at in one commit. */
+  readonly limit: number
+  /** `next` of the answer before. */
+  readonly after?: ManyCursor
+}
+
 /** Rare writes, each under a savepoint of its own; the answer has the same index. */
 export type Request =
   | { readonly type: 'cancel'; readonly number: number; readonly keepUntil: number }
@@ -54,9 +68,9 @@ export type Request =
       readonly rank?: number
       readonly input?: string
     }
-  | { readonly type: 'cancel-many'; readonly where: Selection; readonly limit: number; readonly keepUntil: number }
-  | { readonly type: 'revive-many'; readonly where: Selection; readonly limit: number }
-  | { readonly type: 'purge'; readonly where: Selection; readonly limit: number }
+  | (Many & { readonly type: 'cancel-many'; readonly keepUntil: number })
+  | (Many & { readonly type: 'revive-many' })
+  | (Many & { readonly type: 'purge' })
   | {
       readonly type: 'sweep'
       readonly limit: number
@@ -78,8 +92,8 @@ export type Answer =
   | { readonly type: 'wrong-state'; readonly state: number }
   | { readonly type: 'key-taken'; readonly number: number }
   | { readonly type: 'holder'; readonly number: number | undefined }
-  /** `more` when the limit was reached: ask again. */
-  | { readonly type: 'many'; readonly count: number; readonly more: 'yes' | 'no' }
+  /** How many were changed; `more` when the limit was reached: ask again, for what comes after `next`. */
+  | { readonly type: 'many'; readonly count: number; readonly more: 'yes' | 'no'; readonly next?: ManyCursor }
   | { readonly type: 'failed'; readonly error: ErrorRecord }
 
 export interface PlaceRoom {

@@ -1,10 +1,12 @@
 import { endedStates, stateCodes } from '../../lib/job-state.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { faultOf } from './faults.ts'
+import { holderOf } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import type { Answer, ClaimColumns, Request, Selection } from './protocol.ts'
 import { become, guard, SUSPECT_RANK } from './schema.ts'
 import type { Database } from './sqlite.ts'
+import { KEPT_SUSPECT } from './statements.ts'
 import { sweep } from './retention.ts'
 import { startTrial } from './trial.ts'
 
@@ -16,6 +18,8 @@ interface Row {
   readonly key: string | null
   readonly claim: number
 }
+
+type Many = Extract<Request, { where: Selection }>
 
 const ended: readonly number[] = endedStates.map((state) => stateCodes[state])
 
@@ -36,6 +40,7 @@ export class Requests {
       return this.#ledger.db.transaction(() => this.#perform(request, now))()
     } catch (error) {
       if (!this.#ledger.db.inTransaction || faultOf(error) !== undefined) throw error
+      this.#ledger.recount()
       return { type: 'failed', error: toErrorRecord(error) }
     }
   }
@@ -45,15 +50,15 @@ export class Requests {
       case 'cancel':
         return this.#cancel(request.number, now, request.keepUntil)
       case 'revive':
-        return this.#revive(request.number)
+        return this.#revive(request.number, now)
       case 'reschedule':
         return this.#reschedule(request, now)
       case 'cancel-many':
-        return this.#each(request.where, request.limit, (row) => this.#cancel(row.id, now, request.keepUntil))
+        return this.#each(request, (row) => this.#cancel(row.id, now, request.keepUntil).type !== 'ended')
       case 'revive-many':
-        return this.#each(request.where, request.limit, (row) => this.#revive(row.id))
+        return this.#each(request, (row) => this.#revive(row.id, now).type === 'revived')
       case 'purge':
-        return this.#each(request.where, request.limit, (row) => this.#remove(row))
+        return this.#each(request, (row) => this.#remove(row))
       case 'sweep':
         return { type: 'many', ...sweep(this.#ledger, now, request) }
       case 'trial':
@@ -95,18 +100,14 @@ export class Requests {
     return { type: 'cancelled' }
   }
 
-  #revive(number: number): Answer {
+  #revive(number: number, now: number): Answer {
     const row = this.#sql.find.get(number)
     if (row === undefined) return { type: 'absent' }
-    if (row.key !== null) {
-      const holder = this.#ledger.sql.findKey.get(row.task, row.key)
-      if (holder !== undefined && holder.job !== number) return { type: 'key-taken', number: holder.job }
-    }
+    const holder = row.key === null ? undefined : holderOf(this.#ledger, row.task, row.key, now)
+    if (holder !== undefined && holder !== number) return { type: 'key-taken', number: holder }
     const changes = this.#sql.revive.run(this.#ledger.nextOrd, number).changes
     if (changes === 0) return { type: 'wrong-state', state: row.state }
-    if (row.key !== null && this.#ledger.sql.findKey.get(row.task, row.key) === undefined) {
-      this.#ledger.sql.takeKey.run(row.task, row.key, number, null)
-    }
+    if (row.key !== null && holder === undefined) this.#ledger.sql.takeKey.run(row.task, row.key, number, null)
     this.#ledger.nextOrd++
     this.#ledger.waiting.add(this.#ledger.tasks.indexOfId(row.task), row.rank % SUSPECT_RANK, 1)
     return { type: 'revived' }
@@ -115,7 +116,8 @@ export class Requests {
   #reschedule(request: Extract<Request, { type: 'reschedule' }>, now: number): Answer {
     const row = this.#sql.find.get(request.number)
     if (row === undefined) return { type: 'absent' }
-    const rank = request.rank ?? row.rank
+    const suspicion = row.rank < SUSPECT_RANK ? 0 : SUSPECT_RANK
+    const rank = request.rank === undefined ? row.rank : request.rank + suspicion
     const later = request.dueAt !== undefined && request.dueAt > now
     const staysScheduled = request.dueAt === undefined && row.state === stateCodes.scheduled
     const changes = staysScheduled
@@ -125,39 +127,44 @@ export class Requests {
         : this.#sql.hasten.run(this.#ledger.nextOrd++, rank, request.input ?? null, request.number).changes
     if (changes === 0) return { type: 'wrong-state', state: row.state }
     this.#noLongerWaiting(row)
-    if (!later && !staysScheduled) this.#ledger.waiting.add(this.#ledger.tasks.indexOfId(row.task), rank, 1)
+    if (!later && !staysScheduled) this.#ledger.addWaiting(this.#ledger.tasks.indexOfId(row.task), rank, 1)
     this.#ledger.timesChanged = 'yes'
     return { type: 'rescheduled' }
   }
 
-  #remove(row: Row): Answer {
+  #remove(row: Row): boolean {
+    if (row.state === stateCodes.running) return false
     this.#ledger.sql.freeKey.run(row.id)
     this.#ledger.sql.forgetAttempts.run(row.id)
-    if (this.#sql.remove.run(row.id).changes > 0) this.#noLongerWaiting(row)
-    return { type: 'ended' }
+    this.#sql.remove.run(row.id)
+    this.#noLongerWaiting(row)
+    return true
   }
 
   #noLongerWaiting(row: Row): void {
     if (row.state === stateCodes.available) {
-      this.#ledger.waiting.add(this.#ledger.tasks.indexOfId(row.task), row.rank, -1)
+      this.#ledger.addWaiting(this.#ledger.tasks.indexOfId(row.task), row.rank, -1)
     }
     this.#ledger.timesChanged = 'yes'
   }
 
-  #each(where: Selection, limit: number, act: (row: Row) => Answer): Answer {
+  /** Acts on the next rows of a selection; those that it leaves as they are do not come again. */
+  #each({ where, limit, after }: Many, act: (row: Row) => boolean): Answer {
+    const selected = where.states.flatMap((state) => (where.tasks ?? [undefined]).map((task) => ({ state, task })))
     let count = 0
-    for (const state of where.states) {
-      for (const task of where.tasks ?? [undefined]) {
-        if (count >= limit) return { type: 'many', count, more: 'yes' }
-        const rows =
-          task === undefined
-            ? this.#sql.inState.all(state, limit - count)
-            : this.#sql.inStateOfTask.all(state, this.#ledger.tasks.idOf(task), limit - count)
-        for (const row of rows) act(row)
-        count += rows.length
-      }
+    let left = limit
+    for (let part = after?.part ?? 0; part < selected.length; part++) {
+      const { state, task } = selected[part] as { state: number; task: number | undefined }
+      const id = part === after?.part ? after.id : 0
+      const rows =
+        task === undefined
+          ? this.#sql.inState.all(state, id, left)
+          : this.#sql.inStateOfTask.all(state, this.#ledger.tasks.idOf(task), id, left)
+      for (const row of rows) if (act(row)) count++
+      left -= rows.length
+      if (left === 0) return { type: 'many', count, more: 'yes', next: { part, id: (rows.at(-1) as Row).id } }
     }
-    return { type: 'many', count, more: count >= limit ? 'yes' : 'no' }
+    return { type: 'many', count, more: 'no' }
   }
 
   /** Running rows that the owner does not know of go back, uncharged: they are claims of which the news was lost. */
@@ -165,10 +172,11 @@ export class Requests {
     let count = 0
     for (const row of this.#sql.running.all()) {
       if (held.get(row.id) === row.claim) continue
-      this.#sql.release.run(row.id)
-      this.#ledger.waiting.add(this.#ledger.tasks.indexOfId(row.task), row.rank, 1)
+      const { rank } = this.#sql.release.get(row.id) as { rank: number }
+      this.#ledger.addWaiting(this.#ledger.tasks.indexOfId(row.task), rank, 1)
       count++
     }
+    if (count > 0) this.#ledger.timesChanged = 'yes'
     return { type: 'many', count, more: 'no' }
   }
 }
@@ -178,11 +186,11 @@ function prepare(db: Database) {
   return {
     find: db.prepare<[number], Row>(`SELECT ${columns} FROM millrace_jobs WHERE id = ?`),
     running: db.prepare<[], Row>(`SELECT ${columns} FROM millrace_jobs WHERE ${guard('release')}`),
-    inState: db.prepare<[number, number], Row>(
-      `SELECT ${columns} FROM millrace_jobs WHERE state = ? ORDER BY id LIMIT ?`,
+    inState: db.prepare<[number, number, number], Row>(
+      `SELECT ${columns} FROM millrace_jobs WHERE state = ? AND id > ? ORDER BY id LIMIT ?`,
     ),
-    inStateOfTask: db.prepare<[number, number, number], Row>(
-      `SELECT ${columns} FROM millrace_jobs WHERE state = ? AND task = ? ORDER BY id LIMIT ?`,
+    inStateOfTask: db.prepare<[number, number, number, number], Row>(
+      `SELECT ${columns} FROM millrace_jobs WHERE state = ? AND task = ? AND id > ? ORDER BY id LIMIT ?`,
     ),
     cancel: db.prepare<[number, number, number]>(`
       UPDATE millrace_jobs SET ${become('cancel')}, ended_at = ?, keep_until = ?, due_at = NULL
@@ -200,7 +208,8 @@ function prepare(db: Database) {
     hasten: db.prepare<[number, number, string | null, number]>(`
       UPDATE millrace_jobs SET ${become('hasten')}, due_at = NULL, ord = ?, rank = ?, input = coalesce(?, input)
       WHERE id = ? AND ${guard('hasten')}`),
-    release: db.prepare<[number]>(`UPDATE millrace_jobs SET ${become('release')} WHERE id = ? AND ${guard('release')}`),
+    release: db.prepare<[number], { rank: number }>(`
+      UPDATE millrace_jobs SET ${become('release')}, ${KEPT_SUSPECT} WHERE id = ? AND ${guard('release')} RETURNING rank`),
     interrupted: db.prepare<[number, number]>(
       `UPDATE millrace_jobs SET interrupted_at = ? WHERE id = ? AND ${guard('release')}`,
     ),

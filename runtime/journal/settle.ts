@@ -1,10 +1,9 @@
-import { type ErrorRecord, toErrorRecord } from '../../lib/error-record.ts'
+import { type ErrorRecord, fromErrorRecord, toErrorRecord } from '../../lib/error-record.ts'
 import { isEnded, transitions } from '../../lib/job-state.ts'
 import { appendJobs } from './append.ts'
 import { faultOf } from './faults.ts'
 import type { Ledger } from './ledger.ts'
-import type { Settle } from './protocol.ts'
-import { SUSPECT_RANK } from './schema.ts'
+import type { JobColumns, Settle } from './protocol.ts'
 
 const ATTEMPTS_KEPT = 20
 
@@ -35,23 +34,31 @@ export function settleJobs(ledger: Ledger, settles: readonly Settle[], now: numb
   const each = ledger.db.transaction((settle: Settle) => {
     const settled = settle.row === 'drop' ? drop(ledger, settle) : keep(ledger, settle)
     if (settled === 'stale') stale.push(settle.number)
-    else if (settle.children !== undefined) appendJobs(ledger, settle.children, now, 'wait')
+    else if (settle.children !== undefined) appendChildren(ledger, settle.children, now)
   })
   for (const settle of settles) {
     try {
       each(settle)
     } catch (error) {
       if (!ledger.db.inTransaction || faultOf(error) !== undefined) throw error
+      ledger.recount()
       failed.push({ number: settle.number, error: toErrorRecord(error) })
     }
   }
   return stale
 }
 
-function drop(ledger: Ledger, settle: Settle): 'settled' | 'stale' {
-  ledger.sql.freeKey.run(settle.number)
-  if (ledger.sql.finish.run(settle.number, settle.claim).changes === 0) return 'stale'
-  ledger.sql.forgetAttempts.run(settle.number)
+/** All of them or none: a success that lost one of its children would lose it for ever. */
+function appendChildren(ledger: Ledger, children: JobColumns, now: number): void {
+  const [failure] = appendJobs(ledger, children, now, 'wait').failures
+  if (failure !== undefined) throw fromErrorRecord(failure.error)
+}
+
+function drop(ledger: Ledger, { number, claim }: Settle): 'settled' | 'stale' {
+  const row = ledger.sql.drop.get(number, claim)
+  if (row === undefined) return 'stale'
+  if (row.key !== null) ledger.sql.giveUpKey.run(row.task, row.key, number)
+  ledger.sql.forgetAttempts.run(number)
   return 'settled'
 }
 
@@ -72,11 +79,8 @@ function keep(ledger: Ledger, settle: Settle): 'settled' | 'stale' {
     if (claim > ATTEMPTS_KEPT) ledger.sql.trimAttempts.run(number, number, ATTEMPTS_KEPT)
   }
   const to = transitions[transition].to
-  if (to === 'available') {
-    if (row.rank < SUSPECT_RANK) ledger.waiting.add(ledger.tasks.indexOfId(row.task), row.rank, 1)
-    else ledger.suspects++
-  }
-  if (to === 'scheduled') ledger.timesChanged = 'yes'
+  if (to === 'available') ledger.addWaiting(ledger.tasks.indexOfId(row.task), row.rank, 1)
   if (isEnded(to)) ledger.sql.freeKey.run(number)
+  else ledger.timesChanged = 'yes'
   return 'settled'
 }

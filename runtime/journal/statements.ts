@@ -27,7 +27,7 @@ const { available, scheduled } = stateCodes
 
 /** Every write names the state it starts from; a row that is elsewhere is left alone and the caller sees 0 changes. */
 export function prepareStatements(db: Database) {
-  return { ...ofAppending(db), ...ofClaiming(db), ...ofSettling(db), ...ofTime(db), ...ofOwner(db) }
+  return { ...ofAppending(db), ...ofKeys(db), ...ofClaiming(db), ...ofSettling(db), ...ofTime(db), ...ofOwner(db) }
 }
 
 function ofAppending(db: Database) {
@@ -60,6 +60,11 @@ function ofAppending(db: Database) {
         (id, task, state, rank, ord, claim, attempt, created_at, input, overrides, key, due_at, expires_at)
       VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)`,
     ),
+  }
+}
+
+function ofKeys(db: Database) {
+  return {
     findKey: prepare<[number, string], { job: number; until: number | null }>(
       db,
       'SELECT job, until FROM millrace_keys WHERE task = ? AND key = ?',
@@ -71,6 +76,11 @@ function ofAppending(db: Database) {
       ON CONFLICT (task, key) DO UPDATE SET job = excluded.job, until = excluded.until`,
     ),
     /** A key with the scope 'unfinished' is free again when its job has ended. */
+    giveUpKey: prepare<[number, string, number]>(
+      db,
+      'DELETE FROM millrace_keys WHERE task = ? AND key = ? AND job = ? AND until IS NULL',
+    ),
+    /** The same for a job that still has its row. */
     freeKey: prepare<[number]>(
       db,
       `
@@ -113,6 +123,10 @@ function ofSettling(db: Database) {
     finish: prepare<[number, number]>(
       db,
       `DELETE FROM millrace_jobs WHERE id = ? AND claim = ? AND ${guard('succeed')}`,
+    ),
+    drop: prepare<[number, number], { task: number; key: string | null }>(
+      db,
+      `DELETE FROM millrace_jobs WHERE id = ? AND claim = ? AND ${guard('succeed')} RETURNING task, key`,
     ),
     forgetAttempts: prepare<[number]>(db, 'DELETE FROM millrace_attempts WHERE job = ?'),
     recordAttempt: prepare<[number, number, string]>(
@@ -185,13 +199,13 @@ function ofOwner(db: Database) {
  * A job that its process survived is no suspect any more; one that is given back unused is what it was, and waits where
  * no claim sees it.
  */
-const KEPT = `rank = rank + ${SUSPECT_RANK} * (crashes >= ${SUSPECT_CRASHES} AND rank < ${SUSPECT_RANK})`
+export const KEPT_SUSPECT = `rank = rank + ${SUSPECT_RANK} * (crashes >= ${SUSPECT_CRASHES} AND rank < ${SUSPECT_RANK})`
 const CLEARED = 'crashes = 0, lone_crashes = 0'
 const SUSPICION = {
   succeed: CLEARED,
   retry: CLEARED,
   snooze: CLEARED,
-  release: KEPT,
+  release: KEPT_SUSPECT,
   die: CLEARED,
   discard: CLEARED,
   'cancel-running': CLEARED,

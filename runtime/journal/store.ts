@@ -97,6 +97,8 @@ export class Store {
     if (next === undefined || next > now) return []
     const expired = expireOverdue(this.ledger, now, this.ledger.keepEndedMs)
     promoteDue(this.ledger, now)
+    // Also if nothing had to be done: the job may have been claimed meanwhile, and an instant that has passed is no next one.
+    this.ledger.timesChanged = 'yes'
     return expired
   }
 
@@ -124,6 +126,8 @@ export class Store {
       ledger.nextNumber = nextNumber
       ledger.tasks.truncate(tasks)
       restoreRooms()
+      // Claims of a trial that was not committed would run a job that nobody has claimed.
+      this.#requests.takeTrialClaims()
       ledger.recount()
       ledger.timesChanged = 'yes'
     }

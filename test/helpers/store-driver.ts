@@ -1,0 +1,250 @@
+import type { JobExtra } from '../../lib/job.ts'
+import { acknowledge, claimedJobs, shortCutsOf } from '../../runtime/journal/acknowledge.ts'
+import { columnsOf, Gather } from '../../runtime/journal/gather.ts'
+import type { Ledger } from '../../runtime/journal/ledger.ts'
+import { adopt } from '../../runtime/journal/open.ts'
+import {
+  type Answer,
+  appended,
+  type JobColumns,
+  type OpenedJournal,
+  type Reply,
+  type Request,
+  type Settle,
+} from '../../runtime/journal/protocol.ts'
+import { recordOf, type StoredJob } from '../../runtime/journal/record.ts'
+import { type Database, openDatabase } from '../../runtime/journal/sqlite.ts'
+import type { Store } from '../../runtime/journal/store.ts'
+import type { ClaimedJob } from '../../runtime/messages.ts'
+
+export const START = 1_700_000_000_000
+export const KEEP_MS = 60_000
+const BYTES = 2 ** 20
+
+/** What an enqueue came to: filled in by the commit. */
+export interface Enqueued {
+  readonly number: number
+  as?: keyof typeof appended | 'refused'
+  /** Of a duplicate: the job that has the key. */
+  first?: number
+  error?: unknown
+}
+
+export interface DriverOptions {
+  readonly db?: Database
+  /** Task names, place by place; those of the last list have no place. */
+  readonly places?: readonly (readonly string[])[]
+  readonly parked?: readonly string[]
+  /** Called with the ledger of every opening: for tests that plant a fault into its statements. */
+  readonly plant?: (ledger: Ledger) => void
+}
+
+export interface NewJobOptions extends JobExtra {
+  readonly input?: string
+  readonly number?: number
+}
+
+/**
+ * The owner's side of a journal in memory without thread, clock and places: what it enqueues, claims and settles goes
+ * through the groups and acknowledgements of the real owner, one commit at a call.
+ */
+export class StoreDriver {
+  readonly db: Database
+  readonly tasks: readonly string[]
+  readonly places: readonly (readonly string[])[]
+  readonly #plant: (ledger: Ledger) => void
+  store!: Store
+  opened!: OpenedJournal
+  now = START
+  /** The claims that this owner holds. */
+  hand = new Map<number, ClaimedJob>()
+  #gather = new Gather()
+  #added: Enqueued[] = []
+  #nextNumber = 0
+  #group = 0
+
+  constructor({ db, places = [['alpha', 'beta']], parked = [], plant = () => undefined }: DriverOptions = {}) {
+    this.db = db ?? openDatabase(':memory:')
+    this.places = places
+    this.tasks = [...places.flat(), ...parked]
+    this.#plant = plant
+    this.reopen()
+  }
+
+  get ledger(): Ledger {
+    return this.store.ledger
+  }
+
+  /** The owner died, and another one opens what it has left; it has no room until it gets some. */
+  reopen(): void {
+    const { store, opened } = adopt(this.db, this.now, undefined)
+    this.store = store
+    this.opened = opened
+    this.hand = new Map()
+    this.#gather = new Gather()
+    this.#nextNumber = opened.firstNumber
+    this.#group = opened.commits
+    this.#plant(store.ledger)
+    for (const task of this.tasks) if (!opened.tasks.includes(task)) this.#gather.addName(task)
+    this.route()
+  }
+
+  /** Tells anew where tasks run, which takes all room away. */
+  route(): Reply {
+    this.#gather.route({
+      places: this.places.map((_, place) => ({ name: `place ${place}`, capacity: { jobs: 0, bytes: 0 } })),
+      placeOf: this.tasks.map((task) => this.places.findIndex((names) => names.includes(task))),
+    })
+    return this.commit()
+  }
+
+  /** Adds a job to the next commit. */
+  add(task: string, options: NewJobOptions = {}): Enqueued {
+    const { input = '{}', number = this.#nextNumber++, ...rest } = options
+    const enqueued: Enqueued = { number }
+    this.#gather.addJob({
+      number,
+      task: this.tasks.indexOf(task),
+      input,
+      extra: Object.keys(rest).length === 0 ? null : rest,
+      accepted: (first, as) => {
+        if (as === 'duplicate') enqueued.first = first
+      },
+      refused: (error) => {
+        enqueued.error = error
+      },
+    })
+    this.#added.push(enqueued)
+    return enqueued
+  }
+
+  enqueue(task: string, options: NewJobOptions = {}): Enqueued {
+    const enqueued = this.add(task, options)
+    this.commit()
+    return enqueued
+  }
+
+  /** Gives a place room, and returns the numbers that it got for it, in their order. */
+  claim(jobs: number, place = 0): number[] {
+    this.#gather.addRoom(place, jobs, jobs * BYTES)
+    return this.commit().claims.flatMap(({ numbers }) => numbers)
+  }
+
+  /** Adds a plain success to the next commit. */
+  addFinish(job: ClaimedJob): void {
+    this.#gather.addFinished({
+      job,
+      outcome: { type: 'succeeded', output: '' },
+      startedAt: undefined,
+      endedAt: undefined,
+    })
+  }
+
+  finish(job: ClaimedJob): Reply {
+    this.addFinish(job)
+    return this.commit()
+  }
+
+  /** Adds any end of a claim to the next commit, as the settler would write it. */
+  addSettle(job: ClaimedJob, transition: Settle['transition'], more: Partial<Settle> = {}): void {
+    const settle: Settle = { ...settleOf(job, transition, this.now), ...more }
+    const ended = { job, outcome: { type: 'expired' }, startedAt: undefined, endedAt: undefined } as const
+    this.#gather.addSettle({ ended, settle })
+  }
+
+  settle(job: ClaimedJob, transition: Settle['transition'], more: Partial<Settle> = {}): Reply {
+    this.addSettle(job, transition, more)
+    return this.commit()
+  }
+
+  addRequest(request: Request): { answer?: Answer } {
+    const asked: { answer?: Answer } = {}
+    this.#gather.addRequest({
+      request,
+      answered: (answer) => {
+        asked.answer = answer
+      },
+      refused: () => undefined,
+    })
+    return asked
+  }
+
+  request(request: Request): Answer {
+    const asked = this.addRequest(request)
+    this.commit()
+    return asked.answer as Answer
+  }
+
+  cancel(number: number): Answer {
+    return this.request({ type: 'cancel', number, keepUntil: this.now + KEEP_MS })
+  }
+
+  retry(number: number): Answer {
+    return this.request({ type: 'revive', number })
+  }
+
+  /** Gives back everything that is held, and takes nothing more: what a stop does. */
+  drain(): Reply {
+    for (const job of this.hand.values()) this.addSettle(job, 'release')
+    return this.route()
+  }
+
+  /** Lets time pass, which the journal notices in a commit. */
+  advance(ms: number): Reply {
+    this.now += ms
+    return this.commit()
+  }
+
+  /** Writes all that was added, in one commit, and tells everybody what became of it. */
+  commit(): Reply {
+    const added = this.#added.splice(0)
+    const sent = this.#gather.take(++this.#group, this.now)
+    const reply = this.store.commit([sent.group])[0] as Reply
+    acknowledge(sent, reply)
+    const codes = Object.entries(appended)
+    added.forEach((job, at) => {
+      job.as = codes.find(([, code]) => code === reply.appended[at])?.[0] as keyof typeof appended
+    })
+    const lost = new Set([...reply.stale, ...reply.failedSettles.map(({ number }) => number)])
+    for (const { job } of [...sent.finished, ...sent.settles.map(({ ended }) => ended)]) {
+      if (!lost.has(job.number)) this.hand.delete(job.number)
+    }
+    const claimed = [...shortCutsOf(sent, reply), ...reply.claims.flatMap(claimedJobs)]
+    for (const job of claimed) this.hand.set(job.number, job)
+    sent.requests.forEach((entry, at) => entry.answered(reply.answers[at] as Answer))
+    return reply
+  }
+
+  /** A claim that is held. */
+  held(number: number): ClaimedJob {
+    const job = this.hand.get(number)
+    if (job === undefined) throw new Error(`job ${number} is not held`)
+    return job
+  }
+
+  row(number: number): StoredJob | undefined {
+    return recordOf(this.db, number)
+  }
+
+  /** New jobs as an attempt sends them along with its success. */
+  children(...tasks: readonly string[]): JobColumns {
+    return columnsOf(
+      tasks.map((task) => ({ number: this.#nextNumber++, task: this.tasks.indexOf(task), input: '{}', extra: null })),
+    )
+  }
+}
+
+/** A settle of the given kind with what its row must have. */
+export function settleOf(job: ClaimedJob, transition: Settle['transition'], now: number): Settle {
+  const charged = transition === 'retry' || transition === 'die' || transition === 'succeed' || transition === 'discard'
+  const base: Settle = {
+    number: job.number,
+    claim: job.claim,
+    transition,
+    row: 'keep',
+    attempt: job.attempt + (charged ? 1 : 0),
+  }
+  if (transition === 'release') return base
+  if (transition === 'retry' || transition === 'snooze') return { ...base, dueAt: now + 1_000 }
+  return { ...base, endedAt: now, keepUntil: now + KEEP_MS }
+}
