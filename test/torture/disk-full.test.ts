@@ -56,7 +56,7 @@ describe('a full disk', () => {
       assert.equal((many.cause as MillraceError).code, 'MILLRACE_DISK_FULL')
       return true
     })
-    assert.equal(await running.result({ timeoutMs: 20_000 }), undefined, 'what ran is settled all the same')
+    assert.equal(await running.result({ timeoutMs: 8_000 }), undefined, 'what ran is settled all the same')
 
     const healthy = nextEvent(runtime, 'journal.healthy', { timeoutMs: 10_000 })
     execFileSync('mount', ['-o', 'remount,size=200m', disk])
