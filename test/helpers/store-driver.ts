@@ -8,6 +8,7 @@ import {
   appended,
   type JobColumns,
   type OpenedJournal,
+  type PlaceRoom,
   type Reply,
   type Request,
   type Settle,
@@ -89,10 +90,10 @@ export class StoreDriver {
     this.route()
   }
 
-  /** Tells anew where tasks run, which takes all room away. */
-  route(): Reply {
+  /** Tells anew where tasks run; room starts anew with it, by default with none. */
+  route(capacity: PlaceRoom = { jobs: 0, bytes: 0 }): Reply {
     this.#gather.route({
-      places: this.places.map((_, place) => ({ name: `place ${place}`, capacity: { jobs: 0, bytes: 0 } })),
+      places: this.places.map((_, place) => ({ name: `place ${place}`, capacity })),
       placeOf: this.tasks.map((task) => this.places.findIndex((names) => names.includes(task))),
     })
     return this.commit()
@@ -124,9 +125,14 @@ export class StoreDriver {
     return enqueued
   }
 
+  /** Gives a place room with the next commit. */
+  addRoom(jobs: number, place = 0): void {
+    this.#gather.addRoom(place, jobs, jobs * BYTES)
+  }
+
   /** Gives a place room, and returns the numbers that it got for it, in their order. */
   claim(jobs: number, place = 0): number[] {
-    this.#gather.addRoom(place, jobs, jobs * BYTES)
+    this.addRoom(jobs, place)
     return this.commit().claims.flatMap(({ numbers }) => numbers)
   }
 
