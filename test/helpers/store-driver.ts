@@ -31,8 +31,14 @@ export interface Enqueued {
   error?: unknown
 }
 
+interface Opened {
+  readonly store: Store
+  readonly opened: OpenedJournal
+}
+
 export interface DriverOptions {
-  readonly db?: Database
+  /** Opens the journal for each owner; by default one in memory. */
+  readonly open?: (now: number) => Opened
   /** Task names, place by place; those of the last list have no place. */
   readonly places?: readonly (readonly string[])[]
   readonly parked?: readonly string[]
@@ -50,9 +56,9 @@ export interface NewJobOptions extends JobExtra {
  * through the groups and acknowledgements of the real owner, one commit at a call.
  */
 export class StoreDriver {
-  readonly db: Database
   readonly tasks: readonly string[]
   readonly places: readonly (readonly string[])[]
+  readonly #open: (now: number) => Opened
   readonly #plant: (ledger: Ledger) => void
   store!: Store
   opened!: OpenedJournal
@@ -64,11 +70,11 @@ export class StoreDriver {
   #nextNumber = 0
   #group = 0
 
-  constructor({ db, places = [['alpha', 'beta']], parked = [], plant = () => undefined }: DriverOptions = {}) {
-    this.db = db ?? openDatabase(':memory:')
+  constructor({ places = [['alpha', 'beta']], parked = [], ...options }: DriverOptions = {}) {
     this.places = places
     this.tasks = [...places.flat(), ...parked]
-    this.#plant = plant
+    this.#open = options.open ?? openerInMemory()
+    this.#plant = options.plant ?? (() => undefined)
     this.reopen()
   }
 
@@ -76,9 +82,13 @@ export class StoreDriver {
     return this.store.ledger
   }
 
+  get db(): Database {
+    return this.ledger.db
+  }
+
   /** The owner died, and another one opens what it has left; it has no room until it gets some. */
   reopen(): void {
-    const { store, opened } = adopt(this.db, this.now, undefined)
+    const { store, opened } = this.#open(this.now)
     this.store = store
     this.opened = opened
     this.hand = new Map()
@@ -238,6 +248,12 @@ export class StoreDriver {
       tasks.map((task) => ({ number: this.#nextNumber++, task: this.tasks.indexOf(task), input: '{}', extra: null })),
     )
   }
+}
+
+/** Every owner finds what the one before has left in memory. */
+function openerInMemory(): (now: number) => Opened {
+  const db = openDatabase(':memory:')
+  return (now) => adopt(db, now, undefined)
 }
 
 /** A settle of the given kind with what its row must have. */
