@@ -2,7 +2,7 @@ import type { JobExtra } from '../../lib/job.ts'
 import { acknowledge, claimedJobs, shortCutsOf } from '../../runtime/journal/acknowledge.ts'
 import { columnsOf, Gather } from '../../runtime/journal/gather.ts'
 import type { Ledger } from '../../runtime/journal/ledger.ts'
-import { adopt } from '../../runtime/journal/open.ts'
+import { adopt, openJournal, type OpenJournal } from '../../runtime/journal/open.ts'
 import {
   type Answer,
   appended,
@@ -254,6 +254,17 @@ export class StoreDriver {
 function openerInMemory(): (now: number) => Opened {
   const db = openDatabase(':memory:')
   return (now) => adopt(db, now, undefined)
+}
+
+/** Every owner finds what the one before has left on disk. */
+export function openerOf(test: { after(close: () => void): unknown }, file: string): (now: number) => Opened {
+  let owned: OpenJournal | undefined
+  test.after(() => owned?.close())
+  return (now) => {
+    owned?.close()
+    owned = openJournal({ file, durability: 'relaxed', keepEndedMs: KEEP_MS }, now)
+    return owned
+  }
 }
 
 /** A settle of the given kind with what its row must have. */
