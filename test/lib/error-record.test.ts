@@ -28,7 +28,7 @@ describe('a thrown error', () => {
     assert.equal(error.name, 'RangeError')
     assert.equal(error.message, 'too far')
     assert.equal(error.stack, thrown.stack)
-    assert.deepEqual({ ...error }, { code: 'E_FAR', limit: 5, at: { x: [1] } })
+    assert.deepEqual(Object.fromEntries(Object.entries(error)), { code: 'E_FAR', limit: 5, at: { x: [1] } })
   })
 
   it('comes back as a MillraceError if it is one', () => {
@@ -87,7 +87,7 @@ describe('a thrown error', () => {
 
   it('is cut where it is long, and stays within 16 KiB however its characters are written', () => {
     for (const character of ['x', '€', '\u0000', '\ud800']) {
-      const long = character.repeat(10_000_000 / character.length)
+      const long = character.repeat(2_000_000)
       const thrown = Object.assign(new Error(long, { cause: new Error(long, { cause: new Error(long) }) }), {
         code: long,
         name: long,
