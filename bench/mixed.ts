@@ -1,5 +1,4 @@
-import { systemClock } from '../lib/clock.ts'
-import { boot } from '../runtime/boot.ts'
+import { boot, systemGround } from '../runtime/boot.ts'
 import { resolveConfig } from '../runtime/config.ts'
 import { Runtime } from '../runtime/runtime.ts'
 import { type Bench, type Figure, pick } from './bench.ts'
@@ -47,7 +46,7 @@ async function measure(batchJobs: number | undefined, seconds: number, seed: num
   using scratch = new Scratch()
   const config = resolveConfig(serviceOptions(scratch.file('jobs.db')))
   const places = config.places.map((place) => ({ ...place, ...(batchJobs !== undefined && { batchJobs }) }))
-  const runtime = new Runtime(await boot({ ...config, places }, systemClock))
+  const runtime = new Runtime(await boot({ ...config, places }, systemGround()))
   try {
     const toStart = await startDelays(runtime, seconds, seed)
     return { toStart, perSecond: await throughput(runtime, seconds, seed) }

@@ -17,6 +17,8 @@ export interface Clock {
    * the next turn of the loop's timers.
    */
   setTimer(delayMs: number, callback: () => void): Timer
+  /** Calls back once, when `now` has reached `at` (epoch ms): within half a second of it also if the clock is set. */
+  setAlarm(at: number, callback: () => void): Timer
   /** Calls back once the loop has looked at its sockets and messages. */
   setImmediate(callback: () => void): void
 }
@@ -59,6 +61,39 @@ class SystemTimer implements Timer {
   }
 }
 
+/** How often an alarm looks whether the clock was set. */
+const LOOK_MS = 500
+
+class SystemAlarm implements Timer {
+  readonly #at: number
+  readonly #callback: () => void
+  #timer: Timer
+  #hold: 'process' | 'nothing' = 'process'
+
+  constructor(at: number, callback: () => void) {
+    this.#at = at
+    this.#callback = callback
+    this.#timer = this.#wait()
+  }
+
+  cancel(): void {
+    this.#timer.cancel()
+  }
+
+  unref(): void {
+    this.#hold = 'nothing'
+    this.#timer.unref()
+  }
+
+  #wait(): Timer {
+    return new SystemTimer(Math.min(this.#at - Date.now(), LOOK_MS), () => {
+      if (Date.now() >= this.#at) return this.#callback()
+      this.#timer = this.#wait()
+      if (this.#hold === 'nothing') this.#timer.unref()
+    })
+  }
+}
+
 /** Not `performance.now()`, whose origin differs from thread to thread. */
 function monotonicMs(): number {
   const [seconds, nanoseconds] = process.hrtime()
@@ -70,6 +105,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs,
   setTimer: (delayMs, callback) => new SystemTimer(delayMs, callback),
+  setAlarm: (at, callback) => new SystemAlarm(at, callback),
   setImmediate: (callback) => {
     setImmediate(callback)
   },

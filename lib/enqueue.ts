@@ -1,4 +1,5 @@
 import { DEFAULT_PRIORITY, type JobExtra, type JobOverrides } from './job.ts'
+import type { MillraceError } from './errors.ts'
 import { duration, invalidOption, refuseUnknown, wholeNumber } from './options.ts'
 import { encodePayload } from './payload.ts'
 import { retryPolicy } from './retry.ts'
@@ -64,10 +65,45 @@ function extraOf(task: AnyTask, options: EnqueueOptions | undefined, now: number
   return null
 }
 
+/** What `reschedule` takes; `delayMs` and `runAt` exclude each other. */
+export interface RescheduleOptions {
+  /** Epoch ms; now or earlier means at once. */
+  readonly runAt?: number
+  /** 0 means at once. */
+  readonly delayMs?: number
+  /** 0 to 9. */
+  readonly priority?: number
+  /** Replaces the input. */
+  readonly input?: unknown
+}
+
+/** A change of a waiting job as it goes to the journal: only what is to be changed. */
+export interface Reschedule {
+  readonly dueAt?: number
+  readonly rank?: number
+  readonly input?: string
+}
+
+export function prepareReschedule(options: RescheduleOptions, now: number): Reschedule {
+  refuseUnknown(options, ['runAt', 'delayMs', 'priority', 'input'], '')
+  const { runAt, delayMs, priority, input } = options
+  if (runAt !== undefined && delayMs !== undefined) throw bothTimes(runAt)
+  return {
+    ...(delayMs !== undefined && { dueAt: now + Math.ceil(duration(delayMs, 'delayMs')) }),
+    ...(runAt !== undefined && { dueAt: instant(runAt, 'runAt') }),
+    ...(priority !== undefined && { rank: 9 - wholeNumber(priority, 0, 9, 'priority') }),
+    ...(input !== undefined && { input: encodePayload(input, 'input') }),
+  }
+}
+
+function bothTimes(runAt: number): MillraceError {
+  return invalidOption('runAt', runAt, 'no runAt together with delayMs: one of them')
+}
+
 function dueAtOf(options: EnqueueOptions, now: number): number | undefined {
   const { delayMs, runAt } = options as { delayMs?: number; runAt?: number }
   if (delayMs !== undefined && runAt !== undefined) {
-    throw invalidOption('runAt', runAt, 'no runAt together with delayMs: one of them')
+    throw bothTimes(runAt)
   }
   if (delayMs !== undefined) return delayMs === 0 ? undefined : now + Math.ceil(duration(delayMs, 'delayMs'))
   return runAt === undefined ? undefined : instant(runAt, 'runAt')

@@ -25,6 +25,7 @@ export const errorCodes = {
   MILLRACE_SOFT_LIMIT: 'The attempt has run for its soft limit.',
   MILLRACE_HARD_LIMIT: 'The attempt has run for its hard limit and was ended.',
   MILLRACE_THREAD_EXIT: 'The thread ended while the job ran.',
+  MILLRACE_ZOMBIES: 'Too many threads hang in native calls: the runtime drains.',
   MILLRACE_POISON: 'The job has taken the process down.',
   MILLRACE_STRAY_REJECTION: 'A rejection that nobody handled came from the code of a job.',
   MILLRACE_TOO_MANY_CHILDREN: 'An attempt enqueues more than fits into one commit.',

@@ -33,8 +33,11 @@ export interface RuntimeEvents {
   'task.unknown': (event: { readonly task: string }) => void
   /** A place has given up; its jobs wait in the journal. */
   'place.stopped': (event: { readonly place: string; readonly error: Error }) => void
-  /** Threads of a place that were given up and have not exited: a native call cannot be interrupted. */
-  'place.zombies': (event: { readonly place: string; readonly threads: number }) => void
+  /**
+   * Attempts that were given up at their hard limit and have not ended: threads in a native call, which cannot be
+   * interrupted, and promises of a lane, which cannot be stopped.
+   */
+  'place.zombies': (event: { readonly place: string; readonly count: number }) => void
   /** The journal refuses new jobs (a full disk), while running ones go on. */
   'journal.degraded': (event: { readonly error: Error }) => void
   'journal.healthy': (event: Record<string, never>) => void
@@ -42,6 +45,8 @@ export interface RuntimeEvents {
   'journal.down': (event: { readonly error: Error }) => void
   /** Something of the runtime's own work failed and will be tried again. */
   'runtime.error': (event: { readonly error: Error }) => void
+  /** Too many threads hang: the runtime has begun to stop. End the process by SIGKILL then, as `stopOnSignals` does. */
+  'runtime.unfit': (event: { readonly error: Error }) => void
   /** The runtime cannot go on: every promise that waited was rejected with this. */
   'runtime.failed': (event: { readonly error: Error }) => void
   'runtime.stopping': (event: Record<string, never>) => void

@@ -47,6 +47,10 @@ export class ManualClock implements Clock {
     return timer
   }
 
+  setAlarm(at: number, callback: () => void): Timer {
+    return this.setTimer(at - this.now(), callback)
+  }
+
   setImmediate(callback: () => void): void {
     systemClock.setImmediate(callback)
   }

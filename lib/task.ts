@@ -1,11 +1,13 @@
 import {
   type AnyTask,
   type AroundHook,
+  type Discard,
   type Handler,
   type HandlerOf,
   isOfKind,
   type KeepHistory,
   kind,
+  type Snooze,
   type Task,
   type TaskManifest,
   type TaskPlace,
@@ -52,6 +54,9 @@ type Annotated<Parsed> = unknown extends Parsed ? AnnotateTheInputOfRun : unknow
 
 type VoidIfUnknown<T> = unknown extends T ? void : T
 
+/** What is left as a result: a handler that only ever snoozes or discards has none. */
+type Kept<Output> = Exclude<Output, Snooze | Discard>
+
 /** What `defineTask` takes. */
 export type TaskOptions<Input, Result, Parsed, Output> = TaskSettings & {
   /** Any Standard Schema. What is stored is the input; what the handler gets is what the schema makes of it. */
@@ -71,17 +76,19 @@ export type TaskOptions<Input, Result, Parsed, Output> = TaskSettings & {
  */
 // One signature for all forms: among overloads a wrong option is reported against each of them.
 export function defineTask<Parsed, Result = void, Input = Parsed, Output = Result>(
-  options: TaskOptions<Input, Result, Parsed, Output> & InputCheck<Input> & OutputCheck<Output>,
-): Task<VoidIfUnknown<Input>, Output, VoidIfUnknown<Parsed>> {
-  return defined(options as UncheckedOptions) as Task<VoidIfUnknown<Input>, Output, VoidIfUnknown<Parsed>>
+  options: TaskOptions<Input, Result, Parsed, Output> & InputCheck<Input> & OutputCheck<Kept<Output>>,
+): Task<VoidIfUnknown<Input>, Kept<Output>, VoidIfUnknown<Parsed>> {
+  return defined(options as UncheckedOptions) as Task<VoidIfUnknown<Input>, Kept<Output>, VoidIfUnknown<Parsed>>
 }
 
 /** The handler of a task that stands apart from it; made by `handle`, exported by a tasks module. */
-export interface TaskHandler extends LoadableHandler {
+export interface TaskHandler<out T extends AnyTask = AnyTask> extends LoadableHandler {
   readonly [kind]: 'handler'
+  readonly task: T
 }
 
-interface LoadableHandler {
+/** A task, and how to get at its work. */
+export interface LoadableHandler {
   readonly task: AnyTask
   /** The function itself, or a promise of it where it is lazy; each call of a lazy one asks its loader again. */
   load(): AnyHandler | Promise<AnyHandler>
@@ -108,7 +115,7 @@ export function lazy<H extends AnyHandler>(load: () => Promise<{ readonly defaul
 }
 
 /** Attaches the work to a contract. Export what it returns from a tasks module; nothing is registered anywhere. */
-export function handle<T extends AnyTask>(task: T, handler: HandlerOf<T> | LazyHandler<HandlerOf<T>>): TaskHandler {
+export function handle<T extends AnyTask>(task: T, handler: HandlerOf<T> | LazyHandler<HandlerOf<T>>): TaskHandler<T> {
   if (!isTask(task)) throw invalidOption('handle', task, 'a task made by defineTask, then its handler')
   if (!isLazy(handler)) callable(`handle(${task.name})`, handler)
   const load = isLazy(handler) ? async () => defaultOf(await handler.load(), task) : () => handler
@@ -187,7 +194,8 @@ export function collectTasks(
   }
 }
 
-function handlerOf(value: unknown): LoadableHandler | undefined {
+/** What does the work of a task that has it beside its contract, or of a handler; `undefined` for anything else. */
+export function handlerOf(value: unknown): LoadableHandler | undefined {
   if (isOfKind(value, 'handler')) return value as TaskHandler
   if (!isTask(value)) return undefined
   const { [work]: run } = value as WorkingTask

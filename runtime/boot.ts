@@ -1,6 +1,6 @@
 import { EventEmitter } from 'eventemitter3'
 import type { Child, ExitReason } from '../lib/actor.ts'
-import type { Clock } from '../lib/clock.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import type { RuntimeEvents } from '../lib/events.ts'
 import { supervise } from '../lib/supervision.ts'
 import { Catalog } from './catalog.ts'
@@ -8,7 +8,11 @@ import type { Config } from './config.ts'
 import { Desk } from './desk.ts'
 import { createEmit, type Emitter } from './emit.ts'
 import { JournalAccess } from './journal/access.ts'
-import { journalListener } from './listeners.ts'
+import type { ConnectJournal } from './journal/link.ts'
+import type { StartsSink } from './journal/starts.ts'
+import { startJournalThread } from './journal/thread.ts'
+import { journalListener, supervisionListener } from './listeners.ts'
+import type { Handlers } from './places/handlers.ts'
 import { Publisher } from './publish/publisher.ts'
 import { Job } from './publish/job-handle.ts'
 import { Announcer } from './settle/announcer.ts'
@@ -22,23 +26,50 @@ export interface Booted {
   readonly root: Child<never>
 }
 
+/** What a runtime stands on. The testing kit puts something else under it; all that is above stays the same. */
+export interface Ground {
+  readonly clock: Clock
+  readonly connect: ConnectJournal
+  /** From 0 up to 1, for the jitter of retries. */
+  readonly random: () => number
+  readonly emitter: Emitter
+  /** For places on this loop; without it they import the tasks modules when they start. */
+  readonly handlers?: Handlers
+  /** Where places on this loop write what they begin; without it into the starts file. */
+  readonly begun?: StartsSink
+  /** Places, by index, that are given nothing to run. */
+  readonly paused: Set<number>
+}
+
+export function systemGround(): Ground {
+  return {
+    clock: systemClock,
+    connect: startJournalThread,
+    random: Math.random,
+    emitter: new EventEmitter<RuntimeEvents>(),
+    paused: new Set(),
+  }
+}
+
 /** Makes what lasts, then starts the tree; rejects with the cause when the tree cannot start. */
-export async function boot(config: Config, clock: Clock): Promise<Booted> {
-  const wires = wire(config, clock, (error) => {
+export async function boot(config: Config, ground: Ground): Promise<Booted> {
+  const { clock } = ground
+  const wires = wire(config, ground, (error) => {
     end(wires, error)
     root.stop()
   })
-  const root = supervise(rootTree(wires), { id: 'millrace', ...ROOT, clock })
+  const root = supervise(rootTree(wires), { id: 'millrace', ...ROOT, clock, onEvent: supervisionListener(wires) })
   const reason = await Promise.race([root.exited, root.started.then(() => undefined)])
   if (reason !== undefined) throw causeOf(reason)
   void root.exited.then((why) => end(wires, causeOf(why)))
   return { wires, root }
 }
 
-function wire(config: Config, clock: Clock, fail: (error: Error) => void): Wires {
-  const emitter: Emitter = new EventEmitter<RuntimeEvents>()
-  const wires = { clock, config, emitter, emit: createEmit(emitter), catalog: new Catalog() } as Wires
-  const journal = new JournalAccess(config.journal, clock, journalListener(wires, fail))
+function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wires {
+  const { clock, emitter, connect, random, paused, handlers, begun } = ground
+  const emit = createEmit(emitter)
+  const wires = { clock, random, config, emitter, emit, paused, begun, catalog: new Catalog() } as Wires
+  const journal = new JournalAccess(config.journal, connect, clock, journalListener(wires, fail))
   const desk = new Desk(wires)
   const results = new Results()
   const wishes = new Set<number>()
@@ -52,7 +83,7 @@ function wire(config: Config, clock: Clock, fail: (error: Error) => void): Wires
     unsettled: new Set(),
     places: [],
     stopping: 'no',
-    handlers: undefined,
+    handlers,
     starts: undefined,
   } satisfies Partial<Wires>)
 }

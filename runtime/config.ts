@@ -22,6 +22,8 @@ export interface TierConfig {
   readonly maxHeapMb?: number
   /** Claimed jobs in memory besides those in slots. Default 4,096. */
   readonly handJobs?: number
+  /** Threads that may hang in native calls, each replaced by another; one more, and the runtime drains. Default 4. */
+  readonly maxZombies?: number
 }
 
 export interface LaneConfig {
@@ -53,6 +55,8 @@ export interface PlaceConfig {
   readonly concurrency: number
   readonly handJobs: number
   readonly maxHeapMb: number | undefined
+  readonly maxZombies: number
+  readonly batchJobs?: number
 }
 
 /** The options with every default filled in. */
@@ -104,7 +108,7 @@ export function journalConfig(journal: JournalConfig): Required<JournalConfig> {
 
 function tierConfig(name: string, tier: TierConfig): PlaceConfig {
   const path = `tiers.${name}`
-  refuseUnknown(tier, ['threads', 'maxHeapMb', 'handJobs'], `${path}.`)
+  refuseUnknown(tier, ['threads', 'maxHeapMb', 'handJobs', 'maxZombies'], `${path}.`)
   return {
     name: placeName(name, path),
     kind: 'tier',
@@ -112,6 +116,7 @@ function tierConfig(name: string, tier: TierConfig): PlaceConfig {
     concurrency: 1,
     handJobs: wholeNumber(tier.handJobs ?? 4_096, 0, 1e6, `${path}.handJobs`),
     maxHeapMb: tier.maxHeapMb === undefined ? undefined : wholeNumber(tier.maxHeapMb, 16, 1e6, `${path}.maxHeapMb`),
+    maxZombies: wholeNumber(tier.maxZombies ?? 4, 0, 512, `${path}.maxZombies`),
   }
 }
 
@@ -125,6 +130,7 @@ function laneConfig(name: string, lane: LaneConfig): PlaceConfig {
     concurrency: wholeNumber(lane.concurrency ?? 1_000, 1, 1e5, `${path}.concurrency`),
     handJobs: wholeNumber(lane.handJobs ?? 4_096, 0, 1e6, `${path}.handJobs`),
     maxHeapMb: undefined,
+    maxZombies: Number.POSITIVE_INFINITY,
   }
 }
 

@@ -1,27 +1,23 @@
+import { prepareReschedule, type RescheduleOptions } from '../lib/enqueue.ts'
 import { MillraceError } from '../lib/errors.ts'
-import { type EndedState, type JobState, jobStates, stateCodes } from '../lib/job-state.ts'
+import { type EndedState, type JobState, jobStates } from '../lib/job-state.ts'
 import { formatJobId, type JobFilter, type JobPage, type JobRecord, parseJobId, type TaskSummary } from '../lib/job.ts'
+import { wholeNumber } from '../lib/options.ts'
 import type { Outcome } from '../lib/outcome.ts'
-import { decodePayload, encodePayload } from '../lib/payload.ts'
-import type { Answer, ManyCursor, Request, Selection } from './journal/protocol.ts'
+import { decodePayload } from '../lib/payload.ts'
+import type { Answer, Request } from './journal/protocol.ts'
+import { parseCursor } from './journal/page-cursor.ts'
 import { stateOf, toJobRecord } from './journal/record.ts'
 import { placeListener } from './listeners.ts'
 import type { ClaimedJob } from './messages.ts'
-import {
-  type CancelOptions,
-  Job,
-  type JobDesk,
-  type RescheduleOptions,
-  type ResultOptions,
-} from './publish/job-handle.ts'
+import { type CancelOptions, Job, type JobDesk, type ResultOptions } from './publish/job-handle.ts'
 import { answer } from './settle/results.ts'
+import { selectionOf } from './selection.ts'
 import type { Wires } from './wires.ts'
 
-/** Rows that one commit of a bulk operation touches at most. */
 const IDLE_LOOK_MS = 5
-const MANY_AT_ONCE = 500
 
-/** Answers questions and wishes about single jobs and many. */
+/** Answers questions about jobs, and wishes about single ones. */
 export class Desk implements JobDesk {
   readonly #wires: Wires
   readonly #progress = new Map<number, string>()
@@ -60,14 +56,22 @@ export class Desk implements JobDesk {
 
   /** Resolves when nothing is due, nothing runs and every settle is committed. */
   async idle(): Promise<void> {
-    const { journal, places, clock } = this.#wires
-    const quiet = () =>
-      journal.waiting === 0 && this.#wires.dispatcher.held === 0 && places.every((place) => place.claims().length === 0)
-    for (;;) {
+    const { journal, clock } = this.#wires
+    for (let quietLooks = 0; ; ) {
       await journal.barrier()
-      if (quiet()) return
-      await new Promise<void>((resolve) => clock.setTimer(IDLE_LOOK_MS, resolve))
+      // What that commit has claimed or settled is on its way to whoever it concerns.
+      await new Promise<void>((resolve) => clock.setImmediate(resolve))
+      quietLooks = this.isQuiet() ? quietLooks + 1 : 0
+      if (quietLooks === 2) return
+      if (quietLooks === 0) await new Promise<void>((resolve) => clock.setTimer(IDLE_LOOK_MS, resolve))
     }
+  }
+
+  /** Whether nothing waits for a place and nothing runs, as of the journal's last commit. */
+  isQuiet(): boolean {
+    const { journal, places, dispatcher, unsettled } = this.#wires
+    const inMemory = dispatcher.held + unsettled.size
+    return journal.waiting === 0 && inMemory === 0 && places.every((place) => place.claims().length === 0)
   }
 
   progressed(number: number, value: string): void {
@@ -89,7 +93,9 @@ export class Desk implements JobDesk {
   }
 
   async page(filter: JobFilter, limit: number, after: string | undefined): Promise<JobPage> {
-    const { states, tasks } = this.#select(filter)
+    wholeNumber(limit, 1, 200, 'limit')
+    if (after !== undefined) parseCursor(after)
+    const { states, tasks } = selectionOf(this.#wires, filter, jobStates)
     const page = await this.#wires.journal.query((queries) =>
       queries.page({ states, tasks: tasks?.map((index) => this.#wires.journal.taskName(index)), limit, after }),
     )
@@ -138,6 +144,8 @@ export class Desk implements JobDesk {
     }
     if (answered.type === 'requested') return 'requested'
     wishes.delete(number)
+    // The attempt has followed the abort, and its end is in the same commit as the wish.
+    if (taken.includes('aborted') && results.recent(number)?.state === 'cancelled') return 'cancelled'
     if (answered.type !== 'cancelled') return 'ended'
     results.ended(number, { state: 'cancelled' })
     return 'cancelled'
@@ -151,36 +159,11 @@ export class Desk implements JobDesk {
   }
 
   async reschedule(number: number, options: RescheduleOptions): Promise<void> {
-    const { clock } = this.#wires
-    const { runAt, delayMs, priority, input } = options
-    const dueAt = delayMs === undefined ? runAt : clock.now() + delayMs
-    const request: Request = {
-      type: 'reschedule',
-      number,
-      ...(dueAt !== undefined && { dueAt: Math.ceil(dueAt) }),
-      ...(priority !== undefined && { rank: 9 - priority }),
-      ...(input !== undefined && { input: encodePayload(input, 'input') }),
-    }
+    const change = prepareReschedule(options, this.#wires.clock.now())
+    const request: Request = { type: 'reschedule', number, ...change }
     await this.#release(number)
     const answered = await this.#ask(request, number)
     if (answered.type !== 'rescheduled') throw this.#refused(answered, number, 'scheduled or available', 'reschedule')
-  }
-
-  /** Repeats a bounded request until nothing is left for it; returns how many jobs it changed. */
-  async many(type: 'cancel-many' | 'revive-many' | 'purge', filter: JobFilter, fallback: JobFilter): Promise<number> {
-    const { journal, clock, config } = this.#wires
-    const where = this.#select({ ...fallback, ...filter })
-    let count = 0
-    let after: ManyCursor | undefined
-    for (;;) {
-      const keepUntil = clock.now() + config.journal.keepEndedMs
-      const answered = await journal.request({ type, where, limit: MANY_AT_ONCE, keepUntil, after } as Request)
-      if (answered.type === 'failed') throw new MillraceError('MILLRACE_JOURNAL_IO', answered.error.message)
-      if (answered.type !== 'many') return count
-      count += answered.count
-      after = answered.next
-      if (after === undefined) return count
-    }
   }
 
   /** A claimed job that has not started goes back to the journal, where it can be changed. */
@@ -270,31 +253,6 @@ export class Desk implements JobDesk {
       ...(progress !== undefined && { progress: decodePayload(progress) }),
     }
   }
-
-  #select({ state, task, place }: JobFilter): Selection {
-    const { catalog, journal, places } = this.#wires
-    const states = state === undefined ? jobStates : typeof state === 'string' ? [state] : state
-    for (const each of states) {
-      if (!(each in stateCodes)) throw badFilter('state', each, jobStates.join(', '))
-    }
-    const codes = states.map((each) => stateCodes[each])
-    if (task !== undefined) {
-      const index = journal.taskIndex(typeof task === 'string' ? task : task.name)
-      return { states: codes, tasks: index === undefined ? [] : [index] }
-    }
-    if (place === undefined) return { states: codes, tasks: undefined }
-    const at = places.findIndex(({ name }) => name === place)
-    if (at < 0) throw badFilter('place', place, places.map(({ name }) => name).join(', '))
-    return { states: codes, tasks: catalog.places.flatMap((each, index) => (each === at ? [index] : [])) }
-  }
-}
-
-function badFilter(path: string, got: string, expected: string): MillraceError {
-  return new MillraceError(
-    'MILLRACE_INVALID_OPTION',
-    `the filter's ${path} cannot be used; got ${got}, expected one of ${expected}`,
-    { path },
-  )
 }
 
 function notKept(id: string): MillraceError {

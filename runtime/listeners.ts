@@ -1,5 +1,7 @@
+import { MillraceError } from '../lib/errors.ts'
 import { formatJobId } from '../lib/job.ts'
 import { decodePayload } from '../lib/payload.ts'
+import type { SupervisionEvent } from '../lib/supervision.ts'
 import type { JournalAccessListener } from './journal/access.ts'
 import type { ChildPort, EndedGroup, PlaceListener } from './messages.ts'
 import type { Wires } from './wires.ts'
@@ -20,7 +22,7 @@ export function journalListener(wires: Wires, fail: (error: Error) => void): Jou
       else emit.emit('journal.degraded', { error })
     },
     down: (error) => emit.emit('journal.down', { error }),
-    reopened: () => wires.router.tell({ type: 'reopened' }),
+    reopened: () => wires.router.tell({ type: 'reroute' }),
     gaveUp: fail,
   }
 }
@@ -48,12 +50,33 @@ export function placeListener(wires: Wires): PlaceListener {
     },
     stray: (place, number, error) =>
       emit.emit('job.stray', { id: number === undefined ? undefined : idOf(number), error, place: nameOf(place) }),
-    zombies: (place, threads) => emit.emit('place.zombies', { place: nameOf(place), threads }),
+    zombies(place, count) {
+      emit.emit('place.zombies', { place: nameOf(place), count })
+      const most = config.places[place]?.maxZombies ?? 0
+      if (count > most) emit.emit('runtime.unfit', { error: tooManyZombies(nameOf(place), count, most) })
+    },
     failed(place, error) {
       wires.dispatch.tell({ type: 'place-stopped', place })
       wires.router.tell({ type: 'place-stopped', place })
       emit.emit('place.stopped', { place: nameOf(place), error })
     },
+  }
+}
+
+function tooManyZombies(place: string, threads: number, most: number): MillraceError {
+  return new MillraceError(
+    'MILLRACE_ZOMBIES',
+    `threads of tier ${place} hang in native calls, which nothing can interrupt; got ${threads}, expected at most ` +
+      `${most}; the runtime drains: end the process by SIGKILL and start it anew`,
+  )
+}
+
+/** What crashed and is started anew is not silent: whatever is behind it will come again. */
+export function supervisionListener({ emit }: Wires): (event: SupervisionEvent) => void {
+  return (event) => {
+    if (event.type !== 'child-exited' || event.reason.type !== 'crashed') return
+    const { error } = event.reason
+    emit.emit('runtime.error', { error: error instanceof Error ? error : new Error(String(error)) })
   }
 }
 

@@ -72,7 +72,7 @@ export interface PlaceListener {
   room(place: number): void
   progress(number: number, task: string, value: string): void
   stray(place: number, number: number | undefined, error: ErrorRecord): void
-  /** Claims stand on threads that should be gone and are not; the place goes on with others. */
+  /** Attempts were given up that have not ended; the place goes on without them. */
   zombies(place: number, count: number): void
   /** The place has given up: no thread of it can start. */
   failed(place: number, error: Error): void
@@ -106,8 +106,8 @@ export type RouterMessage =
   | { readonly type: 'place-stopped'; readonly place: number }
   /** Nothing shall start any more. */
   | { readonly type: 'close' }
-  /** The journal is open again and knows neither routes nor room. */
-  | { readonly type: 'reopened' }
+  /** The journal is open again and knows neither routes nor room, or a place was paused or resumed. */
+  | { readonly type: 'reroute' }
 
 export type SettlerMessage = { readonly type: 'ended'; readonly group: EndedGroup }
 

@@ -10,7 +10,7 @@ export function startsOf(places: readonly PlaceConfig[]): {
   let records = 0
   for (const { threads, concurrency } of places) {
     first.push(records)
-    if (threads === 0) records += concurrency
+    if (threads === 0) records += 2 * concurrency
     else records += threads * (concurrency === 1 ? 1 : new BatchPolicy(concurrency).slots)
   }
   return { first, records }

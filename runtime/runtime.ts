@@ -1,9 +1,9 @@
-import { systemClock } from '../lib/clock.ts'
 import { MillraceError } from '../lib/errors.ts'
 import type { RuntimeEvents } from '../lib/events.ts'
 import type { JobFilter, JobPage, TaskSummary } from '../lib/job.ts'
 import type { EnqueueArguments, EnqueueOptions, InputOf, OutputOf, Task } from '../lib/task.ts'
-import { type Booted, boot } from './boot.ts'
+import { type Booted, boot, systemGround } from './boot.ts'
+import { cancelMany, purge, retryMany } from './bulk.ts'
 import { resolveConfig, type RuntimeOptions } from './config.ts'
 import { refuseNestedRuntime } from './places/thread-mark.ts'
 import type { Database } from './journal/sqlite.ts'
@@ -31,6 +31,7 @@ export class Runtime {
 
   constructor(booted: Booted) {
     this.#booted = booted
+    booted.wires.emitter.once('runtime.unfit', () => void this.stop())
   }
 
   /** Resolves once the job is durable. */
@@ -72,17 +73,19 @@ export class Runtime {
     return this.#booted.wires.desk.tasks()
   }
 
+  /** Cancels what waits, and asks what runs to end; resolves to how many. */
   cancelMany(filter: JobFilter): Promise<number> {
-    return this.#booted.wires.desk.many('cancel-many', filter, { state: ['scheduled', 'available', 'running'] })
+    return cancelMany(this.#booted.wires, filter)
   }
 
+  /** Retries dead jobs, or those in the given state; one whose key is taken stays as it is. */
   retryMany(filter: JobFilter): Promise<number> {
-    return this.#booted.wires.desk.many('revive-many', filter, { state: 'dead' })
+    return retryMany(this.#booted.wires, filter)
   }
 
-  /** Deletes jobs that do not run. */
+  /** Deletes jobs that do not run, without a trace. */
   purge(filter: JobFilter): Promise<number> {
-    return this.#booted.wires.desk.many('purge', filter, {})
+    return purge(this.#booted.wires, filter)
   }
 
   on<E extends keyof RuntimeEvents>(event: E, listener: RuntimeEvents[E]): this {
@@ -141,5 +144,5 @@ function stopped(): MillraceError {
 /** Starts a runtime: opens the journal as its owner, makes available what was interrupted, starts places. */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   refuseNestedRuntime()
-  return new Runtime(await boot(resolveConfig(options), systemClock))
+  return new Runtime(await boot(resolveConfig(options), systemGround()))
 }

@@ -11,7 +11,8 @@ export interface SignalOptions {
  * Stops the runtime when the process is asked to end, then ends it by the same signal, so that whoever sent it sees what
  * it expects. A second signal ends it at once. Returns a function that takes the handlers away.
  *
- * With a thread that hangs in a native call the process is killed: nothing else ends it before that call does.
+ * With a thread that hangs in a native call the process is killed: nothing else ends it before that call does. It is
+ * killed too when so many hang that the runtime drains by itself.
  */
 export function stopOnSignals(
   runtime: Runtime,
@@ -30,7 +31,10 @@ export function stopOnSignals(
     process.on(signal, handler)
     return () => process.off(signal, handler)
   })
+  const unfit = () => void runtime.stop({ graceMs }).finally(() => process.kill(process.pid, 'SIGKILL'))
+  runtime.on('runtime.unfit', unfit)
   const remove = () => {
+    runtime.off('runtime.unfit', unfit)
     for (const off of handlers) off()
   }
   const end = (signal: NodeJS.Signals) => {

@@ -7,6 +7,7 @@ import type { Dispatcher } from './dispatch/dispatcher.ts'
 import type { Emit, Emitter } from './emit.ts'
 import type { JournalAccess } from './journal/access.ts'
 import type { DispatcherMessage, EndedGroup, Place, RouterMessage, SettlerMessage, UpkeepMessage } from './messages.ts'
+import type { StartsSink } from './journal/starts.ts'
 import type { Handlers } from './places/handlers.ts'
 import type { Job } from './publish/job-handle.ts'
 import type { Publisher } from './publish/publisher.ts'
@@ -16,6 +17,8 @@ import type { Results } from './settle/results.ts'
 /** What lives as long as the runtime. */
 export interface Fixtures {
   readonly clock: Clock
+  /** From 0 up to 1. */
+  readonly random: () => number
   readonly config: Config
   readonly emitter: Emitter
   readonly emit: Emit
@@ -28,6 +31,10 @@ export interface Fixtures {
   /** Running jobs that somebody wants cancelled. */
   readonly wishes: Set<number>
   readonly unsettled: Set<EndedGroup>
+  /** Places, by index, that are given nothing to run; tell the router after a change. */
+  readonly paused: Set<number>
+  /** Where places on the service's own loop write what they begin, instead of into the starts file. */
+  readonly begun: StartsSink | undefined
 }
 
 /** What a restart replaces: always the present incarnation. Written by the tree alone. */

@@ -165,7 +165,7 @@ const filesAreShort: Rule = ({ path, text }) => {
   return lines > most ? [`${path} has ${lines} lines, expected at most ${most}`] : []
 }
 
-const CLOCKS = ['lib/clock.ts', 'lib/manual-clock.ts']
+const CLOCKS = ['lib/clock.ts', 'lib/manual-clock.ts', 'runtime/testing/life-clock.ts']
 const READS_CLOCK =
   /\bDate\.now\b|\bnew Date\(\s*\)|\bDate\(\)|\bperformance\.now\b|\bprocess\.(?:hrtime|uptime)\b|(?:\bglobalThis\.|(?<![.\w#]))set(?:Timeout|Interval|Immediate)\(/g
 

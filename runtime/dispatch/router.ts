@@ -19,11 +19,15 @@ export interface RouterOptions {
   readonly catalog: Catalog
   readonly journal: RouterJournal
   readonly places: readonly Place[]
+  /** Places, by index, that are given no room. */
+  readonly paused: ReadonlySet<number>
   /** Every claim that anything in this process still holds. */
   held(): Iterable<ClaimedJob>
   /** A task that nobody here handles has jobs, or may have. */
   unknown(task: string): void
 }
+
+const NO_ROOM = { jobs: 0, bytes: 0 }
 
 /**
  * Tells the journal where tasks run and how much room there is: at the start, when a place has stopped, and after either
@@ -59,7 +63,7 @@ export class Router implements Behavior<RouterMessage> {
         this.#stopped.add(message.place)
         this.#bind(this.#options.journal.taskNames)
         return this.#reroute()
-      case 'reopened':
+      case 'reroute':
         return this.#reroute()
       case 'close':
         this.#status = 'closed'
@@ -70,15 +74,18 @@ export class Router implements Behavior<RouterMessage> {
   /** With no room for a moment no claim is under way, so that what is held can be told exactly. */
   async #reroute(): Promise<void> {
     if (this.#status === 'closed') return
-    const { journal, catalog, places } = this.#options
+    const { journal, catalog, places, paused } = this.#options
     const placeOf = [...catalog.places]
-    const none = { jobs: 0, bytes: 0 }
-    journal.route({ places: places.map(({ name }) => ({ name, capacity: none })), placeOf })
+    journal.route({ places: places.map(({ name }) => ({ name, capacity: NO_ROOM })), placeOf })
     await journal.barrier()
     const held = [...this.#options.held()]
     const reconciled = journal.request({ type: 'reconcile', held: new Map(held.map((job) => [job.number, job.claim])) })
     await reconciled
-    journal.route({ places: places.map(({ name, capacity }) => ({ name, capacity })), placeOf })
+    const capacityOf = ({ capacity }: Place, place: number) => (paused.has(place) ? NO_ROOM : capacity)
+    journal.route({
+      places: places.map((place, at) => ({ name: place.name, capacity: capacityOf(place, at) })),
+      placeOf,
+    })
     for (const { task, input } of held) journal.giveRoom(catalog.placeOf(task), -1, -input.length)
     await journal.barrier()
   }

@@ -4,11 +4,11 @@ import { fromErrorRecord } from '../../lib/error-record.ts'
 import { addRestart } from '../../lib/supervision.ts'
 import { JournalClient, type JournalListener } from './client.ts'
 import type { NewJob, SettleEntry } from './gather.ts'
+import type { ConnectJournal, JournalConnection } from './link.ts'
 import type { JournalOptions } from './open.ts'
 import type { ClaimedJob, Ended } from '../messages.ts'
 import type { Answer, FromJournal, OpenedJournal, Request, Routes } from './protocol.ts'
 import type { JournalQueries } from './queries.ts'
-import { JournalThread } from './thread.ts'
 import type { Turnstile } from './turnstile.ts'
 
 /** More journal threads than this lost in this time, and the runtime cannot go on. */
@@ -27,15 +27,17 @@ export class JournalAccess {
   readonly #clock: Clock
   readonly #listener: JournalAccessListener
   readonly #client: JournalClient
-  #thread: JournalThread | undefined
+  readonly #connect: ConnectJournal
+  #connection: JournalConnection | undefined
   #opened: OpenedJournal | undefined
   #status: 'new' | 'open' | 'closing' | 'closed' = 'new'
   #losses: readonly number[] = []
   #lastError = new Error('the journal thread exited')
   #opening: { resolve(opened: OpenedJournal): void; reject(error: Error): void } | undefined
 
-  constructor(options: JournalOptions, clock: Clock, listener: JournalAccessListener) {
+  constructor(options: JournalOptions, connect: ConnectJournal, clock: Clock, listener: JournalAccessListener) {
     this.#options = options
+    this.#connect = connect
     this.#clock = clock
     this.#listener = listener
     this.#client = new JournalClient(clock, listener)
@@ -55,14 +57,14 @@ export class JournalAccess {
   }
 
   get turnstile(): Turnstile {
-    return (this.#thread as JournalThread).turnstile
+    return (this.#connection as JournalConnection).turnstile
   }
 
   async open(): Promise<OpenedJournal> {
     const opened = await this.#start(undefined)
     this.#opened = opened
     this.#status = 'open'
-    this.#client.attach(this.#thread as JournalThread, opened)
+    this.#client.attach(this.#connection as JournalConnection, opened)
     return opened
   }
 
@@ -119,7 +121,7 @@ export class JournalAccess {
   }
 
   query<T>(ask: (queries: Remote<JournalQueries>) => Promise<T>): Promise<T> {
-    return (this.#thread as JournalThread).query(ask)
+    return (this.#connection as JournalConnection).query(ask)
   }
 
   /** Commits what was handed over, then closes the files. */
@@ -127,8 +129,8 @@ export class JournalAccess {
     if (this.#status !== 'open') return
     await this.#client.barrier()
     this.#status = 'closing'
-    this.#thread?.close()
-    await this.#thread?.exited
+    this.#connection?.close()
+    await this.#connection?.exited
     this.#status = 'closed'
   }
 
@@ -143,7 +145,7 @@ export class JournalAccess {
   #start(resume: number | undefined): Promise<OpenedJournal> {
     return new Promise((resolve, reject) => {
       this.#opening = { resolve, reject }
-      this.#thread = new JournalThread(this.#options, resume, {
+      this.#connection = this.#connect(this.#options, resume, {
         received: (message) => this.#received(message),
         exited: (error) => this.#exited(error),
       })
@@ -180,7 +182,7 @@ export class JournalAccess {
       this.#losses = losses
       try {
         const opened = await this.#start(epoch)
-        this.#client.attach(this.#thread as JournalThread, opened)
+        this.#client.attach(this.#connection as JournalConnection, opened)
         return this.#listener.reopened()
       } catch (error) {
         this.#lastError = error as Error

@@ -7,7 +7,7 @@ import type { OpenedJournal } from './protocol.ts'
 import { recover } from './recover.ts'
 import { JOURNAL_VERSION, SCHEMA } from './schema.ts'
 import { assertSqliteVersion, type Database, openDatabase } from './sqlite.ts'
-import { readStarts } from './starts.ts'
+import { type Begun, readStarts } from './starts.ts'
 import { Store } from './store.ts'
 
 export interface JournalOptions {
@@ -55,7 +55,7 @@ export function openJournal(options: JournalOptions, now: number, resume?: numbe
       configure(db, options)
       const { store, opened } =
         resume === undefined
-          ? adopt(db, now, inMemory ? undefined : file, options.keepEndedMs)
+          ? adopt(db, now, (epoch) => (inMemory ? undefined : readStarts(file, epoch)), options.keepEndedMs)
           : rejoin(db, resume, options.keepEndedMs)
       return { store, opened, close }
     } catch (error) {
@@ -68,10 +68,14 @@ export function openJournal(options: JournalOptions, now: number, resume?: numbe
   }
 }
 
-/** Makes an open database the journal of a new owner epoch. */
-export function adopt(db: Database, now: number, file: string | undefined, keepEndedMs = DEFAULT_KEEP_ENDED_MS) {
+/** Makes an open database the journal of a new owner epoch; `begunIn` tells what had begun in the one before. */
+export function adopt(
+  db: Database,
+  now: number,
+  begunIn: (epoch: number) => Begun | undefined = () => undefined,
+  keepEndedMs = DEFAULT_KEEP_ENDED_MS,
+) {
   const before = migrate(db, now)
-  const starts = file === undefined ? undefined : readStarts(file, before.epoch)
   const meta = { ...before, epoch: before.epoch + 1, next_number: before.next_number + NUMBERS_AHEAD }
   db.transaction(() => {
     db.prepare('UPDATE millrace_meta SET epoch = ?, next_number = ?, holder = ?').run(
@@ -81,7 +85,7 @@ export function adopt(db: Database, now: number, file: string | undefined, keepE
     )
   }).immediate()
   const ledger = ledgerOf(db, meta, keepEndedMs)
-  const recovered = db.transaction(() => recover(ledger, now, starts)).immediate()
+  const recovered = db.transaction(() => recover(ledger, now, begunIn(before.epoch))).immediate()
   ledger.recount()
   const store = new Store(ledger)
   return { store, opened: store.describe(recovered, before.next_number) }

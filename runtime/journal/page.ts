@@ -1,4 +1,5 @@
 import { stateCodes } from '../../lib/job-state.ts'
+import { formatCursor, parseCursor } from './page-cursor.ts'
 import { FROM_JOBS, JOB_COLUMNS, type StoredJob, withAttempts } from './record.ts'
 import type { Database } from './sqlite.ts'
 
@@ -13,12 +14,6 @@ export interface PageQuery {
 export interface StoredPage {
   readonly jobs: readonly StoredJob[]
   readonly next: string | undefined
-}
-
-/** Where a page left off: a state, and the last row's place in that state's order. */
-interface Cursor {
-  readonly state: number
-  readonly position: readonly number[]
 }
 
 /** Each state in the order of its index, so that no page reads more rows than it shows (docs/options.md, `jobs`). */
@@ -49,7 +44,7 @@ const orders: ReadonlyMap<number, StateOrder> = new Map<number, StateOrder>([
 /** One page, state by state in the order they are asked for. */
 export function pageOf(db: Database, query: PageQuery): StoredPage {
   const jobs: StoredJob[] = []
-  const cursor = query.after === undefined ? undefined : (JSON.parse(query.after) as Cursor)
+  const cursor = query.after === undefined ? undefined : parseCursor(query.after)
   const from = cursor === undefined ? 0 : query.states.indexOf(cursor.state)
   for (let at = Math.max(0, from); at < query.states.length; at++) {
     const state = query.states[at] as number
@@ -59,7 +54,7 @@ export function pageOf(db: Database, query: PageQuery): StoredPage {
     jobs.push(...rows)
     if (rows.length === wanted) {
       const last = rows.at(-1) as StoredJob
-      return { jobs, next: JSON.stringify({ state, position: orderOf(state).position(last) } satisfies Cursor) }
+      return { jobs, next: formatCursor({ state, position: orderOf(state).position(last) }) }
     }
   }
   return { jobs, next: undefined }

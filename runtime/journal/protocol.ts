@@ -168,7 +168,7 @@ export interface Reply {
   readonly nextDueAt: number | undefined
   /** The owner may number jobs below this. */
   readonly numbersUntil: number
-  /** Jobs that wait for a claim, of all tasks. */
+  /** Jobs that wait for a claim, of all tasks that have a place. */
   readonly waiting: number
   /** Jobs that wait for their trial. */
   readonly suspects: number

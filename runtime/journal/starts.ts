@@ -51,8 +51,13 @@ export function readStarts(file: string, epoch: number): Begun | undefined {
   return { has: (number, claim) => claims.get(number) === claim }
 }
 
+/** Where a place writes what it begins. */
+export interface StartsSink {
+  begin(slot: number, number: number, claim: number): void
+}
+
 /** Writes the starts of one place's slots; each slot has a record of its own. */
-export class StartsWriter {
+export class StartsWriter implements StartsSink {
   readonly #descriptor: number
   readonly #firstRecord: number
   readonly #buffer = Buffer.alloc(RECORD_BYTES)

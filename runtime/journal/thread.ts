@@ -1,23 +1,21 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { type Remote, releaseProxy, wrap } from 'comlink'
+import { type Remote, wrap } from 'comlink'
 import { MillraceError } from '../../lib/errors.ts'
 import { siblingUrl } from '../sibling-url.ts'
 import { nodeEndpoint } from './comlink-node.ts'
-import type { JournalLink } from './link.ts'
+import type { ConnectionListener, ConnectJournal, JournalConnection } from './link.ts'
 import type { JournalOptions } from './open.ts'
 import type { FromJournal, Group, ToJournal } from './protocol.ts'
 import type { JournalQueries } from './queries.ts'
 import type { JournalThreadData } from './thread-main.ts'
 import { TURNSTILE_BYTES, Turnstile } from './turnstile.ts'
 
-export interface JournalThreadListener {
-  received(message: FromJournal): void
-  /** The thread is gone; whatever was not answered has an unknown outcome. */
-  exited(error: Error): void
-}
+/** Opens the journal on a thread of its own. */
+export const startJournalThread: ConnectJournal = (options, resume, listener) =>
+  new JournalThread(options, resume, listener)
 
 /** The journal thread as its owner sees it: messages in, messages out, and queries that never outlive it. */
-export class JournalThread implements JournalLink {
+class JournalThread implements JournalConnection {
   readonly turnstile: Turnstile
   readonly exited: Promise<void>
   readonly #worker: Worker
@@ -25,7 +23,7 @@ export class JournalThread implements JournalLink {
   readonly #queryPort: MessagePort
   #lastError = new Error('the journal thread exited')
 
-  constructor(options: JournalOptions, resume: number | undefined, listener: JournalThreadListener) {
+  constructor(options: JournalOptions, resume: number | undefined, listener: ConnectionListener) {
     const buffer = new SharedArrayBuffer(TURNSTILE_BYTES)
     const { port1, port2 } = new MessageChannel()
     const workerData: JournalThreadData = { options, resume, turnstile: buffer, queries: port2 }
@@ -55,13 +53,12 @@ export class JournalThread implements JournalLink {
     this.#worker.postMessage(message)
   }
 
-  /** Asks the thread to close its files and end, after everything that was sent before. */
   close(): void {
     const message: ToJournal = { type: 'close' }
     this.#worker.postMessage(message)
   }
 
-  /** Runs a query, or rejects when the thread ends first (comlink alone would never settle). */
+  /** Comlink alone would never settle when the thread ends first. */
   async query<T>(ask: (queries: Remote<JournalQueries>) => Promise<T>): Promise<T> {
     const gone = this.exited.then(() => {
       throw new MillraceError(
@@ -70,10 +67,5 @@ export class JournalThread implements JournalLink {
       )
     })
     return Promise.race([ask(this.#queries), gone])
-  }
-
-  async terminate(): Promise<void> {
-    this.#queries[releaseProxy]()
-    await this.#worker.terminate()
   }
 }

@@ -14,6 +14,7 @@ export class Waiting {
   #tasksOf: number[][] = []
   #total = 0
 
+  /** Of all tasks that have a place; those of the others are parked. */
   get total(): number {
     return this.#total
   }
@@ -22,9 +23,11 @@ export class Waiting {
     this.#placeOf = placeOf
     this.#byPlace = new Int32Array(places * RANKS)
     this.#tasksOf = Array.from({ length: places }, () => [])
+    this.#total = 0
     placeOf.forEach((place, task) => {
       if (place < 0) return
       this.#tasksOf[place]?.push(task)
+      this.#total += this.ofTask(task)
       for (let rank = 0; rank < RANKS; rank++) this.#bump(this.#byPlace, place, rank, this.count(task, rank))
     })
   }
@@ -56,9 +59,10 @@ export class Waiting {
       this.#byTask = grown
     }
     this.#bump(this.#byTask, task, rank, jobs)
-    this.#total += jobs
     const place = this.placeOf(task)
-    if (place >= 0) this.#bump(this.#byPlace, place, rank, jobs)
+    if (place < 0) return
+    this.#bump(this.#byPlace, place, rank, jobs)
+    this.#total += jobs
   }
 
   /** Whether a job that waits for the place would run before a new one of this rank. */

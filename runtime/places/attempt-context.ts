@@ -5,7 +5,7 @@ import { formatJobId, type JobExtra, type JobOverrides } from '../../lib/job.ts'
 import type { Json } from '../../lib/json.ts'
 import type { ChildJob, LogLine } from '../../lib/outcome.ts'
 import { encodePayload } from '../../lib/payload.ts'
-import type { ChildEnqueueOptions, Task } from '../../lib/task.ts'
+import type { AnyTask, ChildEnqueueOptions } from '../../lib/task.ts'
 import type { AbortReason } from './thread-protocol.ts'
 
 /** The outside as an attempt sees it: the thread's port, or on the service's own loop the lane. */
@@ -95,19 +95,23 @@ export class AttemptContext implements Context {
     return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
   }
 
-  checkpoint(): void {
-    if (this.abortReason !== undefined) throw abortError(this.abortReason, this.jobId)
+  // Functions rather than methods: handlers take them out of their context, `({ photo }, { progress }) => …`.
+
+  get checkpoint(): Context['checkpoint'] {
+    return () => {
+      if (this.abortReason !== undefined) throw abortError(this.abortReason, this.jobId)
+    }
   }
 
-  progress(value: Json): void {
-    this.#host.progress(this.number, this.task, encodePayload(value, 'progress'))
+  get progress(): Context['progress'] {
+    return (value) => this.#host.progress(this.number, this.task, encodePayload(value, 'progress'))
   }
 
-  async enqueue(
-    task: Task<never, unknown, never>,
-    input?: unknown,
-    options?: ChildEnqueueOptions,
-  ): Promise<{ id: string }> {
+  get enqueue(): Context['enqueue'] {
+    return (task, ...[input, options]) => this.#enqueue(task, input, options)
+  }
+
+  async #enqueue(task: AnyTask, input: unknown, options: ChildEnqueueOptions | undefined): Promise<{ id: string }> {
     const { now, ...rest } = options ?? {}
     const job = await prepareJob(task, input, rest, this.#host.now())
     const number = this.#host.takeNumber()

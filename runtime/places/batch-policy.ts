@@ -20,12 +20,15 @@ export class BatchPolicy {
   /** Slots of a thread: two batches, so that one is under way while the other runs. */
   readonly slots: number
   readonly #concurrency: number
+  readonly #batch: number
   /** Usual run time by task, in ms: a decaying mean. */
   readonly #usual: number[] = []
 
-  constructor(concurrency: number) {
+  constructor(concurrency: number, batch = BATCH) {
     this.#concurrency = concurrency
-    this.slots = concurrency === 1 ? 2 * BATCH : Math.min(MAX_LANE_SLOTS, concurrency + BATCH)
+    this.#batch = batch
+    const ahead = batch === 1 ? 0 : batch
+    this.slots = concurrency === 1 ? batch + ahead : Math.min(MAX_LANE_SLOTS, concurrency + batch)
   }
 
   observe(ended: readonly Ended[]): void {
@@ -40,9 +43,9 @@ export class BatchPolicy {
   spaceOn(thread: Incarnation, now: number): number {
     const { entries } = thread
     if (this.#concurrency > 1) return this.slots - entries.length
-    if (entries.length > BATCH) return 0
+    if (entries.length > this.slots - this.#batch) return 0
     if (entries.some((entry) => this.#isSlow(entry.job))) return 0
-    return this.#runsFor(thread, now) > STUCK_MS ? 0 : BATCH
+    return this.#runsFor(thread, now) > STUCK_MS ? 0 : this.#batch
   }
 
   take(source: JobSource, most: number): ClaimedJob[] {

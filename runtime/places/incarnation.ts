@@ -35,8 +35,9 @@ export class Incarnation {
   readonly #free: number[]
   #entries: Entry[] = []
   readonly #bySlot: (Entry | undefined)[] = []
-  /** 'serving' once the thread has loaded its tasks; 'closing' when it gets no more work. */
-  status: 'starting' | 'serving' | 'closing' | 'exited' = 'starting'
+  #abandoned = 0
+  /** 'serving' once the thread has loaded its tasks; 'closing' when it gets no more work; 'ending' when it is terminated. */
+  status: 'starting' | 'serving' | 'closing' | 'ending' | 'exited' = 'starting'
   threadId = -1
 
   constructor(
@@ -62,6 +63,11 @@ export class Incarnation {
   /** Claims that were offered and are not settled yet, oldest first. */
   get entries(): readonly Entry[] {
     return this.#entries
+  }
+
+  /** Attempts that were given up and go on all the same. */
+  get abandoned(): number {
+    return this.#abandoned
   }
 
   get beat(): number {
@@ -179,11 +185,15 @@ export class Incarnation {
   /** Gives a condemned entry up while its thread lives on: its slot stays taken, its outcome is free to be settled. */
   abandon(entry: Entry): void {
     this.#entries = this.#entries.filter((each) => each !== entry)
+    this.#abandoned++
   }
 
-  /** The thread is done with an entry that was abandoned. */
+  /** The thread is done with a condemned entry. One that still stands here is settled when the thread has exited. */
   gaveBack(slot: number, generation: number): void {
-    if (free(this.#slots.words, slot, generation) === 'free') this.#free.push(slot)
+    if (this.#entries.some((entry) => entry.slot === slot)) return
+    if (free(this.#slots.words, slot, generation) !== 'free') return
+    this.#free.push(slot)
+    this.#abandoned--
   }
 
   /** Everything that still stands here, once the thread has exited: its last messages are read first. */

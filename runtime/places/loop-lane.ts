@@ -4,7 +4,7 @@ import { MillraceError } from '../../lib/errors.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { TaskManifest } from '../../lib/task.ts'
 import type { Catalog, Limits } from '../catalog.ts'
-import type { StartsWriter } from '../journal/starts.ts'
+import type { StartsSink } from '../journal/starts.ts'
 import type { ChildPort, ClaimedJob, Ended, JobSource, Place, PlaceListener, Stuck } from '../messages.ts'
 import { runAttempt } from './attempt.ts'
 import { AttemptContext, type AttemptHost } from './attempt-context.ts'
@@ -12,6 +12,7 @@ import type { Handlers } from './handlers.ts'
 
 export interface LoopLaneOptions {
   readonly name: string
+  readonly kind: 'tier' | 'lane'
   readonly index: number
   readonly concurrency: number
   readonly handJobs: number
@@ -25,7 +26,7 @@ export interface LoopLaneContext {
   readonly children: ChildPort
   readonly handlers: Handlers
   readonly journal: string
-  readonly starts: StartsWriter | undefined
+  readonly starts: StartsSink | undefined
 }
 
 interface Running {
@@ -34,19 +35,22 @@ interface Running {
   readonly limits: Limits
   readonly slot: number
   readonly startedAt: number
+  /** Its next limit, in monotonic ms. */
+  limitAt: number
   /** 'fenced' once its outcome was decided without it. */
   status: 'running' | 'fenced'
 }
 
 /** A lane gives the loop back after this long, so that requests are served between its jobs. */
 const SLICE_MS = 2
-const TICK_MS = 10
+/** How often a stop looks whether the last jobs have ended. */
+const LOOK_MS = 5
 const ABORT_MS = 100
 
 /** Many jobs at once on the service's own event loop: what waits for the network needs no thread. */
 export class LoopLane implements Place {
   readonly name: string
-  readonly kind = 'lane'
+  readonly kind: 'tier' | 'lane'
   readonly ready: Promise<readonly TaskManifest[]>
   readonly capacity: { readonly jobs: number; readonly bytes: number }
   readonly #options: LoopLaneOptions
@@ -54,10 +58,13 @@ export class LoopLane implements Place {
   readonly #host: AttemptHost
   readonly #running = new Map<number, Running>()
   readonly #freeSlots: number[]
+  /** As many again: an attempt that was given up keeps its slot, and another takes its place in the lane. */
+  readonly #spareSlots: number[]
   #ended: Ended[] = []
   #status: 'running' | 'stopping' = 'running'
   #pulling: 'yes' | 'no' = 'no'
-  #tick: Timer | undefined
+  #limit: Timer | undefined
+  #limitAt = Number.POSITIVE_INFINITY
   #reporting: 'planned' | 'no' = 'no'
   /** Attempts that were given up and whose promises have not ended. */
   #abandoned = 0
@@ -65,11 +72,13 @@ export class LoopLane implements Place {
   constructor(options: LoopLaneOptions, context: LoopLaneContext) {
     const { children, clock, journal, listener } = context
     this.name = options.name
+    this.kind = options.kind
     this.ready = Promise.resolve(context.handlers.manifests)
     this.#options = options
     this.#context = context
     this.capacity = { jobs: options.concurrency + options.handJobs, bytes: options.handBytes }
-    this.#freeSlots = Array.from({ length: options.concurrency }, (_, at) => options.concurrency - 1 - at)
+    this.#freeSlots = numbersBelow(options.concurrency, 0)
+    this.#spareSlots = numbersBelow(options.concurrency, options.concurrency)
     this.#host = {
       journal,
       now: () => clock.now(),
@@ -101,7 +110,6 @@ export class LoopLane implements Place {
       }
     }
     this.#pulling = 'no'
-    if (this.#running.size > 0) this.#watch()
   }
 
   recallBehind(): void {
@@ -125,7 +133,7 @@ export class LoopLane implements Place {
     await this.#until(idle, ABORT_MS)
     for (const running of this.#running.values()) this.#fence(running, { type: 'interrupted', cause: 'drain' })
     this.#report()
-    this.#tick?.cancel()
+    this.#limit?.cancel()
     return []
   }
 
@@ -143,23 +151,31 @@ export class LoopLane implements Place {
       slot,
       generation: 0,
     })
-    const running: Running = { job, context, limits: catalog.limits(job), slot, startedAt, status: 'running' }
+    const limits = catalog.limits(job)
+    const limitAt = startedAt + limits.softLimitMs
+    const running: Running = { job, context, limits, slot, startedAt, limitAt, status: 'running' }
     this.#running.set(slot, running)
     const handler = handlers.loaded(task)
     const outcome =
       handler instanceof Promise
         ? handler.then((loaded) => runAttempt(loaded, handlers.around, job.input, context), loadFailed)
         : runAttempt(handler, handlers.around, job.input, context)
-    if (outcome instanceof Promise) void outcome.then((settled) => this.#settle(running, settled))
-    else this.#settle(running, outcome)
+    if (outcome instanceof Promise) {
+      void outcome.then((settled) => this.#settle(running, settled))
+      this.#watch(limitAt)
+    } else this.#settle(running, outcome)
     return startedAt
   }
 
   #settle(running: Running, outcome: Outcome): void {
     this.#running.delete(running.slot)
-    this.#freeSlots.push(running.slot)
-    if (running.status === 'fenced') this.#abandoned--
-    else this.#conclude(running, outcome)
+    if (running.status === 'running') {
+      this.#freeSlots.push(running.slot)
+      this.#conclude(running, outcome)
+    } else {
+      this.#spareSlots.push(running.slot)
+      this.#abandoned--
+    }
     this.#planReport()
   }
 
@@ -186,24 +202,35 @@ export class LoopLane implements Place {
     if (this.#status === 'running') listener.room(this.#options.index)
   }
 
-  #watch(): void {
-    if (this.#tick !== undefined || this.#running.size === 0) return
-    this.#tick = this.#context.clock.setTimer(TICK_MS, () => {
-      this.#tick = undefined
-      const now = this.#context.clock.monotonicMs()
-      for (const running of this.#running.values()) this.#enforce(running, now)
-      this.#watch()
+  /** One timer for the limit that is next, however many jobs run. */
+  #watch(at: number): void {
+    if (at >= this.#limitAt) return
+    const { clock } = this.#context
+    this.#limit?.cancel()
+    this.#limitAt = at
+    this.#limit = clock.setTimer(at - clock.monotonicMs(), () => {
+      this.#limitAt = Number.POSITIVE_INFINITY
+      const now = clock.monotonicMs()
+      let next = Number.POSITIVE_INFINITY
+      for (const running of this.#running.values()) {
+        if (running.limitAt <= now) this.#enforce(running, now)
+        if (running.limitAt < next) next = running.limitAt
+      }
+      this.#watch(next)
     })
   }
 
   #enforce(running: Running, now: number): void {
-    if (running.status === 'fenced') return
-    const ranMs = now - running.startedAt
-    if (ranMs >= running.limits.softLimitMs) running.context.abort('soft-limit')
-    if (ranMs >= running.limits.hardLimitMs) {
-      this.#fence(running, hardLimitOutcome(running))
-      this.#planReport()
-    }
+    const hardLimitAt = running.startedAt + running.limits.hardLimitMs
+    running.context.abort('soft-limit')
+    running.limitAt = hardLimitAt
+    if (now < hardLimitAt) return
+    running.limitAt = Number.POSITIVE_INFINITY
+    this.#fence(running, hardLimitOutcome(running))
+    this.#context.listener.zombies(this.#options.index, this.#abandoned)
+    const spare = this.#spareSlots.pop()
+    if (spare !== undefined) this.#freeSlots.push(spare)
+    this.#planReport()
   }
 
   /** Decides an attempt without it: the promise cannot be stopped, but it commits nothing any more. */
@@ -220,11 +247,15 @@ export class LoopLane implements Place {
     return new Promise((resolve) => {
       const look = () => {
         if (condition() || clock.monotonicMs() >= endsAt) resolve()
-        else clock.setTimer(TICK_MS / 2, look)
+        else clock.setTimer(LOOK_MS, look)
       }
       look()
     })
   }
+}
+
+function numbersBelow(count: number, first: number): number[] {
+  return Array.from({ length: count }, (_, at) => first + count - 1 - at)
 }
 
 /** A lazy handler whose module does not load: the next attempt may find it mended. */

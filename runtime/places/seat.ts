@@ -10,6 +10,9 @@ import type { FromThread } from './thread-protocol.ts'
 
 const NUMBERS_AT_ONCE = 4_096
 
+/** JavaScript that is terminated is gone within 40 ms (p99); what is alive after this hangs in a native call. */
+const ZOMBIE_MS = 250
+
 type SeatStatus = 'filled' | 'leaving'
 
 export interface SeatOptions {
@@ -30,6 +33,8 @@ export interface SeatListener {
   stray(seat: Seat, number: number | undefined, error: Extract<FromThread, { type: 'stray' }>['error']): void
   /** A thread has exited: what it finished, and what goes back uncharged. */
   exited(ended: readonly Ended[], unstarted: readonly ClaimedJob[]): void
+  /** A thread that was given up should have exited by now: it hangs in a native call. */
+  hung(): void
   /** The thread could not load its tasks. */
   unusable(error: Error): void
 }
@@ -54,14 +59,19 @@ export class Seat {
     this.left = this.#fill()
   }
 
-  /** The thread that serves, if there is one now. */
+  /** The thread that takes work, if there is one now. */
   get thread(): Incarnation | undefined {
     return this.#current?.status === 'serving' ? this.#current : undefined
   }
 
+  /** The thread that runs jobs, if there is one now, although it may take no more. */
+  get active(): Incarnation | undefined {
+    return this.#current?.status === 'closing' ? this.#current : this.thread
+  }
+
   /** Threads that were given up and have not exited. */
-  get zombies(): ReadonlySet<Incarnation> {
-    return this.#zombies
+  get zombies(): number {
+    return this.#zombies.size
   }
 
   /** Every claim that stands here, on threads that were given up as well. */
@@ -70,9 +80,10 @@ export class Seat {
     for (const zombie of this.#zombies) yield* zombie.entries
   }
 
-  /** Ends the present thread; a new one comes in its place. */
-  terminate(): void {
-    if (this.#current !== undefined) this.#current.status = 'closing'
+  /** Ends a thread, unless it has ended; a new one comes in its place. */
+  terminate(thread: Incarnation | undefined): void {
+    if (thread === undefined || thread !== this.#current) return
+    thread.status = 'ending'
     this.#abort.abort()
   }
 
@@ -95,11 +106,21 @@ export class Seat {
       this.#exit = Promise.resolve(0)
       const end = await pool.serve(thread.run, this.#abort.signal)
       this.#zombies.add(thread)
-      const buried = this.#exit.then(() => this.#bury(thread, end))
       // A thread that returned is idle and will not exit: nothing of a job is left on it.
       if (end.type === 'returned') this.#bury(thread, end)
-      else if ((this.#status as SeatStatus) === 'leaving') await buried
+      const buried = this.#awaitExit(thread, end)
+      if ((this.#status as SeatStatus) === 'leaving') await buried
     }
+  }
+
+  async #awaitExit(thread: Incarnation, end: RunEnd): Promise<void> {
+    if (!this.#zombies.has(thread)) return
+    const { clock } = this.#options
+    const late = clock.setTimer(ZOMBIE_MS, () => this.#listener.hung())
+    late.unref()
+    await this.#exit
+    late.cancel()
+    this.#bury(thread, end)
   }
 
   #received(thread: Incarnation, message: FromThread): void {

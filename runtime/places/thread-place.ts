@@ -25,6 +25,8 @@ export interface ThreadPlaceOptions {
   readonly maxHeapMb: number | undefined
   /** The first of its records in the starts file. */
   readonly firstStart: number
+  /** Jobs in one message to a thread, where that is not left to the place: to compare with. */
+  readonly batchJobs?: number
 }
 
 export interface PlaceContext {
@@ -67,7 +69,7 @@ export class ThreadPlace implements Place {
     this.kind = options.kind
     this.#options = options
     this.#context = context
-    this.#policy = new BatchPolicy(options.concurrency)
+    this.#policy = new BatchPolicy(options.concurrency, options.batchJobs)
     const slots = this.#policy.slots
     this.capacity = { jobs: options.handJobs + options.threads * slots, bytes: options.handBytes }
     this.ready = new Promise((resolve, reject) => {
@@ -79,11 +81,6 @@ export class ThreadPlace implements Place {
     this.#seats = Array.from({ length: options.threads }, (_, at) =>
       this.#seat(slots, options.firstStart + at * startsEach),
     )
-  }
-
-  /** How many records of the starts file a place of these options writes. */
-  static startsOf(options: Pick<ThreadPlaceOptions, 'threads' | 'concurrency'>): number {
-    return options.threads * (options.concurrency === 1 ? 1 : new BatchPolicy(options.concurrency).slots)
   }
 
   claims(): readonly ClaimedJob[] {
@@ -111,8 +108,8 @@ export class ThreadPlace implements Place {
 
   cancel(number: number, mode: 'abort' | 'terminate'): 'recalled' | 'aborted' | 'absent' {
     for (const seat of this.#seats) {
-      const entry = [...seat.entries()].find((each) => each.job.number === number)
-      const { thread } = seat
+      const { active: thread } = seat
+      const entry = thread?.entries.find((each) => each.job.number === number)
       if (entry === undefined || thread === undefined) continue
       const [job] = thread.recall((each) => each === entry)
       if (job !== undefined) {
@@ -128,13 +125,13 @@ export class ThreadPlace implements Place {
   }
 
   async stop(graceMs: number): Promise<readonly Stuck[]> {
-    const { clock, listener } = this.#context
+    const { clock } = this.#context
     this.#status = 'stopping'
     for (const { thread } of this.#seats) if (thread !== undefined) this.#giveBack(thread, () => true)
     const idle = () => this.#seats.every((seat) => [...seat.entries()].length === 0)
     await this.#until(idle, graceMs)
-    for (const { thread } of this.#seats) for (const entry of thread?.entries ?? []) thread?.ask(entry, 'drain')
-    if (graceMs >= 0) await this.#until(idle, ABORT_MS)
+    for (const { active } of this.#seats) for (const entry of active?.entries ?? []) active?.ask(entry, 'drain')
+    await this.#until(idle, ABORT_MS)
     for (const seat of this.#seats) {
       if ([...seat.entries()].length > 0) this.#interrupt(seat)
       seat.leave()
@@ -143,8 +140,10 @@ export class ThreadPlace implements Place {
     await Promise.race([left, new Promise<void>((resolve) => clock.setTimer(EXIT_MS, resolve))])
     this.#tick?.cancel()
     const stuck = this.claims().map((job) => ({ place: this.name, number: job.number }))
-    if (stuck.length === 0) await this.#pool.destroy()
-    else listener.zombies(this.#options.index, stuck.length)
+    const destroyed = this.#pool.destroy()
+    // A thread in a native call would be waited for until that returns.
+    if (stuck.length === 0) await destroyed
+    else destroyed.catch(() => {})
     return stuck
   }
 
@@ -165,6 +164,7 @@ export class ThreadPlace implements Place {
           if (unstarted.length > 0) listener.putBack(index, unstarted)
           if (ended.length > 0) listener.ended(index, ended)
         },
+        hung: () => this.#reportZombies(),
         unusable: (error) => this.#startFailed(error),
       },
     )
@@ -176,7 +176,7 @@ export class ThreadPlace implements Place {
   }
 
   #harvest(seat: Seat): void {
-    const { thread } = seat
+    const { active: thread } = seat
     const { clock, listener } = this.#context
     if (thread === undefined) return
     const ended = thread.harvest(clock.now() - clock.monotonicMs())
@@ -193,7 +193,7 @@ export class ThreadPlace implements Place {
   }
 
   #watch(): void {
-    if (this.#tick !== undefined || this.#seats.every((seat) => (seat.thread?.entries.length ?? 0) === 0)) return
+    if (this.#tick !== undefined || this.#seats.every((seat) => (seat.active?.entries.length ?? 0) === 0)) return
     this.#tick = this.#context.clock.setTimer(TICK_MS, () => {
       this.#tick = undefined
       this.#look()
@@ -206,7 +206,7 @@ export class ThreadPlace implements Place {
     const now = this.#context.clock.monotonicMs()
     for (const seat of this.#seats) {
       this.#harvest(seat)
-      const { thread } = seat
+      const { active: thread } = seat
       if (thread === undefined) continue
       if (this.#policy.isStuck(thread, now)) {
         this.#giveBack(thread, () => true)
@@ -232,15 +232,18 @@ export class ThreadPlace implements Place {
     const { clock, listener } = this.#context
     const startedAt = thread.startedAt(entry) + clock.now() - clock.monotonicMs()
     listener.ended(this.#options.index, [{ job: entry.job, outcome: verdict, startedAt, endedAt: clock.now() }])
+    this.#reportZombies()
+    if (thread.abandoned * 2 > this.#options.concurrency) this.#recycle(seat)
   }
 
   #terminate(seat: Seat, thread: Incarnation): void {
     this.#giveBack(thread, () => true)
-    seat.terminate()
-    this.#context.listener.zombies(
-      this.#options.index,
-      this.#seats.reduce((sum, each) => sum + each.zombies.size, 0),
-    )
+    seat.terminate(thread)
+  }
+
+  #reportZombies(): void {
+    const zombies = this.#seats.reduce((sum, seat) => sum + seat.zombies + (seat.active?.abandoned ?? 0), 0)
+    this.#context.listener.zombies(this.#options.index, zombies)
   }
 
   /** Something of an ended job still acts in the thread: it finishes what it runs and makes way for a new one. */
@@ -250,13 +253,13 @@ export class ThreadPlace implements Place {
     this.#giveBack(thread, () => true)
     thread.status = 'closing'
     const idle = () => thread.entries.every((entry) => thread.state(entry) !== 'taken')
-    void this.#until(idle, Number.POSITIVE_INFINITY).then(() => seat.terminate())
+    void this.#until(idle, Number.POSITIVE_INFINITY).then(() => seat.terminate(thread))
   }
 
   #interrupt(seat: Seat): void {
-    const { thread } = seat
+    const { active: thread } = seat
     for (const entry of thread?.entries ?? []) thread?.condemn(entry, { type: 'interrupted', cause: 'drain' })
-    seat.terminate()
+    seat.terminate(thread)
   }
 
   #startFailed(error: Error): void {

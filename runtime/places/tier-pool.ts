@@ -1,4 +1,3 @@
-import type { Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { siblingUrl } from '../sibling-url.ts'
 import type { ThreadData, ThreadRun } from './thread-protocol.ts'
@@ -12,7 +11,7 @@ export type RunEnd = { readonly type: 'returned' } | { readonly type: 'lost'; re
  */
 export class TierPool {
   readonly #pool: Piscina
-  #workers = new Set<Worker>()
+  #status: 'serving' | 'destroyed' = 'serving'
 
   constructor(threads: number, data: ThreadData, options: { readonly maxHeapMb: number | undefined }) {
     this.#pool = new Piscina({
@@ -43,16 +42,18 @@ export class TierPool {
   exitOf(threadId: number): Promise<number> {
     const worker = this.#pool.threads.find((each) => each.threadId === threadId)
     if (worker === undefined) return Promise.resolve(0)
-    this.#workers.add(worker)
     return new Promise((resolve) => {
       worker.once('exit', (code) => {
-        this.#workers.delete(worker)
         resolve(code)
+        // Piscina replaces a thread that exits after its pool was destroyed.
+        if (this.#status === 'destroyed') void this.#pool.destroy()
       })
     })
   }
 
+  /** Resolves when all threads have exited, those that hang in native calls excepted if they were given up before. */
   async destroy(): Promise<void> {
+    this.#status = 'destroyed'
     await this.#pool.destroy()
   }
 }

@@ -1,3 +1,4 @@
+import type { RescheduleOptions } from '../../lib/enqueue.ts'
 import type { JobRecord } from '../../lib/job.ts'
 import { formatJobId } from '../../lib/job.ts'
 
@@ -9,15 +10,6 @@ export interface ResultOptions {
 export interface CancelOptions {
   /** 'abort' (default) asks a running attempt to end; 'terminate' ends its thread at once. */
   readonly mode?: 'abort' | 'terminate'
-}
-
-export interface RescheduleOptions {
-  /** Epoch ms; now or earlier means at once. */
-  readonly runAt?: number
-  readonly delayMs?: number
-  readonly priority?: number
-  /** Replaces the input. */
-  readonly input?: unknown
 }
 
 /** What a handle asks of its runtime. */

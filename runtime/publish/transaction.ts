@@ -31,14 +31,14 @@ export function transact<R>(
   handle: (number: number) => Job,
   run: (transaction: Transaction) => R,
 ): R {
-  const inbox = inboxOf(db, file)
-  if (db.inTransaction) {
+  if (db.inTransaction === true) {
     throw new MillraceError(
       'MILLRACE_INVALID_OPTION',
       'the connection is in a transaction already; expected none, since this one begins its own; commit it first',
       { path: 'db' },
     )
   }
+  const inbox = inboxOf(db, file)
   const result = journal.turnstile.pass(() => {
     db.exec('BEGIN IMMEDIATE')
     try {

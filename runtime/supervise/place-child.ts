@@ -17,6 +17,7 @@ export class PlaceChild implements Behavior<PlaceMessage> {
   readonly #wires: Wires
   readonly #index: number
   #place: Place | undefined
+  #writer: StartsWriter | undefined
 
   constructor(wires: Wires, index: number) {
     this.#wires = wires
@@ -42,10 +43,11 @@ export class PlaceChild implements Behavior<PlaceMessage> {
   /** Whoever stops the runtime has drained the place before: what runs now has had its grace. */
   async stop(): Promise<void> {
     await this.#place?.stop(0)
+    this.#writer?.close()
   }
 
   async #startLane(listener: PlaceListener): Promise<Place> {
-    const { clock, catalog, config, journal, starts } = this.#wires
+    const { clock, catalog, config, journal } = this.#wires
     if (this.#wires.handlers === undefined) {
       this.#wires.handlers = await importHandlers(config.modules)
       await this.#wires.handlers.setUp()
@@ -61,9 +63,15 @@ export class PlaceChild implements Behavior<PlaceMessage> {
         children: childPort(this.#wires),
         handlers,
         journal: journal.name,
-        starts: starts === undefined ? undefined : new StartsWriter(starts, this.#firstStart),
+        starts: this.#wires.begun ?? this.#startsWriter(),
       },
     )
+  }
+
+  #startsWriter(): StartsWriter | undefined {
+    const { starts } = this.#wires
+    this.#writer = starts === undefined ? undefined : new StartsWriter(starts, this.#firstStart)
+    return this.#writer
   }
 
   #startThreads(listener: PlaceListener): ThreadPlace {

@@ -2,7 +2,7 @@ import { spawn } from '../../lib/actor.ts'
 import { type ChildSpec, supervise } from '../../lib/supervision.ts'
 import { Dispatcher } from '../dispatch/dispatcher.ts'
 import { Router } from '../dispatch/router.ts'
-import { placeListener } from '../listeners.ts'
+import { placeListener, supervisionListener } from '../listeners.ts'
 import type { ClaimedJob } from '../messages.ts'
 import { Settler } from '../settle/settler.ts'
 import { Upkeep } from '../upkeep/upkeep.ts'
@@ -26,7 +26,11 @@ export function rootTree(wires: Wires): readonly ChildSpec[] {
       restart: 'permanent',
       start: () => spawn(new JournalChild(wires), { id: 'journal', stopDeadlineMs: 30_000 }),
     },
-    { id: 'work', restart: 'permanent', start: () => supervise(workTree(wires), { id: 'work', ...WORK }) },
+    {
+      id: 'work',
+      restart: 'permanent',
+      start: () => supervise(workTree(wires), { id: 'work', ...WORK, onEvent: supervisionListener(wires) }),
+    },
   ]
 }
 
@@ -40,7 +44,11 @@ const MAILBOX = 1_000_000
 function workTree(wires: Wires): readonly ChildSpec[] {
   return [
     { id: 'settler', restart: 'permanent', start: () => startSettler(wires) },
-    { id: 'places', restart: 'permanent', start: () => supervise(placesTree(wires), { id: 'places', ...PLACES }) },
+    {
+      id: 'places',
+      restart: 'permanent',
+      start: () => supervise(placesTree(wires), { id: 'places', ...PLACES, onEvent: supervisionListener(wires) }),
+    },
     { id: 'dispatcher', restart: 'permanent', start: () => startDispatcher(wires) },
     { id: 'router', restart: 'permanent', start: () => startRouter(wires) },
     { id: 'upkeep', restart: 'permanent', start: () => startUpkeep(wires) },
@@ -57,7 +65,7 @@ function placesTree(wires: Wires): readonly ChildSpec[] {
 }
 
 function startSettler(wires: Wires) {
-  const { clock, catalog, journal, wishes, unsettled, config } = wires
+  const { clock, random, catalog, journal, wishes, unsettled, config } = wires
   const settler = new Settler({
     clock,
     catalog,
@@ -66,7 +74,7 @@ function startSettler(wires: Wires) {
     unsettled,
     customs: config.backoffs,
     keepEndedMs: config.journal.keepEndedMs,
-    random: Math.random,
+    random,
   })
   const child = spawn(settler, { id: 'settler', capacity: MAILBOX })
   wires.settle = child
@@ -88,12 +96,13 @@ function startDispatcher(wires: Wires) {
 }
 
 function startRouter(wires: Wires) {
-  const { catalog, journal, places, emit } = wires
+  const { catalog, journal, places, paused, emit } = wires
   const child = spawn(
     new Router({
       catalog,
       journal,
       places,
+      paused,
       held: () => heldBy(wires),
       unknown: (task) => emit.emit('task.unknown', { task }),
     }),

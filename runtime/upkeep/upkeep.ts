@@ -18,8 +18,9 @@ export interface UpkeepOptions {
   readonly onError: (error: unknown) => void
 }
 
-const LOOK_MS = 500
 const SWEEP_MS = 5_000
+/** After sweeps that found nothing. */
+const RARE_SWEEP_MS = 60_000
 const SWEEP_JOBS = 500
 
 /**
@@ -60,7 +61,10 @@ export class Upkeep implements Behavior<UpkeepMessage> {
     this.#due?.cancel()
     this.#dueAt = at
     if (at === undefined) return
-    this.#wait(at)
+    this.#due = this.#options.clock.setAlarm(at, () => {
+      this.#dueAt = undefined
+      this.#options.journal.nudge()
+    })
   }
 
   /** How many jobs wait for their trial, as of the journal's last commit. */
@@ -79,22 +83,14 @@ export class Upkeep implements Behavior<UpkeepMessage> {
     this.#sweep?.cancel()
   }
 
-  /** The clock may be set meanwhile, so it is looked at from time to time. */
-  #wait(at: number): void {
-    const { clock, journal } = this.#options
-    const leftMs = at - clock.now()
-    this.#due = clock.setTimer(Math.min(LOOK_MS, Math.max(0, leftMs)), () => {
-      if (clock.now() < at) return this.#wait(at)
-      this.#dueAt = undefined
-      journal.nudge()
-    })
-  }
-
   #planSweep(afterMs: number): void {
     if (this.#status === 'stopped') return
     this.#sweep = this.#options.clock.setTimer(afterMs, () => {
       this.#runSweep().then(
-        (more) => this.#planSweep(more === 'yes' ? 0 : SWEEP_MS),
+        ({ count, more }) => {
+          if (more === 'yes') this.#planSweep(0)
+          else this.#planSweep(count > 0 ? SWEEP_MS : Math.min(afterMs + SWEEP_MS, RARE_SWEEP_MS))
+        },
         (error: unknown) => {
           this.#options.onError(error)
           this.#planSweep(SWEEP_MS)
@@ -104,7 +100,7 @@ export class Upkeep implements Behavior<UpkeepMessage> {
     this.#sweep.unref()
   }
 
-  async #runSweep(): Promise<'yes' | 'no'> {
+  async #runSweep(): Promise<{ readonly count: number; readonly more: 'yes' | 'no' }> {
     const { journal, maxResults, maxEnded, histories } = this.#options
     const answer = await journal.request({
       type: 'sweep',
@@ -113,6 +109,8 @@ export class Upkeep implements Behavior<UpkeepMessage> {
       maxEnded,
       histories: histories(),
     })
-    return answer.type === 'many' ? answer.more : 'no'
+    return answer.type === 'many' ? answer : NOTHING_SWEPT
   }
 }
+
+const NOTHING_SWEPT = { count: 0, more: 'no' } as const

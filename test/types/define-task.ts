@@ -154,3 +154,7 @@ defineTask({ tier: 'fast' })
 export const forgedSnooze: Snooze = { delayMs: 5 }
 // @ts-expect-error: a look-alike
 export const forgedDiscard: Discard = { reason: 'because' }
+
+// A handler that only ever discards has no result.
+const onlyDiscards = defineTask({ name: 'only.discards', run: (_input: null) => discard('always') })
+holds<Same<OutputOf<typeof onlyDiscards>, never>>()

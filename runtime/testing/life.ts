@@ -1,0 +1,178 @@
+import { systemClock } from '../../lib/clock.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import type { ManualClock } from '../../lib/manual-clock.ts'
+import { type Booted, boot } from '../boot.ts'
+import { resolveConfig } from '../config.ts'
+import type { Emitter } from '../emit.ts'
+import type { Database } from '../journal/sqlite.ts'
+import { LifeClock } from './life-clock.ts'
+import { StoreConnection } from './store-connection.ts'
+import { handlersOf, placesOf, type TestTasks } from './test-tasks.ts'
+
+/** What outlives a crash: the journal, what its starts file would say, and the test. */
+export interface Stage {
+  readonly tasks: TestTasks
+  readonly db: Database
+  readonly clock: ManualClock
+  readonly emitter: Emitter
+  /** Claims that have begun, by the number of their job. */
+  readonly begun: Map<number, number>
+}
+
+/** Attempts that wait for something real are given this long before time goes on without them. */
+const PATIENCE_MS = 20
+
+/** One life of the process under test, from a start to a stop or a crash. */
+export class Life {
+  readonly booted: Booted
+  readonly #stage: Stage
+  readonly #clock: LifeClock
+  readonly #connection: () => StoreConnection | undefined
+  /** Claims that have used up all patience: they wait for time to pass, or for nothing. */
+  readonly #blocked = new Set<number>()
+
+  private constructor(stage: Stage, clock: LifeClock, connection: () => StoreConnection | undefined, booted: Booted) {
+    this.#stage = stage
+    this.#clock = clock
+    this.#connection = connection
+    this.booted = booted
+  }
+
+  static async start(stage: Stage): Promise<Life> {
+    const { tasks, db, emitter, begun } = stage
+    const clock = new LifeClock(stage.clock)
+    const handlers = handlersOf(tasks)
+    await handlers.setUp()
+    const places = placesOf(handlers)
+    const before = new Map(begun)
+    begun.clear()
+    let connection: StoreConnection | undefined
+    const config = resolveConfig({ tasks: 'file:in-memory', journal: { file: ':memory:' } })
+    const booted = await boot(
+      { ...config, places },
+      {
+        clock,
+        emitter,
+        handlers,
+        // The whole of each delay, so that a test knows when the retry comes.
+        random: () => 1 - Number.EPSILON,
+        begun: { begin: (_slot, number, claim) => begun.set(number, claim) },
+        paused: new Set(places.keys()),
+        connect(_options, _resume, listener) {
+          connection = new StoreConnection(
+            db,
+            clock,
+            { has: (number, claim) => before.get(number) === claim },
+            listener,
+          )
+          return connection
+        },
+      },
+    )
+    return new Life(stage, clock, () => connection, booted)
+  }
+
+  /** Nothing of this life is written or told any more. */
+  end(): void {
+    const error = new MillraceError(
+      'MILLRACE_STOPPING',
+      'the process of the test has crashed; what waited in its memory is gone; call reboot() and ask the journal',
+    )
+    this.#connection()?.cut()
+    this.#clock.end()
+    const { publisher, journal, results } = this.booted.wires
+    publisher.close()
+    journal.abandon(error)
+    results.rejectAll(error)
+  }
+
+  /** Lets jobs start. */
+  async resume(): Promise<void> {
+    this.booted.wires.paused.clear()
+    await this.#reroute()
+  }
+
+  /** From now on jobs wait where a test can look at them. */
+  async pause(): Promise<void> {
+    const { paused, places } = this.booted.wires
+    for (const place of places.keys()) paused.add(place)
+    await this.#reroute()
+  }
+
+  /** Resolves when all that can happen without time passing has happened. */
+  async calm(): Promise<void> {
+    let quietTurns = 0
+    while (quietTurns < 2) {
+      await new Promise<void>((resolve) => systemClock.setImmediate(resolve))
+      quietTurns = this.#clock.isBusy ? 0 : quietTurns + 1
+    }
+  }
+
+  /** Calm, and attempts that wait for something real have had their time for it. */
+  async settle(): Promise<void> {
+    await this.calm()
+    const givesUpAt = systemClock.monotonicMs() + PATIENCE_MS
+    while (this.#active().length > 0) {
+      if (systemClock.monotonicMs() >= givesUpAt) for (const number of this.#active()) this.#blocked.add(number)
+      await this.calm()
+    }
+  }
+
+  /** Resolves when nothing is due and nothing runs; rejects after so many real milliseconds. */
+  async quiet(timeoutMs: number): Promise<void> {
+    const givesUpAt = systemClock.monotonicMs() + timeoutMs
+    for (;;) {
+      await this.calm()
+      if (this.booted.wires.desk.isQuiet()) return
+      if (systemClock.monotonicMs() >= givesUpAt) throw this.#stuck(timeoutMs)
+    }
+  }
+
+  /** Lets time pass, timer by timer, and at each all that follows from it. */
+  async advance(ms: number): Promise<void> {
+    const { clock } = this.#stage
+    const until = clock.now() + ms
+    await this.settle()
+    for (let next = clock.nextTimerAt; next !== undefined && next <= until; next = clock.nextTimerAt) {
+      clock.advance(Math.max(0, next - clock.now()))
+      await this.settle()
+    }
+    clock.advance(Math.max(0, until - clock.now()))
+  }
+
+  /** Lets as much time pass as the promise needs. */
+  async whileTimePasses<T>(promise: Promise<T>): Promise<T> {
+    let status: 'pending' | 'settled' = 'pending'
+    const settled = () => {
+      status = 'settled'
+    }
+    promise.then(settled, settled)
+    const { clock } = this.#stage
+    for (;;) {
+      await this.calm()
+      if ((status as string) === 'settled') return promise
+      const next = clock.nextTimerAt
+      if (next !== undefined) clock.advance(Math.max(0, next - clock.now()))
+    }
+  }
+
+  async #reroute(): Promise<void> {
+    this.booted.wires.router.tell({ type: 'reroute' })
+    await this.calm()
+  }
+
+  #active(): readonly number[] {
+    const running = this.booted.wires.places.flatMap((place) => place.claims())
+    return running.map(({ number }) => number).filter((number) => !this.#blocked.has(number))
+  }
+
+  #stuck(timeoutMs: number): MillraceError {
+    const { places, catalog } = this.booted.wires
+    const tasks = places.flatMap((place) => place.claims()).map((job) => catalog.name(job.task))
+    return new MillraceError(
+      'MILLRACE_RESULT_TIMEOUT',
+      `drain() has waited ${timeoutMs} ms; got jobs of ${[...new Set(tasks)].join(', ')} still running, expected all ` +
+        'to end without time passing; use advance(ms) for what waits for a limit, or pass a longer timeoutMs',
+    )
+  }
+}

@@ -1,0 +1,127 @@
+import { isDeepStrictEqual } from 'node:util'
+import { EventEmitter } from 'eventemitter3'
+import type { RuntimeEvents } from '../../lib/events.ts'
+import type { JobRecord } from '../../lib/job.ts'
+import { ManualClock } from '../../lib/manual-clock.ts'
+import { invalidOption, refuseUnknown } from '../../lib/options.ts'
+import type { AnyTask, InputOf } from '../../lib/task.ts'
+import type { Booted } from '../boot.ts'
+import { openDatabase } from '../journal/sqlite.ts'
+import { Runtime, type StopOptions } from '../runtime.ts'
+import { Life, type Stage } from './life.ts'
+import type { TestTasks } from './test-tasks.ts'
+
+export interface TestRuntimeOptions {
+  readonly tasks: TestTasks
+  /** Where the clock starts, in epoch ms. Default: 2000-01-01. */
+  readonly startAt?: number
+}
+
+export interface DrainOptions {
+  /** Real milliseconds after which jobs that still run are an error. Default 5,000. */
+  readonly timeoutMs?: number
+}
+
+/** A job that has not run yet, as `enqueued` finds it. */
+export type EnqueuedJob<Input> = Omit<JobRecord, 'input'> & { readonly input: Input }
+
+/** The first midnight of 2000, UTC: a test that prints a time prints one that everybody can read. */
+const YEAR_2000 = 946_684_800_000
+const PAGE = 200
+
+/**
+ * Starts a runtime for tests: the real journal in memory, the real codec, the real retry policy, every place on the
+ * loop of the test. No job starts before `drain` or `advance`, and time stands still until `advance`.
+ */
+export async function testRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
+  refuseUnknown(options, ['tasks', 'startAt'], '')
+  const { tasks, startAt = YEAR_2000 } = options
+  const clock = new ManualClock(startAt)
+  const emitter = new EventEmitter<RuntimeEvents>()
+  const stage: Stage = { tasks, clock, emitter, db: openDatabase(':memory:', {}), begun: new Map() }
+  return new TestRuntime(stage, await Life.start(stage))
+}
+
+/** A runtime whose jobs and whose time a test moves on. Make one with `testRuntime`. */
+export class TestRuntime extends Runtime {
+  readonly #stage: Stage
+  /** What the methods of `Runtime` use: a reboot puts the new life's parts into it. */
+  readonly #present: { -readonly [Part in keyof Booted]: Booted[Part] }
+  #life: Life
+
+  constructor(stage: Stage, life: Life) {
+    const present = { ...life.booted }
+    super(present)
+    this.#stage = stage
+    this.#present = present
+    this.#life = life
+  }
+
+  /** Epoch ms by the clock of the test. */
+  get now(): number {
+    return this.#stage.clock.now()
+  }
+
+  /** Runs everything that is due, children and retries without a delay included, until nothing is left to run. */
+  async drain({ timeoutMs = 5_000 }: DrainOptions = {}): Promise<void> {
+    await this.#life.resume()
+    try {
+      await this.#life.quiet(timeoutMs)
+    } finally {
+      await this.#life.pause()
+    }
+  }
+
+  /** Lets so many milliseconds pass: what falls due meanwhile runs at its instant, and limits apply. */
+  async advance(ms: number): Promise<void> {
+    if (!(ms >= 0)) throw invalidOption('ms', ms, 'milliseconds from 0 up; time only moves on')
+    await this.#life.resume()
+    await this.#life.advance(ms)
+    await this.#life.pause()
+  }
+
+  /**
+   * Jobs of a task that have not run yet, those that wait for a time included, oldest first. `match` is a part of their
+   * input, or says which of them are meant.
+   */
+  async enqueued<T extends AnyTask>(
+    task: T,
+    match?: Partial<InputOf<T>> | ((input: InputOf<T>) => boolean),
+  ): Promise<EnqueuedJob<InputOf<T>>[]> {
+    const found: EnqueuedJob<InputOf<T>>[] = []
+    let after: string | undefined
+    do {
+      const page = await this.jobs(
+        { task: task.name, state: ['available', 'scheduled'] },
+        { limit: PAGE, ...(after !== undefined && { after }) },
+      )
+      found.push(...(page.jobs as EnqueuedJob<InputOf<T>>[]).filter(({ input }) => matches(input, match)))
+      after = page.next
+    } while (after !== undefined)
+    return found.sort((a, b) => a.createdAt - b.createdAt)
+  }
+
+  /** The process dies here and now: only what the journal has committed is left. Promises that waited are rejected. */
+  crash(): void {
+    this.#life.end()
+  }
+
+  /** Starts anew on the same journal, after a crash or in its place. */
+  async reboot(): Promise<void> {
+    this.#life.end()
+    this.#life = await Life.start(this.#stage)
+    Object.assign(this.#present, this.#life.booted)
+  }
+
+  override stop(options?: StopOptions): Promise<{ readonly stuck: readonly string[] }> {
+    return this.#life.whileTimePasses(super.stop(options))
+  }
+}
+
+function matches(input: unknown, match: unknown): boolean {
+  if (match === undefined) return true
+  if (typeof match === 'function') return (match as (input: unknown) => boolean)(input)
+  if (typeof match !== 'object' || match === null || Array.isArray(match)) return isDeepStrictEqual(input, match)
+  if (typeof input !== 'object' || input === null) return false
+  return Object.entries(match).every(([name, part]) => matches((input as Record<string, unknown>)[name], part))
+}

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** One protection taken out: in this built file, this text becomes that. */
+export interface Mutation {
+  readonly file: string
+  readonly from: string | RegExp
+  readonly to: string
+}
+
+/** Where the build stands. */
+export const built = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+
+/** A copy of the build with a protection taken out; beside the build, so that it finds the same packages. */
+export function mutant(...mutations: readonly Mutation[]): Disposable & { readonly folder: string } {
+  const folder = mkdtempSync(join(dirname(built), 'dist-mutant-'))
+  cpSync(built, folder, { recursive: true, filter: (path) => statSync(path).isDirectory() || path.endsWith('.js') })
+  for (const { file, from, to } of mutations) {
+    const path = join(folder, file)
+    const before = readFileSync(path, 'utf8')
+    const after = before.replace(from, to)
+    assert.notEqual(after, before, `${file} has no ${String(from)} to be taken out`)
+    writeFileSync(path, after)
+  }
+  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
+}

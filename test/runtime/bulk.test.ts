@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { echo, hang, laneEcho, parked, traced } from '../fixtures/tasks.ts'
+import { leakCheck } from '../helpers/leak-check.ts'
+import { scratchFolder } from '../helpers/scratch.ts'
+import { startRuntime } from '../helpers/start-runtime.ts'
+
+leakCheck({ after }, { withinMs: 5_000 })
+
+const LATER = { delayMs: 600_000 }
+
+describe('cancelMany', () => {
+  it('ends what waits and what runs, and nothing that does not match', async (test) => {
+    const runtime = await startRuntime(test, { tiers: { default: { threads: 1, handJobs: 5 }, small: { threads: 1 } } })
+    const ledger = join(scratchFolder(test), 'ledger')
+    const inputs = Array.from({ length: 1_300 }, () => ({ ledger, ms: 600_000 }))
+    await runtime.enqueueMany(traced, inputs)
+    await runtime.enqueueMany(traced, inputs.slice(0, 700), LATER)
+    const other = await runtime.enqueue(echo, { value: 1 }, LATER)
+    assert.equal(await runtime.cancelMany({ task: traced }), 2_000)
+    await runtime.idle()
+    const tasks = await runtime.tasks()
+    assert.deepEqual(tasks.find(({ task }) => task === 'traced')?.jobs, { cancelled: 2_000 })
+    assert.equal((await other.record()).state, 'scheduled')
+    assert.equal(await runtime.cancelMany({ task: traced }), 0)
+  })
+})
+
+describe('retryMany', () => {
+  it('revives the dead, and passes over those whose key is taken', async (test) => {
+    const runtime = await startRuntime(test)
+    const die = async (key?: string) => {
+      const job = await runtime.enqueue(
+        hang,
+        { how: 'loop' },
+        { hardLimitMs: 30, softLimitMs: 30, ...(key !== undefined && { key }) },
+      )
+      await assert.rejects(job.result({ timeoutMs: 20_000 }))
+      return job
+    }
+    const [first, second] = await Promise.all([die('k'), die()])
+    const holder = await runtime.enqueue(hang, { how: 'loop' }, { key: 'k', ...LATER })
+    assert.equal(await runtime.retryMany({ task: hang }), 1)
+    assert.equal((await first.record()).state, 'dead')
+    await assert.rejects(second.result({ timeoutMs: 20_000 }), { code: 'MILLRACE_HARD_LIMIT' })
+    await holder.cancel()
+    await assert.rejects(runtime.retryMany({ state: 'running' }), { code: 'MILLRACE_INVALID_OPTION', path: 'state' })
+  })
+})
+
+describe('purge', () => {
+  it('deletes by state, task and place, never what runs', async (test) => {
+    const runtime = await startRuntime(test)
+    await runtime.enqueueMany(
+      parked,
+      Array.from({ length: 1_200 }, () => null),
+    )
+    await runtime.enqueueMany(
+      echo,
+      Array.from({ length: 30 }, (_, value) => ({ value })),
+      LATER,
+    )
+    await runtime.enqueueMany(
+      laneEcho,
+      Array.from({ length: 20 }, (_, value) => ({ value })),
+      LATER,
+    )
+    assert.equal(await runtime.purge({ place: 'network' }), 20)
+    assert.equal(await runtime.purge({ place: 'network', task: echo }), 0)
+    assert.equal(await runtime.purge({ task: 'never.heard.of' }), 0)
+    assert.equal(await runtime.purge({ task: parked, state: 'available' }), 1_200)
+    await assert.rejects(runtime.purge({ place: 'nowhere' }), { code: 'MILLRACE_INVALID_OPTION', path: 'place' })
+    assert.equal(await runtime.purge({}), 30)
+    assert.deepEqual((await runtime.jobs()).jobs, [])
+  })
+})
+
+describe('jobs', () => {
+  it('shows every job once, page by page', async (test) => {
+    const runtime = await startRuntime(test)
+    await runtime.enqueueMany(
+      parked,
+      Array.from({ length: 55 }, () => null),
+    )
+    await runtime.enqueueMany(
+      echo,
+      Array.from({ length: 45 }, (_, value) => ({ value })),
+      LATER,
+    )
+    const seen: string[] = []
+    let after: string | undefined
+    do {
+      const page = await runtime.jobs({}, { limit: 10, ...(after !== undefined && { after }) })
+      seen.push(...page.jobs.map(({ id }) => id))
+      after = page.next
+    } while (after !== undefined)
+    assert.equal(new Set(seen).size, 100)
+    assert.equal(seen.length, 100)
+    assert.equal((await runtime.jobs({ place: 'default' }, { limit: 200 })).jobs.length, 45)
+    assert.equal((await runtime.jobs({ state: 'scheduled', task: parked })).jobs.length, 0)
+    await assert.rejects(runtime.jobs({ state: 'sleeping' as never }), {
+      code: 'MILLRACE_INVALID_OPTION',
+      path: 'state',
+    })
+    await assert.rejects(runtime.jobs({}, { limit: 0 }), { code: 'MILLRACE_INVALID_OPTION', path: 'limit' })
+    await assert.rejects(runtime.jobs({}, { after: 'nonsense' }), { code: 'MILLRACE_INVALID_OPTION', path: 'after' })
+  })
+})

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { after, describe, it } from 'node:test'
+import { echo, laneEcho } from '../fixtures/tasks.ts'
+import { leakCheck } from '../helpers/leak-check.ts'
+import { startRuntime } from '../helpers/start-runtime.ts'
+
+leakCheck({ after }, { withinMs: 5_000 })
+
+describe('idle', () => {
+  it('resolves when nothing runs and every settle is committed and told', async (test) => {
+    const runtime = await startRuntime(test)
+    let succeeded = 0
+    runtime.on('job.succeeded', () => succeeded++)
+    let enqueued = 0
+    for (let round = 0; round < 200; round++) {
+      const inputs = Array.from({ length: 1 + ((round * 37) % 500) }, (_, value) => ({ value }))
+      enqueued += (await runtime.enqueueMany(round % 2 === 0 ? echo : laneEcho, inputs)).enqueued
+      await runtime.idle()
+      assert.equal(succeeded, enqueued, `in round ${round}`)
+    }
+  })
+})

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import type { Runtime } from '../../../runtime/index.ts'
+import {
+  echo,
+  hang,
+  type Hang,
+  HANG_LIMIT_MS,
+  hoard,
+  laneEcho,
+  laneHang,
+  native,
+  polite,
+} from '../../fixtures/tasks.ts'
+import { leakCheck } from '../../helpers/leak-check.ts'
+import { nextEvent } from '../../helpers/next-event.ts'
+import { ledgerLines, scratchFolder } from '../../helpers/scratch.ts'
+import { startRuntime } from '../../helpers/start-runtime.ts'
+
+leakCheck({ after }, { withinMs: 5_000 })
+
+/** From the limit to the end of the thread and the commit; loaded machines are slow, so this is no measurement. */
+const GENEROUS_MS = 2_000
+
+/** Fills both threads with no-ops around a job, and says what became of all of them. */
+async function among(runtime: Runtime, neighbours: number): Promise<Promise<unknown>[]> {
+  const jobs = await Promise.all(
+    Array.from({ length: neighbours }, (_, at) => runtime.enqueue(echo, { value: at }, { retry: { attempts: 1 } })),
+  )
+  return jobs.map((job) => job.result({ timeoutMs: 20_000 }))
+}
+
+describe('the hard limit', () => {
+  for (const how of ['loop', 'regex', 'atomics', 'microtasks', 'promises', 'never'] satisfies Hang[]) {
+    it(`ends a thread in ${how}, charges nobody beside it, and puts another in its place`, async (test) => {
+      const runtime = await startRuntime(test)
+      const before = await among(runtime, 30)
+      const job = await runtime.enqueue(hang, { how })
+      const beside = await among(runtime, 30)
+      const dead = nextEvent(runtime, 'job.dead', { timeoutMs: 20_000 })
+      await assert.rejects(job.result({ timeoutMs: 20_000 }), { code: 'MILLRACE_HARD_LIMIT' })
+      const { ranMs } = await dead
+      assert.ok(ranMs !== undefined && ranMs >= HANG_LIMIT_MS && ranMs < HANG_LIMIT_MS + GENEROUS_MS, `ran ${ranMs} ms`)
+      const results = await Promise.all([...before, ...beside, ...(await among(runtime, 30))])
+      assert.equal(results.length, 90)
+    })
+  }
+
+  it('gives a job on a lane up, and its slot back', async (test) => {
+    const runtime = await startRuntime(test, { lanes: { network: { concurrency: 1 } } })
+    const jobs = [await runtime.enqueue(laneHang, null), await runtime.enqueue(laneHang, null)]
+    for (const job of jobs) await assert.rejects(job.result({ timeoutMs: 20_000 }), { code: 'MILLRACE_HARD_LIMIT' })
+  })
+
+  it('gives a job up on a lane that has threads', async (test) => {
+    const runtime = await startRuntime(test, { lanes: { network: { concurrency: 10, threads: 1 } } })
+    const job = await runtime.enqueue(laneHang, null)
+    const beside = await runtime.enqueue(laneEcho, { value: 1 })
+    await assert.rejects(job.result({ timeoutMs: 20_000 }), { code: 'MILLRACE_HARD_LIMIT' })
+    assert.deepEqual(await beside.result(), { value: 1 })
+  })
+
+  it('finds a thread that ran out of its memory', async (test) => {
+    const runtime = await startRuntime(test)
+    const job = await runtime.enqueue(hoard, null)
+    await assert.rejects(job.result({ timeoutMs: 30_000 }), { code: 'MILLRACE_THREAD_EXIT' })
+  })
+})
+
+describe('the soft limit', () => {
+  it('aborts the signal of a handler that waits', async (test) => {
+    const runtime = await startRuntime(test)
+    const job = await runtime.enqueue(polite, { synchronous: 'no' })
+    assert.deepEqual(await job.result({ timeoutMs: 10_000 }), { code: 'MILLRACE_SOFT_LIMIT' })
+  })
+
+  it('is seen by a handler that never waits, at its next checkpoint', async (test) => {
+    const runtime = await startRuntime(test)
+    const job = await runtime.enqueue(polite, { synchronous: 'yes' })
+    await assert.rejects(job.result({ timeoutMs: 10_000 }), { code: 'MILLRACE_SOFT_LIMIT' })
+  })
+})
+
+describe('a thread in a native call', () => {
+  for (const how of ['exec', 'sqlite'] as const) {
+    it(`is counted while it hangs (${how}), and its job waits for its exit`, async (test) => {
+      const runtime = await startRuntime(test, { tiers: { default: { threads: 1 }, small: { threads: 1 } } })
+      const ledger = join(scratchFolder(test), 'ledger')
+      const zombies = nextEvent(runtime, 'place.zombies', { timeoutMs: 20_000 })
+      const job = await runtime.enqueue(native, { ledger, seconds: 1, how })
+      const enqueuedAt = Date.now()
+      assert.deepEqual(await zombies, { place: 'default', count: 1 })
+      // The replacement serves meanwhile.
+      const neighbour = await runtime.enqueue(echo, { value: 1 })
+      await neighbour.result({ timeoutMs: 20_000 })
+      assert.equal((await job.record()).state, 'running')
+      assert.equal(await job.result({ timeoutMs: 60_000 }), 'again')
+      const starts = ledgerLines(ledger)
+      assert.deepEqual(
+        starts.map(([, , attempt]) => attempt),
+        ['1', '2'],
+      )
+      const gapMs = Number(starts[1]?.[3]) - Number(starts[0]?.[3])
+      assert.ok(how === 'sqlite' || gapMs >= 1_000, `the second attempt began ${gapMs} ms after the first`)
+      assert.ok(Date.now() - enqueuedAt < 60_000)
+    })
+  }
+
+  it('drains the runtime when too many of them hang', async (test) => {
+    const tiers = { default: { threads: 1, maxZombies: 0 }, small: { threads: 1 } }
+    const runtime = await startRuntime(test, { tiers })
+    const ledger = join(scratchFolder(test), 'ledger')
+    const stopped = nextEvent(runtime, 'runtime.stopped', { timeoutMs: 30_000 })
+    const unfit = nextEvent(runtime, 'runtime.unfit', { timeoutMs: 20_000 })
+    await runtime.enqueue(native, { ledger, seconds: 1, how: 'exec' }, { retry: { attempts: 1 } })
+    assert.equal(((await unfit).error as { code?: string }).code, 'MILLRACE_ZOMBIES')
+    await assert.rejects(runtime.enqueue(echo, { value: 1 }), { code: 'MILLRACE_STOPPING' })
+    await stopped
+  })
+})

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { after, describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { Runtime } from '../../../runtime/index.ts'
+import { echo, misbehave, type Misdeed } from '../../fixtures/tasks.ts'
+import { leakCheck } from '../../helpers/leak-check.ts'
+import { nextEvent } from '../../helpers/next-event.ts'
+import { startRuntime } from '../../helpers/start-runtime.ts'
+
+leakCheck({ after }, { withinMs: 5_000 })
+
+const TIMEOUT = { timeoutMs: 30_000 }
+
+/** How a job that does it must end: with this error, or as a success. */
+const ends: Readonly<Record<Misdeed, { readonly code: string; readonly cause?: RegExp } | 'success'>> = {
+  'exit 0': { code: 'MILLRACE_THREAD_EXIT' },
+  'exit 1': { code: 'MILLRACE_THREAD_EXIT' },
+  abort: { code: 'MILLRACE_JOB_FAILED', cause: /abort/ },
+  'throw null': { code: 'MILLRACE_JOB_FAILED', cause: /null/ },
+  'throw undefined': { code: 'MILLRACE_JOB_FAILED', cause: /undefined/ },
+  'throw 0': { code: 'MILLRACE_JOB_FAILED', cause: /0/ },
+  'throw empty': { code: 'MILLRACE_JOB_FAILED' },
+  'throw with functions': { code: 'MILLRACE_JOB_FAILED', cause: /like an HTTP client/ },
+  'throw cyclic': { code: 'MILLRACE_JOB_FAILED', cause: /cyclic/ },
+  'throw getter': { code: 'MILLRACE_JOB_FAILED' },
+  'reject later': 'success',
+  'throw later': 'success',
+  'close parent port': 'success',
+  'pause stdin': 'success',
+  'return a function': { code: 'MILLRACE_OPAQUE_OUTPUT' },
+  'return a date': { code: 'MILLRACE_OPAQUE_OUTPUT' },
+  nothing: 'success',
+}
+const kinds = Object.keys(ends) as Misdeed[]
+
+async function assertEnd(runtime: Runtime, how: Misdeed): Promise<void> {
+  const job = await runtime.enqueue(misbehave, { how })
+  await assertResult(job.result(TIMEOUT), how)
+}
+
+async function assertResult(result: Promise<unknown>, how: Misdeed): Promise<void> {
+  const end = ends[how]
+  if (end === 'success') {
+    assert.equal(await result, undefined, how)
+    return
+  }
+  await assert.rejects(result, (error: { code: string; message: string; cause?: Error }) => {
+    assert.equal(error.code, end.code, `${how}: ${error.message}`)
+    if (end.cause !== undefined) assert.match(String(error.cause?.message), end.cause, how)
+    return true
+  })
+}
+
+describe('a handler that misbehaves', () => {
+  it('ends as what it did, one misdeed after another', async (test) => {
+    const runtime = await startRuntime(test)
+    for (const how of kinds) await assertEnd(runtime, how)
+    await (await runtime.enqueue(echo, { value: 1 })).result(TIMEOUT)
+  })
+
+  it('has its late rejection reported as its own, and the jobs after it are not blamed', async (test) => {
+    const runtime = await startRuntime(test, { tiers: { default: { threads: 1 }, small: { threads: 1 } } })
+    const strays = [nextEvent(runtime, 'job.stray', { where: ({ error }) => error.message.includes('rejection') })]
+    strays.push(nextEvent(runtime, 'job.stray', { where: ({ error }) => error.message.includes('throw') }))
+    const guilty: string[] = []
+    for (const how of ['reject later', 'throw later'] as const) {
+      const job = await runtime.enqueue(misbehave, { how })
+      guilty.push(job.id)
+      await job.result(TIMEOUT)
+      const after = await Promise.all(Array.from({ length: 20 }, (_, value) => runtime.enqueue(echo, { value })))
+      await Promise.all(after.map((each) => each.result(TIMEOUT)))
+    }
+    assert.deepEqual(
+      (await Promise.all(strays)).map(({ id }) => id),
+      guilty,
+    )
+  })
+
+  it('never changes what becomes of its neighbours, in any order', async (test) => {
+    const runtime = await startRuntime(test)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom<(Misdeed | 'echo')[]>(...kinds, 'echo', 'echo', 'echo'), {
+          minLength: 10,
+          maxLength: 25,
+        }),
+        async (deeds) => {
+          const jobs = await Promise.all(
+            deeds.map((how) =>
+              how === 'echo'
+                ? runtime.enqueue(echo, { value: how }, { retry: { attempts: 1 } })
+                : runtime.enqueue(misbehave, { how }),
+            ),
+          )
+          await Promise.all(
+            jobs.map(async (job, at) => {
+              const how = deeds[at] as Misdeed | 'echo'
+              if (how === 'echo') assert.deepEqual(await job.result(TIMEOUT), { value: 'echo' })
+              else await assertResult(job.result(TIMEOUT), how)
+            }),
+          )
+        },
+      ),
+      { numRuns: 20 },
+    )
+  })
+})

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { cpSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { Database, type Runtime } from '../../../runtime/index.ts'
+import { echo, kept, parked } from '../../fixtures/tasks.ts'
+import { leakCheck } from '../../helpers/leak-check.ts'
+import { scratchFolder } from '../../helpers/scratch.ts'
+import { startRuntime } from '../../helpers/start-runtime.ts'
+
+leakCheck({ after }, { withinMs: 5_000 })
+
+async function withDatabase(test: { after(clean: () => unknown): unknown }) {
+  const file = join(scratchFolder(test), 'jobs.db')
+  const runtime = await startRuntime(test, { journal: { file } })
+  const db = new Database(file)
+  db.exec('CREATE TABLE photos (id INTEGER PRIMARY KEY, name TEXT) STRICT')
+  test.after(() => db.close())
+  return { runtime, db, file }
+}
+
+function photos(db: InstanceType<typeof Database>): number {
+  return db.prepare<[], number>('SELECT count(*) FROM photos').pluck().get() as number
+}
+
+async function waiting(runtime: Runtime): Promise<number> {
+  // The inbox is emptied by the owner's next commit.
+  await runtime.idle()
+  return (await runtime.tasks()).find(({ task }) => task === 'parked')?.jobs.available ?? 0
+}
+
+describe('runtime.transaction', () => {
+  it("commits the caller's writes and its jobs together", async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const insert = db.prepare<[string]>('INSERT INTO photos (name) VALUES (?)')
+    const job = runtime.transaction(db, (transaction) => {
+      insert.run('cat')
+      return transaction.enqueue(kept, { value: 7 })
+    })
+    assert.equal(await job.result({ timeoutMs: 20_000 }), 7)
+    assert.equal((await job.record()).id, job.id)
+    assert.equal(photos(db), 1)
+  })
+
+  it('leaves nothing behind when its function throws, or enqueues what cannot be', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const insert = db.prepare<[string]>('INSERT INTO photos (name) VALUES (?)')
+    const attempts: [() => unknown, object | RegExp][] = [
+      [
+        () =>
+          runtime.transaction(db, (transaction) => {
+            insert.run('cat')
+            transaction.enqueue(parked, null)
+            throw new Error('changed my mind')
+          }),
+        /changed my mind/,
+      ],
+      [
+        () =>
+          runtime.transaction(db, (transaction) => {
+            insert.run('cat')
+            transaction.enqueue(echo, { value: () => 1 } as never)
+          }),
+        { code: 'MILLRACE_OPAQUE_INPUT', path: 'input.value' },
+      ],
+      [
+        () =>
+          runtime.transaction(db, async (transaction) => {
+            insert.run('cat')
+            transaction.enqueue(parked, null)
+          }),
+        { code: 'MILLRACE_INVALID_OPTION', path: 'run' },
+      ],
+    ]
+    for (const [attempt, expected] of attempts) assert.throws(attempt, expected)
+    assert.equal(photos(db), 0)
+    assert.equal(await waiting(runtime), 0)
+  })
+
+  it('refuses a connection of another SQLite, of another file, or in a transaction', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const foreign = foreignSqlite(test)
+    const other = new foreign(db.name)
+    test.after(() => other.close())
+    assert.throws(() => runtime.transaction(other, () => {}), { code: 'MILLRACE_FOREIGN_SQLITE' })
+    const elsewhere = new Database(':memory:')
+    test.after(() => elsewhere.close())
+    assert.throws(() => runtime.transaction(elsewhere, () => {}), { code: 'MILLRACE_INVALID_OPTION', path: 'db' })
+    db.exec('BEGIN')
+    assert.throws(() => runtime.transaction(db, () => {}), { code: 'MILLRACE_INVALID_OPTION', path: 'db' })
+    db.exec('ROLLBACK')
+  })
+
+  it('is let through between the commits of a busy journal', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    let status: 'busy' | 'over' = 'busy'
+    const load = Promise.all(
+      Array.from({ length: 200 }, async () => {
+        while (status === 'busy') await runtime.enqueue(parked, null)
+      }),
+    )
+    const tookMs: number[] = []
+    for (let at = 0; at < 40; at++) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      const begunAt = performance.now()
+      runtime.transaction(db, (transaction) => void transaction.enqueue(echo, { value: at }))
+      tookMs.push(performance.now() - begunAt)
+    }
+    status = 'over'
+    await load
+    const sorted = tookMs.sort((a, b) => a - b)
+    test.diagnostic(`median ${sorted[20]?.toFixed(2)} ms, longest ${sorted.at(-1)?.toFixed(2)} ms`)
+    assert.ok((sorted[20] as number) < 50, `median ${sorted[20]} ms: it waits behind back-to-back commits`)
+  })
+})
+
+/** A second copy of the driver, as another version of it in somebody's node_modules would be. */
+function foreignSqlite(test: { after(clean: () => void): unknown }): typeof Database {
+  const require = createRequire(import.meta.url)
+  const original = dirname(require.resolve('better-sqlite3/package.json'))
+  const copy = join(scratchFolder(test), 'node_modules', 'better-sqlite3')
+  const sources = ['deps', 'src', join('build', 'Release', 'obj'), join('build', 'Release', 'obj.target')]
+  cpSync(original, copy, {
+    recursive: true,
+    filter: (path) => !sources.includes(relative(original, path)),
+  })
+  cpSync(join(dirname(original), 'bindings'), join(dirname(copy), 'bindings'), { recursive: true })
+  cpSync(join(dirname(original), 'file-uri-to-path'), join(dirname(copy), 'file-uri-to-path'), { recursive: true })
+  return createRequire(join(copy, 'package.json'))(copy) as typeof Database
+}

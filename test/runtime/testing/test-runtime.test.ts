@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { MillraceError, PermanentError } from '../../../lib/errors.ts'
+import { defineTask, discard, handle, snooze } from '../../../lib/task.ts'
+import { testRuntime } from '../../../runtime/testing/index.ts'
+import { leakCheck } from '../../helpers/leak-check.ts'
+import { nextEvent } from '../../helpers/next-event.ts'
+
+const doubled = defineTask({ name: 'doubled', run: (input: { n: number }) => input.n * 2 })
+
+const flaky = defineTask({
+  name: 'flaky',
+  retry: { attempts: 3, backoff: { type: 'fixed', delayMs: 60_000 } },
+  run(input: { failures: number }, context) {
+    if (context.attempt <= input.failures) throw new Error(`attempt ${context.attempt}`)
+    return context.attempt
+  },
+})
+
+const walk = defineTask<{ from: number; to: number }, void>({ name: 'walk', tier: 'feed' })
+const walkHandler = handle(walk, async ({ from, to }, context) => {
+  if (from < to) await context.enqueue(walk, { from: from + 1, to })
+})
+
+const endless = defineTask({
+  name: 'endless',
+  lane: 'network',
+  softLimitMs: 20_000,
+  hardLimitMs: 30_000,
+  retry: { attempts: 1 },
+  run: (_input: null) => new Promise<void>(() => {}),
+})
+
+leakCheck({ after })
+
+describe('testRuntime', () => {
+  // The modules behind the first runtime are loaded once for the whole process.
+  before(async () => void (await (await testRuntime({ tasks: [doubled] })).stop()))
+
+  it('runs nothing before drain, and everything then', async () => {
+    await using runtime = await testRuntime({ tasks: [doubled] })
+    const job = await runtime.enqueue(doubled, { n: 21 })
+    assert.deepEqual(
+      (await runtime.enqueued(doubled, { n: 21 })).map(({ id }) => id),
+      [job.id],
+    )
+    assert.deepEqual(await runtime.enqueued(doubled, { n: 22 }), [])
+    assert.deepEqual(await runtime.enqueued(doubled, ({ n }) => n > 21), [])
+    await runtime.drain()
+    assert.equal(await job.result(), 42)
+    assert.deepEqual(await runtime.enqueued(doubled), [])
+  })
+
+  it('runs a retry when its time has come, and not a millisecond before', async () => {
+    await using runtime = await testRuntime({ tasks: [flaky] })
+    const job = await runtime.enqueue(flaky, { failures: 1 })
+    await runtime.drain()
+    assert.equal((await job.record()).state, 'scheduled')
+    await runtime.advance(59_999)
+    assert.equal((await job.record()).state, 'scheduled')
+    await runtime.advance(1)
+    assert.equal(await job.result(), 2)
+  })
+
+  it('brings a job to its death through all attempts', async () => {
+    await using runtime = await testRuntime({ tasks: [flaky] })
+    const job = await runtime.enqueue(flaky, { failures: 9 })
+    await runtime.advance(3 * 60_000)
+    const { state, attempts, history } = await job.record()
+    assert.deepEqual([state, attempts, history.length], ['dead', 3, 3])
+    await assert.rejects(job.result(), { code: 'MILLRACE_JOB_FAILED' })
+  })
+
+  it('keeps a delay of a day, and steps over what happens on the way', async () => {
+    await using runtime = await testRuntime({ tasks: [doubled] })
+    const job = await runtime.enqueue(doubled, { n: 1 }, { delayMs: 86_400_000 })
+    await runtime.advance(86_400_000 - 1)
+    assert.equal((await runtime.enqueued(doubled)).length, 1)
+    await runtime.advance(1)
+    assert.equal(await job.result(), 2)
+  })
+
+  it('runs children in the commit of their parent', async () => {
+    await using runtime = await testRuntime({ tasks: { walk, walkHandler } })
+    let succeeded = 0
+    runtime.on('job.succeeded', () => succeeded++)
+    await runtime.enqueue(walk, { from: 0, to: 10 })
+    await runtime.drain()
+    assert.equal(succeeded, 11)
+  })
+
+  it('ends what never ends at its hard limit', async () => {
+    await using runtime = await testRuntime({ tasks: [endless] })
+    const job = await runtime.enqueue(endless, null)
+    await runtime.advance(29_999)
+    assert.equal((await job.record()).state, 'running')
+    await runtime.advance(1)
+    await assert.rejects(job.result(), { code: 'MILLRACE_HARD_LIMIT' })
+  })
+
+  it('says which tasks keep a drain from its end', async () => {
+    await using runtime = await testRuntime({ tasks: [endless] })
+    await runtime.enqueue(endless, null)
+    await assert.rejects(runtime.drain({ timeoutMs: 30 }), /endless still running/)
+  })
+
+  it('gives interrupted jobs back at a stop, without real time', async () => {
+    const runtime = await testRuntime({ tasks: [endless] })
+    const job = await runtime.enqueue(endless, null)
+    await runtime.advance(1)
+    const interrupted = nextEvent(runtime, 'job.interrupted')
+    const begunAt = performance.now()
+    await runtime.stop({ graceMs: 10_000 })
+    assert.equal((await interrupted).id, job.id)
+    assert.ok(performance.now() - begunAt < 2_000)
+  })
+
+  it('loses nothing that was enqueued when it crashes, and nothing twice', async () => {
+    await using runtime = await testRuntime({ tasks: [doubled, flaky] })
+    const first = await runtime.enqueue(doubled, { n: 1 })
+    await runtime.drain()
+    const second = await runtime.enqueue(doubled, { n: 2 })
+    const retried = await runtime.enqueue(flaky, { failures: 1 })
+    await runtime.drain().then(() => runtime.crash())
+    await runtime.reboot()
+    const ran: string[] = []
+    runtime.on('job.succeeded', ({ id }) => ran.push(id))
+    await runtime.drain()
+    assert.deepEqual(ran, [], 'both had succeeded before the crash')
+    await runtime.advance(60_000)
+    assert.deepEqual(ran, [retried.id])
+    await assert.rejects(runtime.job(first.id).record(), { code: 'MILLRACE_JOB_NOT_FOUND' })
+    await assert.rejects(runtime.job(second.id).record(), { code: 'MILLRACE_JOB_NOT_FOUND' })
+  })
+
+  it('runs again what was running at the crash, and charges a crash, not an attempt', async () => {
+    await using runtime = await testRuntime({ tasks: [endless] })
+    const { id } = await runtime.enqueue(endless, null)
+    const waiting = runtime.job(id).result()
+    const refused = assert.rejects(waiting, { code: 'MILLRACE_STOPPING' })
+    await runtime.advance(1)
+    runtime.crash()
+    await refused
+    await assert.rejects(runtime.enqueue(endless, null), { code: 'MILLRACE_STOPPING' })
+    await runtime.reboot()
+    const { state, attempts, crashes } = await runtime.job(id).record()
+    assert.deepEqual([state, attempts, crashes], ['available', 0, 1])
+  })
+
+  it('finds the job that takes its process down, and clears the one beside it', async () => {
+    await using runtime = await testRuntime({ tasks: [endless, doubled] })
+    const { id } = await runtime.enqueue(endless, null)
+    for (let deaths = 1; deaths <= 5; deaths++) {
+      assert.notEqual((await runtime.job(id).record()).state, 'dead', `after ${deaths - 1} deaths`)
+      // A suspect waits for its trial, a second after the start.
+      await runtime.advance(1_500)
+      runtime.crash()
+      await runtime.reboot()
+    }
+    const { state, history } = await runtime.job(id).record()
+    assert.deepEqual([state, history.at(-1)?.error?.code], ['dead', 'MILLRACE_POISON'])
+  })
+
+  it('snoozes, discards, and gives up on a permanent error', async () => {
+    const later = defineTask({
+      name: 'later',
+      run: (_input: null, { attempt }) => (runs++ === 0 ? snooze(5_000) : attempt),
+    })
+    const never = defineTask({ name: 'never', run: () => discard('too late') })
+    const wrong = defineTask({
+      name: 'wrong',
+      run: () => {
+        throw new PermanentError('no such photo')
+      },
+    })
+    let runs = 0
+    await using runtime = await testRuntime({ tasks: [later, never, wrong] })
+    const jobs = [
+      await runtime.enqueue(later, null),
+      await runtime.enqueue(never),
+      await runtime.enqueue(wrong),
+    ] as const
+    await runtime.drain()
+    const states = await Promise.all(jobs.map(async (job) => (await job.record()).state))
+    assert.deepEqual(states, ['scheduled', 'discarded', 'dead'])
+    await runtime.advance(5_000)
+    assert.equal(await jobs[0].result(), 1)
+  })
+
+  it('calls setup, around and teardown of a module', async () => {
+    const calls: string[] = []
+    const module = {
+      doubled,
+      setup: () => calls.push('setup'),
+      teardown: () => calls.push('teardown'),
+      async around(_job: unknown, next: () => Promise<unknown>) {
+        calls.push('before')
+        const result = await next()
+        calls.push('after')
+        return result
+      },
+    }
+    const runtime = await testRuntime({ tasks: module })
+    await runtime.enqueue(doubled, { n: 1 })
+    await runtime.drain()
+    await runtime.stop()
+    assert.deepEqual(calls, ['setup', 'before', 'after', 'teardown'])
+  })
+
+  it('waits for attempts that wait for something real before it lets time pass', async () => {
+    const aborted: string[] = []
+    const real = defineTask({
+      name: 'real',
+      softLimitMs: 100,
+      hardLimitMs: 200,
+      async run(_input: null, { signal }) {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        if (signal.aborted) aborted.push('real')
+        return 'done'
+      },
+    })
+    await using runtime = await testRuntime({ tasks: [real] })
+    const job = await runtime.enqueue(real, null, { delayMs: 1_000 })
+    await runtime.advance(10_000)
+    assert.equal(await job.result(), 'done')
+    assert.deepEqual(aborted, [])
+  })
+
+  it('refuses what it cannot use', async () => {
+    await assert.rejects(testRuntime({ tasks: 5 as never }), MillraceError)
+    await assert.rejects(testRuntime({ tasks: [], clock: 1 } as never), { code: 'MILLRACE_UNKNOWN_OPTION' })
+    await using runtime = await testRuntime({ tasks: [doubled] })
+    await assert.rejects(runtime.advance(-1), { code: 'MILLRACE_INVALID_OPTION' })
+  })
+
+  it('tests a retry, a delay and a crash in under 20 ms', async () => {
+    const times: number[] = []
+    for (let run = 0; run < 7; run++) {
+      const begunAt = performance.now()
+      const runtime = await testRuntime({ tasks: [flaky, doubled] })
+      const retried = await runtime.enqueue(flaky, { failures: 1 })
+      const delayed = await runtime.enqueue(doubled, { n: 1 }, { delayMs: 3_600_000 })
+      await runtime.drain()
+      await runtime.advance(60_000)
+      assert.equal(await retried.result(), 2)
+      runtime.crash()
+      await runtime.reboot()
+      await runtime.advance(3_600_000)
+      await assert.rejects(runtime.job(delayed.id).record(), { code: 'MILLRACE_JOB_NOT_FOUND' })
+      times.push(performance.now() - begunAt)
+      await runtime.stop()
+    }
+    const fastest = Math.min(...times)
+    assert.ok(fastest < 20, `took ${times.map((ms) => ms.toFixed(1)).join(', ')} ms`)
+  })
+})

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Database } from '../../runtime/index.ts'
+import { killLoop, type Verdict } from '../helpers/kill-loop.ts'
+import { built, mutant, type Mutation } from '../helpers/mutant.ts'
+import { scratchFolder } from '../helpers/scratch.ts'
+
+/** More of them for a longer run: MILLRACE_KILL_CYCLES=2000 npm test -- torture/kill */
+const CYCLES = Number(process.env['MILLRACE_KILL_CYCLES'] ?? 200)
+const WITHIN_MS = 100
+const LIMIT = { timeout: CYCLES * 5_000 + 60_000 }
+
+const broken: readonly {
+  readonly what: string
+  readonly mutations: readonly Mutation[]
+  readonly shows: keyof Verdict
+}[] = [
+  {
+    what: 'enqueue resolves before its commit',
+    mutations: [
+      {
+        file: 'runtime/journal/client.js',
+        from: 'this.#gather.addJob(job);',
+        to: 'setImmediate(job.accepted.bind(job), job.number, "new"); this.#gather.addJob({ ...job, accepted() {} });',
+      },
+    ],
+    shows: 'lost',
+  },
+  {
+    // Either of the two alone is enough: what is not recovered at the start is found when nobody holds it.
+    what: 'what was running is not made available again',
+    mutations: [
+      { file: 'runtime/journal/recover.js', from: 'for (const job of orphans) {', to: 'for (const job of []) {' },
+      {
+        file: 'runtime/journal/requests.js',
+        from: /for \(const row of this\.#sql\.running\.all\(\)\)/,
+        to: 'for (const row of [])',
+      },
+    ],
+    shows: 'lost',
+  },
+  {
+    what: 'successes are told and never written',
+    mutations: [
+      {
+        file: 'runtime/journal/settle.js',
+        from: /if \(ledger\.sql\.finish\.run\(number, done\[at \+ 1\]\)\.changes === 0\)/,
+        to: 'if (false)',
+      },
+    ],
+    shows: 'afterSettled',
+  },
+]
+
+describe('a service that is killed', () => {
+  it(`loses nothing in ${CYCLES} kills, and runs nothing again that was committed`, LIMIT, async (test) => {
+    const folder = scratchFolder(test)
+    const verdict = await killLoop({ built, folder, cycles: CYCLES, withinMs: WITHIN_MS })
+    test.diagnostic(JSON.stringify(verdict))
+    const { acknowledged, ranTwice, ...faults } = verdict
+    assert.deepEqual(faults, { lost: 0, afterSettled: 0, overlaps: 0, ghosts: 0, dead: 0 })
+    assert.ok(acknowledged > CYCLES * 30, `only ${acknowledged} jobs were acknowledged`)
+    assert.ok(ranTwice > 0, 'no kill has hit a running job')
+    const db = new Database(`${folder}/jobs.db`, { readonly: true })
+    assert.deepEqual(db.pragma('integrity_check'), [{ integrity_check: 'ok' }])
+    assert.equal(db.prepare('SELECT count(*) FROM millrace_jobs').pluck().get(), 0)
+    db.close()
+  })
+
+  for (const { what, mutations, shows } of broken) {
+    it(`is found out when ${what}`, LIMIT, async (test) => {
+      using copy = mutant(...mutations)
+      const verdict = await killLoop({
+        built: copy.folder,
+        folder: scratchFolder(test),
+        cycles: 10,
+        withinMs: WITHIN_MS,
+        drainMs: 5_000,
+      })
+      test.diagnostic(JSON.stringify(verdict))
+      assert.ok(Number(verdict[shows]) > 0, `${shows}: ${JSON.stringify(verdict)}`)
+    })
+  }
+})
