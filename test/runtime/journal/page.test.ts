@@ -84,6 +84,24 @@ describe('pages of jobs', () => {
     assert.deepEqual(waiting, ['alpha 5', 'alpha 7', 'alpha 9', 'beta 6', 'beta 8'])
   })
 
+  it('do not go on from what no page has given out', () => {
+    const { db } = journalWithAll()
+    const query = { states: all, tasks: undefined, limit: 3 }
+    const { running, available, dead } = stateCodes
+    for (const [state, position] of [
+      [running, [1, 2]],
+      [available, [1, 2]],
+      [dead, [1]],
+      [dead, [1, 'x']],
+    ] as const) {
+      const after = JSON.stringify({ state, position })
+      assert.throws(() => pageOf(db, { ...query, after }), { code: 'MILLRACE_INVALID_OPTION', path: 'after' }, after)
+    }
+    for (const after of ['', '{', 'null', '7', '{"state":1}']) {
+      assert.throws(() => pageOf(db, { ...query, after }), { code: 'MILLRACE_INVALID_OPTION', path: 'after' }, after)
+    }
+  })
+
   it('show what was recorded of each attempt', () => {
     const { db } = journalWithAll()
     const [dead] = pages(db, { states: [stateCodes.dead], tasks: undefined, limit: 10 })
