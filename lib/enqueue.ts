@@ -109,13 +109,14 @@ function dueAtOf(options: EnqueueOptions, now: number): number | undefined {
   return runAt === undefined ? undefined : instant(runAt, 'runAt')
 }
 
-function keyOf(key: NonNullable<EnqueueOptions['key']>): { key: string; keyWindowMs?: number } {
+function keyOf(key: NonNullable<EnqueueOptions['key']> | null): { key: string; keyWindowMs?: number } {
+  if (key === null) throw invalidOption('key', key, '1 to 512 characters')
   const text = typeof key === 'string' ? key : key.key
   if (typeof text !== 'string' || text.length === 0 || text.length > 512) {
     throw invalidOption('key', text, '1 to 512 characters')
   }
   if (typeof key === 'string' || key.scope === 'unfinished') return { key: text }
-  return { key: text, keyWindowMs: duration(key.scope, 'key.scope') }
+  return { key: text, keyWindowMs: Math.ceil(duration(key.scope, 'key.scope')) }
 }
 
 function overridesOf(task: AnyTask, options: EnqueueOptions): JobOverrides | undefined {
@@ -132,10 +133,12 @@ function overridesOf(task: AnyTask, options: EnqueueOptions): JobOverrides | und
 }
 
 function checkedMetadata(metadata: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  if (typeof metadata !== 'object' || metadata === null) throw invalidOption('metadata', metadata, 'texts by name')
   for (const [name, value] of Object.entries(metadata)) {
     if (typeof value !== 'string') throw invalidOption(`metadata.${name}`, value, 'a string')
   }
-  if (JSON.stringify(metadata).length > 16_384) throw invalidOption('metadata', 'over 16 KiB', 'less than 16 KiB')
+  if (Buffer.byteLength(JSON.stringify(metadata)) > 16_384)
+    throw invalidOption('metadata', 'over 16 KiB', 'less than 16 KiB')
   return metadata
 }
 

@@ -12,6 +12,7 @@ export interface ErrorRecord {
   readonly fields?: Readonly<Record<string, Json>>
 }
 
+const MAX_BYTES = 16 * 1024
 const MAX_CAUSES = 5
 const MAX_MESSAGE = 2_048
 const MAX_STACK = 6_144
@@ -19,25 +20,31 @@ const MAX_FIELDS = 2_048
 const SECRET = /password|token|secret|authorization|cookie/i
 const OWN = new Set(['name', 'message', 'stack', 'code', 'cause'])
 
-/** Never throws, whatever it is given: values with throwing getters, proxies and cycles included. At most 16 KiB. */
+/**
+ * Never throws, whatever it is given: values with throwing getters, proxies and cycles included. At most 16 KiB as JSON:
+ * long texts and causes share what there is.
+ */
 export function toErrorRecord(thrown: unknown): ErrorRecord {
-  return record(thrown, 0)
+  for (let share = 1; ; share /= 2) {
+    const made = record(thrown, 0, share)
+    if (Buffer.byteLength(JSON.stringify(made)) <= MAX_BYTES) return made
+  }
 }
 
-function record(thrown: unknown, depth: number): ErrorRecord {
-  const stackBudget = depth === 0 ? MAX_STACK : 1_024
+function record(thrown: unknown, depth: number, share: number): ErrorRecord {
+  const [messageLength, stackLength] = depth === 0 ? [MAX_MESSAGE, MAX_STACK] : [512, 1_024]
   if (typeof thrown !== 'object' || thrown === null)
-    return { name: 'Thrown', message: clip(shown(thrown), MAX_MESSAGE) }
+    return { name: 'Thrown', message: clip(shown(thrown), messageLength * share) }
   const code = textOf(thrown, 'code')
   const stack = textOf(thrown, 'stack')
   const cause = read(thrown, 'cause')
-  const fields = depth === 0 ? fieldsOf(thrown) : undefined
+  const fields = depth === 0 ? fieldsOf(thrown, MAX_FIELDS * share) : undefined
   return {
     name: clip(textOf(thrown, 'name') ?? 'Thrown', 128),
-    message: clip(textOf(thrown, 'message') ?? shown(thrown), depth === 0 ? MAX_MESSAGE : 512),
+    message: clip(textOf(thrown, 'message') ?? shown(thrown), messageLength * share),
     ...(code !== undefined && { code: clip(code, 128) }),
-    ...(stack !== undefined && { stack: clip(stack, stackBudget) }),
-    ...(cause !== undefined && depth < MAX_CAUSES && { cause: record(cause, depth + 1) }),
+    ...(stack !== undefined && { stack: clip(stack, stackLength * share) }),
+    ...(cause !== undefined && depth < MAX_CAUSES && { cause: record(cause, depth + 1, share) }),
     ...(fields !== undefined && { fields }),
   }
 }
@@ -59,15 +66,17 @@ function textOf(object: object, key: string): string | undefined {
 
 function shown(value: unknown): string {
   try {
-    return typeof value === 'object' && value !== null ? (JSON.stringify(value) ?? 'an object') : String(value)
+    if (typeof value !== 'object' || value === null) return String(value)
+    const json = JSON.stringify(value) ?? 'an object'
+    return SECRET.test(json) ? 'an object with something secret in it' : json
   } catch {
     return 'a value that cannot be shown'
   }
 }
 
-function fieldsOf(object: object): Record<string, Json> | undefined {
+function fieldsOf(object: object, most: number): Record<string, Json> | undefined {
   const fields: Record<string, Json> = {}
-  let left = MAX_FIELDS
+  let left = most
   for (const key of keysOf(object)) {
     if (OWN.has(key) || SECRET.test(key) || key === '__proto__') continue
     const json = plain(read(object, key))
@@ -97,7 +106,7 @@ function plain(value: unknown): string | undefined {
 }
 
 function clip(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`
+  return text.length <= most ? text : `${text.slice(0, Math.max(0, most - 1))}…`
 }
 
 /** An error that looks like the one that was recorded; Millrace's own come back as `MillraceError`. */
@@ -117,7 +126,7 @@ export function fromErrorRecord(source: ErrorRecord): Error {
 }
 
 function isOwn({ name, code }: ErrorRecord): boolean {
-  return name === 'MillraceError' && code !== undefined && code in errorCodes
+  return name === 'MillraceError' && code !== undefined && Object.hasOwn(errorCodes, code)
 }
 
 function ownError(source: ErrorRecord, cause: Error | undefined): MillraceError {

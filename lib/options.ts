@@ -43,5 +43,6 @@ export function duration(ms: number, path: string): number {
 /** A value in an error message: enough to recognise it by, and no more. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))
+  if (typeof value === 'function') return 'a function'
   return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }

@@ -14,9 +14,15 @@ export type PayloadKind = 'input' | 'output' | 'progress' | 'log fields'
  */
 export function encodePayload(value: unknown, kind: PayloadKind): string {
   if (value === undefined) return ''
-  if (!isPlain(value, 0)) refuse(value, kind)
+  left = MAX_BYTES
+  const plain = looksPlain(value)
+  // A few values that refer to each other many times are a text without end: beyond the limit nobody looks further.
+  if (left < 0) throw tooLarge(kind, `more than ${MAX_BYTES}`)
+  if (!plain) refuse(value, kind)
   const text = JSON.stringify(value)
-  if (text.length > MAX_BYTES / 3 && Buffer.byteLength(text) > MAX_BYTES) throw tooLarge(kind, Buffer.byteLength(text))
+  if (text.length > MAX_BYTES / 3 && Buffer.byteLength(text) > MAX_BYTES) {
+    throw tooLarge(kind, `${Buffer.byteLength(text)}`)
+  }
   return text
 }
 
@@ -24,8 +30,9 @@ export function encodePayload(value: unknown, kind: PayloadKind): string {
 export function decodePayload(text: string): unknown {
   if (text === '') return undefined
   try {
-    // Rare, so it is worth a second look only where the text has it: an own `__proto__` would pollute whoever copies it.
-    if (text.includes('__proto__')) return JSON.parse(text, refuseProto)
+    // An own `__proto__` would pollute whoever copies it. Only where the text can have one, escaped perhaps, is it worth a
+    // second look.
+    if (text.includes('__proto__') || text.includes('\\u00')) return JSON.parse(text, refuseProto)
     return JSON.parse(text)
   } catch (error) {
     if (error instanceof MillraceError) throw error
@@ -45,13 +52,28 @@ function refuseProto(key: string, value: unknown): unknown {
   )
 }
 
+/** How many characters the text may still have, each value and name that was looked at counted with the least it needs. */
+let left = 0
+
+function looksPlain(value: unknown): boolean {
+  try {
+    return isPlain(value, 0)
+  } catch {
+    // A proxy may throw whatever it likes.
+    return false
+  }
+}
+
 /**
  * The quick look that nearly every payload passes: no path is built and nothing allocated. Cycles end at the depth.
  * A class instance, `Date` and `Map` included, is told by its prototype.
  */
 function isPlain(value: unknown, depth: number): boolean {
+  if (--left < 0) return false
   switch (typeof value) {
     case 'string':
+      left -= value.length
+      return true
     case 'boolean':
       return true
     case 'number':
@@ -83,14 +105,10 @@ function isPlainObject(object: object, depth: number): boolean {
   const names = Object.getOwnPropertyNames(object)
   for (let at = 0; at < names.length; at++) {
     const name = names[at] as string
-    if (
-      name === '__proto__' ||
-      (name === 'toJSON' && typeof (object as Record<string, unknown>)[name] === 'function')
-    ) {
-      return false
-    }
+    left -= name.length
     const property = Object.getOwnPropertyDescriptor(object, name) as PropertyDescriptor
     if (!('value' in property) || property.enumerable !== true) return false
+    if (name === '__proto__' || (name === 'toJSON' && typeof property.value === 'function')) return false
     if (!isPlain(property.value, depth + 1)) return false
   }
   return true
@@ -104,9 +122,20 @@ interface Finding {
 
 /** The second, thorough look: only taken to say what is wrong and where. */
 function refuse(value: unknown, kind: PayloadKind): never {
-  const finding = find(value, kind === 'input' ? 'input' : kind, 0, [])
-  const { path, what, fix } = finding ?? { path: kind, what: 'a value that is not plain data', fix: 'pass plain data' }
+  const { path, what, fix } = tryFind(value, kind) ?? unreadable(kind)
   throw new MillraceError(codeOf(kind), `${path} is ${what}; expected a self-contained JSON value; ${fix}`, { path })
+}
+
+function unreadable(path: string): Finding {
+  return { path, what: 'a value that cannot be read', fix: 'pass plain data' }
+}
+
+function tryFind(value: unknown, path: string): Finding | undefined {
+  try {
+    return find(value, path, 0, [])
+  } catch {
+    return undefined
+  }
 }
 
 function codeOf(kind: PayloadKind): 'MILLRACE_OPAQUE_INPUT' | 'MILLRACE_OPAQUE_OUTPUT' {
@@ -201,7 +230,7 @@ function pathOf(path: string, name: string): string {
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? `${path}.${name}` : `${path}[${JSON.stringify(name)}]`
 }
 
-function tooLarge(kind: PayloadKind, bytes: number): MillraceError {
+function tooLarge(kind: PayloadKind, bytes: string): MillraceError {
   return new MillraceError(
     codeOf(kind),
     `${kind} is too large; got ${bytes} bytes, expected at most ${MAX_BYTES}; store the bytes elsewhere and pass where`,

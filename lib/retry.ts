@@ -42,6 +42,9 @@ export const defaultBackoff = { type: 'exponential', firstMs: 1_000, maxMs: 3_60
 
 export const defaultRetry: RetryPolicy = { attempts: 5, backoff: defaultBackoff }
 
+/** More would be infinity, and 0 times that no number. */
+const MAX_DOUBLINGS = 1_000
+
 const BACKOFF_KEYS = {
   exponential: ['type', 'firstMs', 'maxMs', 'jitter'],
   fixed: ['type', 'delayMs', 'jitter'],
@@ -64,11 +67,10 @@ export function retryPolicy(options: RetryOptions = {}, base: RetryPolicy = defa
 }
 
 function checkedBackoff(backoff: NonNullable<RetryOptions['backoff']>, path: string): Backoff {
-  const known: readonly string[] | undefined = BACKOFF_KEYS[backoff?.type]
-  if (known === undefined) {
+  if (!Object.hasOwn(BACKOFF_KEYS, backoff?.type)) {
     throw invalidOption(`${path}.type`, backoff?.type, "one of 'exponential', 'fixed', 'list' and 'custom'")
   }
-  refuseUnknown(backoff, known, `${path}.`)
+  refuseUnknown(backoff, BACKOFF_KEYS[backoff.type], `${path}.`)
   if ('jitter' in backoff && backoff.jitter !== undefined && backoff.jitter !== 'full' && backoff.jitter !== 'none') {
     throw invalidOption(`${path}.jitter`, backoff.jitter, "'full' or 'none'")
   }
@@ -126,7 +128,7 @@ function delayOf(
 ): number {
   switch (backoff.type) {
     case 'exponential': {
-      const delayMs = Math.min(backoff.maxMs, backoff.firstMs * 2 ** (attempt - 1))
+      const delayMs = Math.min(backoff.maxMs, backoff.firstMs * 2 ** Math.min(attempt - 1, MAX_DOUBLINGS))
       return jittered(delayMs, backoff.jitter, random)
     }
     case 'fixed':

@@ -31,7 +31,10 @@ const ENDED: StateOrder = {
 
 const orders: ReadonlyMap<number, StateOrder> = new Map<number, StateOrder>([
   [stateCodes.running, { columns: ['j.id'], direction: 'ASC', position: (job) => [job.id] }],
-  [stateCodes.available, { columns: ['j.id'], direction: 'ASC', position: (job) => [job.id] }],
+  [
+    stateCodes.available,
+    { columns: ['j.task', 'j.rank', 'j.ord'], direction: 'ASC', position: (job) => [job.task_id, job.rank, job.ord] },
+  ],
   [
     stateCodes.scheduled,
     { columns: ['j.due_at', 'j.id'], direction: 'ASC', position: (job) => [job.due_at as number, job.id] },
@@ -73,7 +76,8 @@ function rowsOf(
   if (columns[0] === 'j.ended_at') conditions.push('j.ended_at IS NOT NULL')
   const values: (string | number)[] = []
   if (tasks !== undefined) {
-    conditions.push(`t.name IN (${tasks.map(() => '?').join(', ')})`)
+    const ids = `(SELECT id FROM millrace_tasks WHERE name IN (${tasks.map(() => '?').join(', ')}))`
+    conditions.push(tasks.length === 1 ? `j.task = ${ids}` : `j.task IN ${ids}`)
     values.push(...tasks)
   }
   if (after !== undefined) {

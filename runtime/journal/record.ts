@@ -9,6 +9,7 @@ import { type Database, prepareValue } from './sqlite.ts'
 export interface StoredJob {
   readonly id: number
   readonly task: string
+  readonly task_id: number
   readonly state: number
   readonly rank: number
   readonly ord: number
@@ -27,10 +28,11 @@ export interface StoredJob {
   readonly attempts: readonly string[]
 }
 
-export const JOB_COLUMNS = `j.id, t.name AS task, j.state, j.rank, j.ord, j.claim, j.attempt, j.created_at, j.input,
+export const JOB_COLUMNS = `j.id, t.name AS task, j.task AS task_id, j.state, j.rank, j.ord, j.claim, j.attempt, j.created_at, j.input,
   j.overrides, j.key, j.due_at, j.expires_at, j.crashes, j.interrupted_at, j.ended_at, j.output`
 
-export const FROM_JOBS = 'FROM millrace_jobs j JOIN millrace_tasks t ON t.id = j.task'
+/** A CROSS JOIN keeps SQLite from beginning with the tasks, after which it would have to sort the jobs. */
+export const FROM_JOBS = 'FROM millrace_jobs j CROSS JOIN millrace_tasks t ON t.id = j.task'
 
 /** A job's row; the number of a job from the inbox that was a duplicate leads to the job that has its key. */
 export function recordOf(db: Database, number: number): StoredJob | undefined {

@@ -2,12 +2,13 @@ import type { JobExtra } from '../../lib/job.ts'
 import { acknowledge, claimedJobs, shortCutsOf } from '../../runtime/journal/acknowledge.ts'
 import { columnsOf, Gather } from '../../runtime/journal/gather.ts'
 import type { Ledger } from '../../runtime/journal/ledger.ts'
-import { adopt } from '../../runtime/journal/open.ts'
+import { adopt, openJournal, type OpenJournal } from '../../runtime/journal/open.ts'
 import {
   type Answer,
   appended,
   type JobColumns,
   type OpenedJournal,
+  type PlaceRoom,
   type Reply,
   type Request,
   type Settle,
@@ -30,8 +31,14 @@ export interface Enqueued {
   error?: unknown
 }
 
+interface Opened {
+  readonly store: Store
+  readonly opened: OpenedJournal
+}
+
 export interface DriverOptions {
-  readonly db?: Database
+  /** Opens the journal for each owner; by default one in memory. */
+  readonly open?: (now: number) => Opened
   /** Task names, place by place; those of the last list have no place. */
   readonly places?: readonly (readonly string[])[]
   readonly parked?: readonly string[]
@@ -49,9 +56,9 @@ export interface NewJobOptions extends JobExtra {
  * through the groups and acknowledgements of the real owner, one commit at a call.
  */
 export class StoreDriver {
-  readonly db: Database
   readonly tasks: readonly string[]
   readonly places: readonly (readonly string[])[]
+  readonly #open: (now: number) => Opened
   readonly #plant: (ledger: Ledger) => void
   store!: Store
   opened!: OpenedJournal
@@ -63,11 +70,11 @@ export class StoreDriver {
   #nextNumber = 0
   #group = 0
 
-  constructor({ db, places = [['alpha', 'beta']], parked = [], plant = () => undefined }: DriverOptions = {}) {
-    this.db = db ?? openDatabase(':memory:')
+  constructor({ places = [['alpha', 'beta']], parked = [], ...options }: DriverOptions = {}) {
     this.places = places
     this.tasks = [...places.flat(), ...parked]
-    this.#plant = plant
+    this.#open = options.open ?? openerInMemory()
+    this.#plant = options.plant ?? (() => undefined)
     this.reopen()
   }
 
@@ -75,9 +82,13 @@ export class StoreDriver {
     return this.store.ledger
   }
 
+  get db(): Database {
+    return this.ledger.db
+  }
+
   /** The owner died, and another one opens what it has left; it has no room until it gets some. */
   reopen(): void {
-    const { store, opened } = adopt(this.db, this.now, undefined)
+    const { store, opened } = this.#open(this.now)
     this.store = store
     this.opened = opened
     this.hand = new Map()
@@ -89,10 +100,10 @@ export class StoreDriver {
     this.route()
   }
 
-  /** Tells anew where tasks run, which takes all room away. */
-  route(): Reply {
+  /** Tells anew where tasks run; room starts anew with it, by default with none. */
+  route(capacity: PlaceRoom = { jobs: 0, bytes: 0 }): Reply {
     this.#gather.route({
-      places: this.places.map((_, place) => ({ name: `place ${place}`, capacity: { jobs: 0, bytes: 0 } })),
+      places: this.places.map((_, place) => ({ name: `place ${place}`, capacity })),
       placeOf: this.tasks.map((task) => this.places.findIndex((names) => names.includes(task))),
     })
     return this.commit()
@@ -124,9 +135,14 @@ export class StoreDriver {
     return enqueued
   }
 
+  /** Gives a place room with the next commit. */
+  addRoom(jobs: number, place = 0): void {
+    this.#gather.addRoom(place, jobs, jobs * BYTES)
+  }
+
   /** Gives a place room, and returns the numbers that it got for it, in their order. */
   claim(jobs: number, place = 0): number[] {
-    this.#gather.addRoom(place, jobs, jobs * BYTES)
+    this.addRoom(jobs, place)
     return this.commit().claims.flatMap(({ numbers }) => numbers)
   }
 
@@ -231,6 +247,23 @@ export class StoreDriver {
     return columnsOf(
       tasks.map((task) => ({ number: this.#nextNumber++, task: this.tasks.indexOf(task), input: '{}', extra: null })),
     )
+  }
+}
+
+/** Every owner finds what the one before has left in memory. */
+function openerInMemory(): (now: number) => Opened {
+  const db = openDatabase(':memory:')
+  return (now) => adopt(db, now, undefined)
+}
+
+/** Every owner finds what the one before has left on disk. */
+export function openerOf(test: { after(close: () => void): unknown }, file: string): (now: number) => Opened {
+  let owned: OpenJournal | undefined
+  test.after(() => owned?.close())
+  return (now) => {
+    owned?.close()
+    owned = openJournal({ file, durability: 'relaxed', keepEndedMs: KEEP_MS }, now)
+    return owned
   }
 }
 

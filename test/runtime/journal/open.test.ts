@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { journalFiles } from '../../../runtime/journal/files.ts'
+import { type JournalOptions, type OpenJournal, openJournal } from '../../../runtime/journal/open.ts'
+import { JOURNAL_VERSION } from '../../../runtime/journal/schema.ts'
+import { openDatabase } from '../../../runtime/journal/sqlite.ts'
+import { START } from '../../helpers/store-driver.ts'
+import { temporaryFolder } from '../../helpers/temporary-folder.ts'
+
+type Test = { after(end: () => void): unknown }
+
+function optionsOf(file: string, durability: JournalOptions['durability'] = 'full'): JournalOptions {
+  return { file, durability, keepEndedMs: 1_000 }
+}
+
+/** Opens a journal that is closed when the test is over, at the latest. */
+function open(test: Test, file: string, resume?: number): OpenJournal {
+  const journal = openJournal(optionsOf(file), START, resume)
+  test.after(() => journal.close())
+  return journal
+}
+
+interface Tried {
+  readonly code?: string
+  readonly epoch?: number
+  readonly message?: string
+  readonly details?: unknown
+}
+
+function openInAnotherProcess(file: string): Tried {
+  const script = fileURLToPath(new URL('../../fixtures/open-journal.js', import.meta.url))
+  return JSON.parse(execFileSync(process.execPath, [script, file], { encoding: 'utf8' })) as Tried
+}
+
+describe('opening a journal', () => {
+  it('makes its files for nobody else to read', (test) => {
+    const folder = join(temporaryFolder(test), 'data', 'jobs')
+    const file = join(folder, 'jobs.db')
+    open(test, file)
+    assert.equal(statSync(folder).mode & 0o777, 0o700)
+    const names = readdirSync(folder)
+    assert.ok(names.includes('jobs.db-wal') && names.includes('jobs.db.lock'))
+    for (const name of names) assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600, name)
+  })
+
+  it('leaves the modes of what is there alone', (test) => {
+    const folder = temporaryFolder(test)
+    const file = join(folder, 'jobs.db')
+    openJournal(optionsOf(file), START).close()
+    chmodSync(folder, 0o750)
+    openJournal(optionsOf(file), START).close()
+    assert.equal(statSync(folder).mode & 0o777, 0o750)
+  })
+
+  it('refuses links in the place of its files, and does not make what they point to', (test) => {
+    for (const name of ['main', 'wal', 'shm', 'lock', 'starts'] as const) {
+      const folder = temporaryFolder(test)
+      const file = join(folder, 'jobs.db')
+      symlinkSync(join(folder, 'elsewhere'), journalFiles(file)[name])
+      assert.throws(() => openJournal(optionsOf(file), START), { code: 'MILLRACE_JOURNAL_UNSAFE_FILE' }, name)
+      assert.ok(!existsSync(join(folder, 'elsewhere')), name)
+    }
+  })
+
+  it('refuses a link in the place of its folder', (test) => {
+    const folder = temporaryFolder(test)
+    mkdirSync(join(folder, 'real'))
+    symlinkSync(join(folder, 'real'), join(folder, 'link'))
+    assert.throws(() => openJournal(optionsOf(join(folder, 'link', 'jobs.db')), START), {
+      code: 'MILLRACE_JOURNAL_UNSAFE_FILE',
+    })
+    open(test, join(folder, 'real', 'jobs.db'))
+  })
+
+  it('refuses what is no database, and leaves it as it is', (test) => {
+    const file = join(temporaryFolder(test), 'jobs.db')
+    const text = 'this is no database, it is a letter to a friend of mine\n'.repeat(100)
+    writeFileSync(file, text)
+    assert.throws(() => openJournal(optionsOf(file), START), { code: 'MILLRACE_JOURNAL_CORRUPT' })
+    assert.equal(readFileSync(file, 'utf8'), text)
+    rmSync(file)
+    open(test, file)
+  })
+
+  it('refuses a database whose pages are damaged', (test) => {
+    const file = join(temporaryFolder(test), 'jobs.db')
+    const { store, close } = openJournal(optionsOf(file), START)
+    store.ledger.db.exec("INSERT INTO millrace_tasks (name) VALUES ('a')")
+    close()
+    const bytes = readFileSync(file)
+    bytes.fill(0xff, 100, bytes.length)
+    writeFileSync(file, bytes)
+    assert.throws(() => openJournal(optionsOf(file), START), { code: 'MILLRACE_JOURNAL_CORRUPT' })
+    assert.deepEqual(readFileSync(file), bytes)
+  })
+
+  it('refuses a journal of a later version, and leaves it as it is', (test) => {
+    const file = join(temporaryFolder(test), 'jobs.db')
+    const { store, opened, close } = openJournal(optionsOf(file), START)
+    store.ledger.db.prepare('UPDATE millrace_meta SET version = ?').run(JOURNAL_VERSION + 1)
+    close()
+    assert.throws(() => openJournal(optionsOf(file), START), { code: 'MILLRACE_JOURNAL_VERSION' })
+    const db = openDatabase(file)
+    const epoch = db.prepare('SELECT epoch FROM millrace_meta').pluck().get()
+    db.prepare('UPDATE millrace_meta SET version = ?').run(JOURNAL_VERSION)
+    db.close()
+    assert.equal(epoch, opened.epoch)
+    assert.equal(open(test, file).opened.epoch, opened.epoch + 1, 'the refusal has let go of the lock')
+  })
+
+  it('leaves the tables and the version of others in the same file alone', (test) => {
+    const file = join(temporaryFolder(test), 'jobs.db')
+    const theirs = openDatabase(file)
+    theirs.exec('CREATE TABLE orders (id INTEGER); INSERT INTO orders VALUES (7); PRAGMA user_version = 42')
+    theirs.close()
+    const { db } = open(test, file).store.ledger
+    assert.deepEqual(db.prepare('SELECT id FROM orders').pluck().all(), [7])
+    assert.equal(db.pragma('user_version', { simple: true }), 42)
+  })
+
+  it('syncs each commit to the disk, or only where that was given up', (test) => {
+    for (const [durability, synchronous] of [
+      ['full', 2],
+      ['relaxed', 1],
+    ] as const) {
+      const file = join(temporaryFolder(test), 'jobs.db')
+      const journal = openJournal(optionsOf(file, durability), START)
+      test.after(() => journal.close())
+      const { db } = journal.store.ledger
+      assert.equal(db.pragma('synchronous', { simple: true }), synchronous)
+      assert.equal(db.pragma('journal_mode', { simple: true }), 'wal')
+    }
+  })
+})
+
+describe('the owner of a journal', () => {
+  it('is one process: another one is told who it is', (test) => {
+    const file = join(temporaryFolder(test), 'jobs.db')
+    open(test, file)
+    const { code, message = '', details } = openInAnotherProcess(file)
+    assert.equal(code, 'MILLRACE_JOURNAL_LOCKED')
+    assert.ok(message.includes(`process ${process.pid} on ${hostname()}`), message)
+    assert.deepEqual(details, { pid: process.pid, host: hostname(), since: START })
+  })
+
+  it('stays the owner after its own process has read the files', (test) => {
+    const file = join(temporaryFolder(test), 'jobs.db')
+    open(test, file)
+    readFileSync(file)
+    readFileSync(journalFiles(file).wal)
+    assert.equal(openInAnotherProcess(file).code, 'MILLRACE_JOURNAL_LOCKED')
+  })
+
+  it('would not, if the lock was on the journal itself (control)', (test) => {
+    const file = join(temporaryFolder(test), 'plain.db')
+    const first = openDatabase(file, { timeout: 0 })
+    test.after(() => first.close())
+    first.exec('CREATE TABLE t (x)')
+    first.exec('BEGIN EXCLUSIVE')
+    const lock = `const Database = require('better-sqlite3'); const db = new Database(process.argv[1], { timeout: 0 })
+      try { db.exec('BEGIN EXCLUSIVE'); console.log('got it') } catch (error) { console.log(error.code) }`
+    const attempt = () => execFileSync(process.execPath, ['-e', lock, file], { encoding: 'utf8' }).trim()
+    assert.equal(attempt(), 'SQLITE_BUSY')
+    readFileSync(file)
+    assert.equal(attempt(), 'got it')
+  })
+
+  it('may be another process once it has closed the journal', (test) => {
+    const file = join(temporaryFolder(test), 'jobs.db')
+    const first = openJournal(optionsOf(file), START)
+    first.close()
+    assert.equal(openInAnotherProcess(file).epoch, first.opened.epoch + 1)
+  })
+
+  it('goes on under the same epoch when only its thread has died, and not when it was replaced', (test) => {
+    const file = join(temporaryFolder(test), 'jobs.db')
+    const { opened, close } = openJournal(optionsOf(file), START)
+    close()
+    const again = openJournal(optionsOf(file), START, opened.epoch)
+    assert.equal(again.opened.epoch, opened.epoch)
+    again.close()
+    openInAnotherProcess(file)
+    assert.throws(() => openJournal(optionsOf(file), START, opened.epoch), { code: 'MILLRACE_JOURNAL_LOST' })
+  })
+})

@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { stateCodes } from '../../../lib/job-state.ts'
+import type { ManyCursor, Request, Selection } from '../../../runtime/journal/protocol.ts'
+import { KEEP_MS, StoreDriver } from '../../helpers/store-driver.ts'
+
+const { available, running, scheduled, dead, cancelled } = stateCodes
+
+/** Asks until nothing is left, as the owner does; returns how many were changed. */
+function many(journal: StoreDriver, type: 'cancel-many' | 'revive-many' | 'purge', where: Selection, limit: number) {
+  let count = 0
+  let after: ManyCursor | undefined
+  do {
+    const request = { type, where, limit, keepUntil: journal.now + KEEP_MS, ...(after !== undefined && { after }) }
+    const answer = journal.request(request as Request)
+    assert.ok(answer.type === 'many')
+    count += answer.count
+    after = answer.next
+  } while (after !== undefined)
+  return count
+}
+
+function enqueueMany(journal: StoreDriver, task: string, jobs: number): number[] {
+  const added = Array.from({ length: jobs }, () => journal.add(task))
+  journal.commit()
+  return added.map(({ number }) => number)
+}
+
+function statesOf(journal: StoreDriver): Record<string, number> {
+  const rows = journal.db
+    .prepare<[], [string, number, number]>(
+      'SELECT t.name, j.state, count(*) FROM millrace_jobs j JOIN millrace_tasks t ON t.id = j.task GROUP BY 1, 2',
+    )
+    .raw()
+    .all()
+  return Object.fromEntries(rows.map(([task, state, jobs]) => [`${task} ${state}`, jobs]))
+}
+
+describe('a request for many jobs', () => {
+  it('changes those of its states and tasks, and no others', () => {
+    const journal = new StoreDriver()
+    enqueueMany(journal, 'alpha', 3)
+    enqueueMany(journal, 'beta', 4)
+    journal.enqueue('alpha', { dueAt: journal.now + 10 })
+    assert.equal(many(journal, 'cancel-many', { states: [available], tasks: [0] }, 100), 3)
+    const states = { [`alpha ${cancelled}`]: 3, [`beta ${available}`]: 4, [`alpha ${scheduled}`]: 1 }
+    assert.deepEqual(statesOf(journal), states)
+    assert.equal(journal.ledger.waiting.total, 4)
+  })
+
+  it('goes on where the last commit of it ended, over all states and tasks', () => {
+    const journal = new StoreDriver()
+    enqueueMany(journal, 'alpha', 5)
+    enqueueMany(journal, 'beta', 5)
+    for (let at = 0; at < 3; at++) journal.enqueue('beta', { dueAt: journal.now + 10 })
+    assert.equal(many(journal, 'purge', { states: [scheduled, available], tasks: [1, 0] }, 2), 13)
+    assert.deepEqual(statesOf(journal), {})
+  })
+
+  it('comes to an end where jobs stay as they are: what runs is only told', () => {
+    const journal = new StoreDriver()
+    journal.claim(7)
+    enqueueMany(journal, 'alpha', 7)
+    const all = { states: [running], tasks: undefined }
+    assert.equal(many(journal, 'cancel-many', all, 3), 7)
+    assert.equal(many(journal, 'purge', all, 3), 0)
+    assert.deepEqual(statesOf(journal), { [`alpha ${running}`]: 7 })
+  })
+
+  it('keeps the key of what runs, and what was recorded of it', () => {
+    const journal = new StoreDriver()
+    const { number } = journal.enqueue('alpha', { key: 'k' })
+    journal.claim(1)
+    journal.settle(journal.held(number), 'release', { record: '{}' })
+    journal.claim(1)
+    many(journal, 'purge', { states: [running, available], tasks: undefined }, 10)
+    assert.equal(journal.enqueue('alpha', { key: 'k' }).first, number)
+    assert.deepEqual(journal.row(number)?.attempts, ['{}'])
+  })
+
+  it('counts what it has retried, not what it could not', () => {
+    const journal = new StoreDriver()
+    journal.claim(3)
+    for (const key of ['k', 'l', 'm']) {
+      journal.settle(journal.held(journal.enqueue('alpha', { key }).number), 'die')
+    }
+    journal.enqueue('alpha', { key: 'l' })
+    assert.equal(many(journal, 'revive-many', { states: [dead], tasks: undefined }, 1), 2)
+    assert.deepEqual(statesOf(journal), { [`alpha ${available}`]: 3, [`alpha ${dead}`]: 1 })
+  })
+
+  it('selects nothing by an empty list of tasks', () => {
+    const journal = new StoreDriver()
+    journal.enqueue('alpha')
+    assert.equal(many(journal, 'purge', { states: [available], tasks: [] }, 10), 0)
+  })
+})
+
+describe('a request for one job', () => {
+  it('is answered for a job that is not there', () => {
+    const journal = new StoreDriver()
+    assert.deepEqual(journal.cancel(12_345), { type: 'absent' })
+    assert.deepEqual(journal.retry(12_345), { type: 'absent' })
+    assert.deepEqual(journal.request({ type: 'reschedule', number: 12_345 }), { type: 'absent' })
+  })
+
+  it('leaves what runs to its outcome, and says so', () => {
+    const journal = new StoreDriver()
+    journal.claim(1)
+    const { number } = journal.enqueue('alpha')
+    assert.deepEqual(journal.cancel(number), { type: 'requested' })
+    assert.deepEqual(journal.retry(number), { type: 'wrong-state', state: running })
+    assert.deepEqual(journal.request({ type: 'reschedule', number }), { type: 'wrong-state', state: running })
+    assert.deepEqual(journal.finish(journal.held(number)).stale, [], 'a success that is committed wins')
+  })
+
+  it('makes what is left by a crash cancelled, if that was wished', () => {
+    const journal = new StoreDriver()
+    journal.claim(1)
+    const { number } = journal.enqueue('alpha', { key: 'k' })
+    journal.cancel(number)
+    journal.reopen()
+    assert.equal(journal.row(number)?.state, cancelled)
+    assert.equal(journal.enqueue('alpha', { key: 'k' }).as, 'waiting')
+  })
+
+  it('moves a job in time and in priority', () => {
+    const journal = new StoreDriver()
+    const [first, second] = [journal.enqueue('alpha'), journal.enqueue('alpha')]
+    journal.request({ type: 'reschedule', number: second.number, rank: 0 })
+    journal.request({ type: 'reschedule', number: first.number, dueAt: journal.now + 10, input: '7' })
+    assert.deepEqual(journal.claim(2), [second.number])
+    journal.advance(10)
+    assert.equal(journal.held(first.number).input, '7')
+  })
+
+  it('that cannot be written fails alone', () => {
+    const journal = new StoreDriver()
+    const { number } = journal.enqueue('alpha')
+    const bad = journal.addRequest({ type: 'reschedule', number, dueAt: Number.POSITIVE_INFINITY })
+    const good = journal.addRequest({ type: 'cancel', number, keepUntil: journal.now + KEEP_MS })
+    journal.commit()
+    assert.equal(bad.answer?.type, 'failed')
+    assert.equal(good.answer?.type, 'cancelled')
+    assert.equal(journal.ledger.waiting.total, 0)
+  })
+
+  it('tells who has a key', () => {
+    const journal = new StoreDriver()
+    const { number } = journal.enqueue('beta', { key: 'k' })
+    assert.deepEqual(journal.request({ type: 'key-holder', task: 1, key: 'k' }), { type: 'holder', number })
+    assert.deepEqual(journal.request({ type: 'key-holder', task: 0, key: 'k' }), { type: 'holder', number: undefined })
+  })
+})
+
+describe('an owner that has lost its memory', () => {
+  it('keeps the claims that it still holds, and gives back the others uncharged', () => {
+    const journal = new StoreDriver()
+    journal.claim(2)
+    const [kept, lost] = [journal.enqueue('alpha').number, journal.enqueue('alpha').number]
+    const answer = journal.request({ type: 'reconcile', held: new Map([[kept, 1]]) })
+    assert.deepEqual(answer, { type: 'many', count: 1, more: 'no' })
+    assert.deepEqual(journal.claim(2), [lost])
+    assert.equal(journal.held(lost).attempt, 0)
+    assert.equal(journal.row(kept)?.claim, 1)
+  })
+
+  it('does not let a suspect run beside others that way', () => {
+    const journal = new StoreDriver()
+    const { number } = journal.enqueue('alpha')
+    journal.claim(1)
+    journal.db.prepare('UPDATE millrace_jobs SET crashes = 3').run()
+    journal.request({ type: 'reconcile', held: new Map() })
+    assert.equal(journal.ledger.suspects, 1)
+    assert.deepEqual(journal.claim(5), [])
+    journal.request({ type: 'trial' })
+    assert.equal(journal.held(number).claim, 2)
+  })
+})
+
+describe('a suspect', () => {
+  function suspect(): { journal: StoreDriver; number: number } {
+    const journal = new StoreDriver()
+    const { number } = journal.enqueue('alpha')
+    journal.claim(1)
+    journal.db.prepare('UPDATE millrace_jobs SET crashes = 3').run()
+    journal.reopen()
+    return { journal, number }
+  }
+
+  it('is none any more when it was cancelled, purged or has expired', () => {
+    for (const end of ['cancel', 'purge', 'expire'] as const) {
+      const { journal, number } = suspect()
+      assert.equal(journal.commit().suspects, 1)
+      if (end === 'cancel') journal.cancel(number)
+      else if (end === 'purge') many(journal, 'purge', { states: [available], tasks: undefined }, 10)
+      else {
+        journal.db.prepare('UPDATE millrace_jobs SET expires_at = 1').run()
+        journal.ledger.timesChanged = 'yes'
+      }
+      assert.equal(journal.commit().suspects, 0, end)
+    }
+  })
+
+  it('stays one when it is rescheduled, and gets its trial when it is due', () => {
+    const { journal, number } = suspect()
+    journal.request({ type: 'reschedule', number, dueAt: journal.now + 10, rank: 0 })
+    assert.equal(journal.commit().suspects, 0)
+    assert.equal(journal.advance(10).suspects, 1)
+    assert.deepEqual(journal.claim(5), [])
+    journal.request({ type: 'trial' })
+    assert.equal(journal.held(number).rank, 0)
+  })
+
+  it('is like any other job when somebody retries it', () => {
+    const { journal, number } = suspect()
+    journal.cancel(number)
+    journal.retry(number)
+    assert.deepEqual(journal.claim(1), [number])
+  })
+})
