@@ -10,7 +10,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const CONCURRENCY = 2
-const TIMEOUT_MS = 120_000
+/** Of a whole file too: the longest one kills a service two hundred times. */
+const TIMEOUT_MS = 480_000
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const words = process.argv.slice(2)

@@ -71,7 +71,8 @@ async function killOnce(built: string, folder: string, ledger: string, withinMs:
 function start(built: string, folder: string, ledger: string, mode: readonly string[]) {
   return spawn(process.execPath, [join(built, 'test/fixtures/victim.js'), join(folder, 'jobs.db'), ...mode], {
     env: { ...process.env, MILLRACE_LEDGER: ledger },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    // Its input tells it when whoever started it is gone: it would publish for ever.
+    stdio: ['pipe', 'inherit', 'inherit'],
   })
 }
 
