@@ -105,6 +105,12 @@ const controls: readonly {
     test: 'aborts what outlasts',
   },
   {
+    protection: 'what runs is settled on a full disk',
+    mutation: { file: 'runtime/journal/space.js', from: 'this.#reserve.release();', to: '' },
+    file: 'torture/disk-full.test.js',
+    test: 'settles what runs',
+  },
+  {
     protection: 'idle waits for outcomes to be committed',
     mutation: { file: 'runtime/desk.js', from: 'if (quietLooks === 2)', to: 'if (quietLooks === 1)' },
     file: 'runtime/idle.test.js',

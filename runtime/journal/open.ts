@@ -37,7 +37,7 @@ interface MetaRow {
 /** 16 MiB of pages: enough for the hot end of every index, whatever the backlog. */
 const PAGE_CACHE_KIB = 16 * 1024
 /** Pages of log after which a commit moves them into the file: about 16 MiB. */
-const CHECKPOINT_PAGES = 4_000
+export const CHECKPOINT_PAGES = 4_000
 const WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 /** Opens the journal as its one owner: locked, migrated, under a new epoch, with what was running made available. */

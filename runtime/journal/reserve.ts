@@ -1,28 +1,44 @@
-import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { systemClock } from '../../lib/clock.ts'
 import { journalFiles } from './files.ts'
 
 const RESERVE_BYTES = 8 * 1024 * 1024
-const RETRY_MS = 5_000
+const LOOK_MS = 500
 
 /**
  * A file that is only there to be deleted when the disk is full: even a DELETE needs pages for the log, and what was run
- * must be settled. It comes back when there is room again.
+ * must be settled. It comes back when there is room for it twice.
  */
 export class Reserve {
   readonly #file: string
-  #retryAt = 0
+  #lookAt = 0
 
   constructor(journal: string) {
     this.#file = journalFiles(journal).reserve
   }
 
-  /** Makes the file if it is not there; called from time to time. */
-  keep(): void {
+  /** Makes the file if it is not there and may be; called from time to time. */
+  keep(): 'there' | 'missing' {
+    if (statSync(this.#file, { throwIfNoEntry: false })?.size === RESERVE_BYTES) return 'there'
     const now = systemClock.monotonicMs()
-    if (now < this.#retryAt) return
-    this.#retryAt = now + RETRY_MS
-    if (statSync(this.#file, { throwIfNoEntry: false })?.size === RESERVE_BYTES) return
+    if (now < this.#lookAt) return 'missing'
+    this.#lookAt = now + LOOK_MS
+    return this.#hasRoom() && this.#fill() === 'filled' ? 'there' : 'missing'
+  }
+
+  release(): void {
+    rmSync(this.#file, { force: true })
+    this.#lookAt = systemClock.monotonicMs() + LOOK_MS
+  }
+
+  /** Else the reserve would take the very room that it has given. */
+  #hasRoom(): boolean {
+    const { bavail, bsize } = statfsSync(dirname(this.#file))
+    return bavail * bsize >= 2 * RESERVE_BYTES
+  }
+
+  #fill(): 'filled' | 'failed' {
     try {
       const descriptor = openSync(this.#file, 'w', 0o600)
       try {
@@ -31,14 +47,11 @@ export class Reserve {
       } finally {
         closeSync(descriptor)
       }
+      return 'filled'
     } catch {
-      // Still no room: a part of a reserve would only take what the journal needs.
+      // A part of a reserve would only take what the journal needs.
       this.release()
+      return 'failed'
     }
-  }
-
-  release(): void {
-    rmSync(this.#file, { force: true })
-    this.#retryAt = systemClock.monotonicMs() + RETRY_MS
   }
 }

@@ -2,10 +2,10 @@ import { isMainThread, type MessagePort, parentPort, receiveMessageOnPort, worke
 import { systemClock } from '../../lib/clock.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { faultOf } from './faults.ts'
-import { Reserve } from './reserve.ts'
 import { type JournalOptions, openJournal, type OpenJournal } from './open.ts'
 import type { FromJournal, Group, JournalFault, ToJournal } from './protocol.ts'
 import { exposeQueries } from './queries.ts'
+import { Space } from './space.ts'
 import { Turnstile } from './turnstile.ts'
 
 /** What the owner passes when it starts the thread. */
@@ -29,7 +29,7 @@ const INBOX_POLL_MS = 20
 const port = parentPort
 const { options, resume, turnstile: turnstileBuffer, queries } = workerData as JournalThreadData
 const turnstile = new Turnstile(turnstileBuffer)
-const reserve = options.file === ':memory:' ? undefined : new Reserve(options.file)
+let space: Space | undefined
 const send = (message: FromJournal) => port.postMessage(message)
 
 try {
@@ -50,10 +50,13 @@ function run(journal: OpenJournal): void {
   exposeQueries(queries, store.ledger)
   const poll = () => {
     if (store.ledger.inboxMayHaveRows() === 'yes') send({ type: 'inbox' })
-    reserve?.keep()
+    space?.look()
     systemClock.setTimer(INBOX_POLL_MS, poll).unref()
   }
-  if (options.file !== ':memory:') poll()
+  if (options.file !== ':memory:') {
+    space = new Space(store.ledger.db, options.file)
+    poll()
+  }
   send({ type: 'opened', journal: journal.opened })
 }
 
@@ -100,19 +103,19 @@ function commitAlone(journal: OpenJournal, group: Group): void {
 
 /** Settles go through without the new jobs if they can: what is done must not run again because something else is too big. */
 function commitParts(journal: OpenJournal, group: Group, fault: JournalFault): void {
-  if (fault.kind === 'disk-full') reserve?.release()
-  const without = { ...group, jobs: undefined }
-  if (tryCommit(journal, [without], fault) !== undefined) send({ type: 'refused', number: group.number, fault })
+  if (fault.kind === 'disk-full') space?.ranOut(fault)
+  if (tryCommit(journal, [group], fault) !== undefined) send({ type: 'refused', number: group.number, fault })
 }
 
 /** Returns the fault if nothing of the groups was done and the journal can go on. */
 function tryCommit(
   journal: OpenJournal,
   groups: readonly Group[],
-  jobsRefused?: JournalFault,
+  jobsRefused = space?.shortage,
 ): JournalFault | undefined {
   try {
-    for (const reply of journal.store.commit(groups)) {
+    const parts = jobsRefused === undefined ? groups : groups.map((group) => ({ ...group, jobs: undefined }))
+    for (const reply of journal.store.commit(parts)) {
       send({ type: 'reply', reply: jobsRefused === undefined ? reply : { ...reply, jobsRefused } })
     }
     return undefined

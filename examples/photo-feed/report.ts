@@ -1,0 +1,59 @@
+import type { JobRecord, Runtime, TaskSummary } from 'millrace'
+import { deliver } from './tasks.ts'
+
+/** What became of the jobs of one task. */
+export interface TaskReport {
+  readonly task: string
+  readonly place: string
+  succeeded: number
+  dead: number
+  /** Attempts beyond the first. */
+  retries: number
+  /** Jobs that ran when the process was killed, and ran again. */
+  killed: number
+}
+
+/** What the journal tells when all is done. */
+export interface Report {
+  readonly tasks: readonly TaskReport[]
+  /** By photo, epoch ms. */
+  readonly lastFollowerAt: Readonly<Record<number, number>>
+  /** Deliveries that a second run of a chunk found done. */
+  readonly already: number
+}
+
+/** How many jobs of a task are in which state. */
+export type Stats = readonly TaskSummary[]
+
+/** Reads every job that the journal has kept. */
+export async function reportOf(runtime: Runtime): Promise<Report> {
+  const tasks = new Map<string, TaskReport>()
+  const lastFollowerAt: Record<number, number> = {}
+  let already = 0
+  for await (const job of everyJob(runtime)) {
+    const report = tasks.get(job.task) ?? emptyReport(job)
+    tasks.set(job.task, report)
+    if (job.state === 'succeeded') report.succeeded++
+    if (job.state === 'dead') report.dead++
+    report.retries += Math.max(0, job.attempts - 1)
+    if (job.crashes > 0) report.killed++
+    if (job.task !== deliver.name || job.endedAt === undefined) continue
+    const { photo } = job.input as { photo: number }
+    lastFollowerAt[photo] = Math.max(lastFollowerAt[photo] ?? 0, job.endedAt)
+    already += (job.output as { already: number }).already
+  }
+  return { tasks: [...tasks.values()], lastFollowerAt, already }
+}
+
+async function* everyJob(runtime: Runtime): AsyncGenerator<JobRecord> {
+  for (let after: string | undefined; ; ) {
+    const { jobs, next } = await runtime.jobs({}, { limit: 200, ...(after !== undefined && { after }) })
+    yield* jobs
+    if (next === undefined) return
+    after = next
+  }
+}
+
+function emptyReport({ task, place = 'nowhere' }: JobRecord): TaskReport {
+  return { task, place, succeeded: 0, dead: 0, retries: 0, killed: 0 }
+}

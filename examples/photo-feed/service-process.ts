@@ -1,0 +1,79 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Report, Stats } from './report.ts'
+import type { Listening } from './service.ts'
+import { type Settings, toEnvironment } from './settings.ts'
+
+const SERVICE = fileURLToPath(new URL('./service.js', import.meta.url))
+
+/** The service in a process of its own, which can be killed and started again. */
+export class ServiceProcess implements AsyncDisposable {
+  readonly #settings: Settings
+  #child: ChildProcess | undefined
+  #url: string | undefined
+
+  constructor(settings: Settings) {
+    this.#settings = settings
+  }
+
+  /** Where it listens; `undefined` while it is down. */
+  get url(): string | undefined {
+    return this.#url
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Resolves when it listens. Detached: Ctrl-C reaches the demo alone, which then stops the service. */
+  async start(): Promise<void> {
+    const env = { ...process.env, ...toEnvironment(this.#settings) }
+    const child = fork(SERVICE, { env, detached: true })
+    this.#child = child
+    const port = await new Promise<number>((resolve, reject) => {
+      child.once('message', (message) => resolve((message as Listening).port))
+      child.once('error', reject)
+      child.once('exit', (code, signal) => reject(new Error(`the service ended with ${signal ?? code} as it started`)))
+    })
+    this.#url = `http://127.0.0.1:${port}`
+  }
+
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    this.#url = undefined
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    await exited
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end('SIGTERM')
+  }
+
+  /** `undefined` while it is down. */
+  async stats(signal: AbortSignal): Promise<Stats | undefined> {
+    return (await this.#get('/stats', signal)) as Stats | undefined
+  }
+
+  async report(signal: AbortSignal): Promise<Report> {
+    const report = await this.#get('/report', signal)
+    if (report === undefined) throw new Error('the service is down, and was expected to be up')
+    return report as Report
+  }
+
+  async #get(path: string, signal: AbortSignal): Promise<unknown> {
+    const url = this.#url
+    if (url === undefined) return undefined
+    try {
+      const answer = await fetch(url + path, { signal })
+      const value: unknown = await answer.json()
+      if (answer.ok) return value
+      throw new Error(`the service answered ${answer.status} to ${path}: ${JSON.stringify(value)}`)
+    } catch (error) {
+      if (this.#url === url) throw error
+      return undefined
+    }
+  }
+}

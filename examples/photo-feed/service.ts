@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto'
+import { rename, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { createRuntime, stopOnSignals } from 'millrace'
+import { reportOf } from './report.ts'
+import { fromEnvironment, paths } from './settings.ts'
+import { deliver, NETWORKS, share, thumbnail, WIDTHS } from './tasks.ts'
+
+/** What the service tells the process that has started it. */
+export interface Listening {
+  readonly type: 'listening'
+  readonly port: number
+}
+
+/** How long a post that is sent again is known as the same. */
+const SAME_POST_MS = 3_600_000
+
+const { folder, network } = fromEnvironment()
+
+const runtime = await createRuntime({
+  tasks: new URL('./handlers.js', import.meta.url),
+  journal: { file: paths.journal(folder) },
+  tiers: { default: { threads: 2 }, feed: { threads: 1 } },
+  lanes: { network: { concurrency: 200 } },
+})
+stopOnSignals(runtime, { graceMs: 1_000 })
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+
+const server = createServer((request, response) => {
+  answer(request).then(
+    (value) => reply(response, 200, value),
+    (error: unknown) => reply(response, 500, { error: String(error) }),
+  )
+})
+server.listen(0, '127.0.0.1', () => {
+  const { port } = server.address() as AddressInfo
+  process.send?.({ type: 'listening', port } satisfies Listening)
+})
+
+async function answer(request: IncomingMessage): Promise<unknown> {
+  const { pathname, searchParams } = new URL(request.url ?? '', 'http://service')
+  switch (`${request.method} ${pathname}`) {
+    case 'POST /photos':
+      return post(request, Number(searchParams.get('photo')), Number(searchParams.get('author')))
+    case 'GET /stats':
+      return runtime.tasks()
+    case 'GET /report':
+      return reportOf(runtime)
+    default:
+      throw new Error(`there is no ${request.method} ${pathname}`)
+  }
+}
+
+/**
+ * Returns when the picture and all jobs of the post are durable. The keys make it safe to send a post again: whatever
+ * part of it is there already is not enqueued twice.
+ */
+async function post(request: IncomingMessage, photo: number, author: number): Promise<{ jobs: number; known: number }> {
+  const original = paths.original(folder, photo)
+  await writeWhole(original, await buffer(request))
+  const once = (part: string | number) => ({ key: { key: `${photo}:${part}`, scope: SAME_POST_MS } })
+  // Enqueued in one turn of the loop, so they are one commit.
+  const jobs = await Promise.all([
+    ...WIDTHS.map((width) =>
+      runtime.enqueue(thumbnail, { original, file: paths.thumbnail(folder, photo, width), width }, once(width)),
+    ),
+    runtime.enqueue(deliver, { photo, author }, once('feed')),
+    ...NETWORKS.map((name) => runtime.enqueue(share, { photo, url: `${network}/${name}/${photo}` }, once(name))),
+  ])
+  return { jobs: jobs.length, known: jobs.filter((job) => job.duplicate).length }
+}
+
+/** Whoever reads the file meanwhile, or after a kill, finds all of it or none. */
+async function writeWhole(file: string, content: Buffer): Promise<void> {
+  const unfinished = `${file}.${randomUUID()}`
+  await writeFile(unfinished, content, { flush: true })
+  await rename(unfinished, file)
+}
+
+function reply(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+}

@@ -1,0 +1,64 @@
+import type { Posted } from './authors.ts'
+import type { Check } from './check.ts'
+import type { Course } from './course.ts'
+import type { Plan } from './plan.ts'
+import type { Report } from './report.ts'
+import { percentile, shownMs, table } from './table.ts'
+
+/** Faults of one check that are printed; the rest is counted. */
+const FAULTS_SHOWN = 5
+
+export function introduction({ posts, users, deliveries, jobs }: Plan): string {
+  const each = [...jobs].map(([name, count]) => `${count} × ${name}`).join(', ')
+  return `${posts.length} photos for ${users.toLocaleString('en')} users, ${deliveries.toLocaleString('en')} deliveries: ${each}`
+}
+
+/** The tables at the end. */
+export function summaryOf(plan: Plan, course: Course, report: Report): string {
+  const reachedMs = course.posted.map(({ photo, sentAt }) => (report.lastFollowerAt[photo] ?? Number.NaN) - sentAt)
+  const celebrityMs = reachedMs.filter((_, at) => course.posted[at]?.author === 1)
+  const rows = [
+    ['requests', requests(course)],
+    ...(course.kill === undefined ? [] : [['kill -9', interruption(course, report)]]),
+    ['to the last follower', `p50 ${shownMs(percentile(reachedMs, 0.5))}, p99 ${shownMs(percentile(reachedMs, 0.99))}`],
+    ['  of the celebrity', `${celebrityMs.map(shownMs).join(' and ')} for ${plan.users.toLocaleString('en')} each`],
+    ['from first to last', `${shownMs(course.allMs)}, ${perSecond(plan.deliveries, course.allMs)} deliveries/s`],
+  ]
+  return `${table(rows)}\n\n${jobsTable(report)}`
+}
+
+export function checksText(checks: readonly Check[]): string {
+  return checks
+    .flatMap(({ what, faults }) => [
+      `${faults.length === 0 ? 'ok     ' : 'FAILED '} ${what}`,
+      ...faults.slice(0, FAULTS_SHOWN).map((fault) => `          ${fault}`),
+      ...(faults.length > FAULTS_SHOWN ? [`          and ${faults.length - FAULTS_SHOWN} more`] : []),
+    ])
+    .join('\n')
+}
+
+function requests({ posted, postingMs, kill }: Course): string {
+  const tookMs = posted.map((post) => post.tookMs)
+  const rate = perSecond(posted.length, postingMs - (kill?.downMs ?? 0))
+  return `${posted.length}, ${rate}/s, p50 ${shownMs(percentile(tookMs, 0.5))}, p99 ${shownMs(percentile(tookMs, 0.99))}`
+}
+
+function interruption({ posted, kill }: Course, { tasks, already }: Report): string {
+  const again = posted.filter(({ cut }: Posted) => cut > 0).length
+  const killed = tasks.reduce((sum, task) => sum + task.killed, 0)
+  return (
+    `${again} requests sent again, ${kill?.recovered ?? 0} jobs recovered, ${killed} of them had begun, ` +
+    `${already.toLocaleString('en')} deliveries found done`
+  )
+}
+
+function jobsTable({ tasks }: Report): string {
+  return table([
+    ['jobs by task', 'place', 'succeeded', 'dead', 'retries', 'cut by the kill'],
+    ...tasks.map(({ task, place, succeeded, dead, retries, killed }) => [task, place, succeeded, dead, retries, killed]),
+  ])
+}
+
+function perSecond(count: number, ms: number): string {
+  return Math.round((count / ms) * 1_000).toLocaleString('en')
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { Database, type MillraceError } from '../../runtime/index.ts'
+import { defineTask } from '../../lib/task.ts'
+import { kept, stubborn } from '../fixtures/tasks.ts'
+import { leakCheck } from '../helpers/leak-check.ts'
+import { nextEvent } from '../helpers/next-event.ts'
+import { ledgerLines, scratchFolder } from '../helpers/scratch.ts'
+import { startRuntime } from '../helpers/start-runtime.ts'
+
+leakCheck({ after }, { withinMs: 5_000 })
+
+/** A contract of which nothing here is the handler, so that its jobs pile up. */
+const heavy = defineTask<{ text: string }, void>({ name: 'heavy' })
+const INPUT = { text: 'x'.repeat(10_000) }
+
+/** A file system of its own, so small that it is soon full. Undefined where it may not be mounted. */
+function smallDisk(test: { after(clean: () => void): unknown }, megabytes: number): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-disk-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder], { stdio: 'ignore' })
+  } catch {
+    return undefined
+  }
+  test.after(() => {
+    execFileSync('umount', ['--lazy', folder])
+    rmdirSync(folder)
+  })
+  return folder
+}
+
+describe('a full disk', () => {
+  it('refuses new jobs, settles what runs, loses nothing, and is over when there is room', async (test) => {
+    const disk = smallDisk(test, 40)
+    if (disk === undefined) return test.skip('only root may mount a file system')
+    const file = join(disk, 'jobs.db')
+    const runtime = await startRuntime(test, { journal: { file } })
+    const ledger = join(scratchFolder(test), 'ledger')
+    const degraded = nextEvent(runtime, 'journal.degraded', { timeoutMs: 30_000 })
+    const running = await runtime.enqueue(stubborn, { ledger, ms: 1_500 })
+    while (ledgerLines(ledger).length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+
+    let acknowledged = 0
+    const error = await fill(
+      () => runtime.enqueue(heavy, INPUT),
+      () => acknowledged++,
+    )
+    assert.equal(error.code, 'MILLRACE_DISK_FULL')
+    await degraded
+    await assert.rejects(runtime.enqueue(kept, { value: 1 }), { code: 'MILLRACE_DISK_FULL' })
+    await assert.rejects(runtime.enqueueMany(kept, [{ value: 1 }]), (many: MillraceError) => {
+      assert.equal((many.cause as MillraceError).code, 'MILLRACE_DISK_FULL')
+      return true
+    })
+    assert.equal(await running.result({ timeoutMs: 8_000 }), undefined, 'what ran is settled all the same')
+
+    const healthy = nextEvent(runtime, 'journal.healthy', { timeoutMs: 10_000 })
+    execFileSync('mount', ['-o', 'remount,size=200m', disk])
+    await healthy
+    assert.equal(await (await runtime.enqueue(kept, { value: 2 })).result({ timeoutMs: 10_000 }), 2)
+    const summary = (await runtime.tasks()).find(({ task }) => task === 'heavy')
+    assert.equal(summary?.jobs.available, acknowledged)
+    await runtime.stop()
+
+    const db = new Database(file, { readonly: true })
+    assert.deepEqual(db.pragma('integrity_check'), [{ integrity_check: 'ok' }])
+    db.close()
+  })
+})
+
+/** Repeats until it is refused; says with what. */
+async function fill(once: () => Promise<unknown>, done: () => void): Promise<MillraceError> {
+  for (;;) {
+    const results = await Promise.allSettled(Array.from({ length: 50 }, once))
+    for (const result of results) if (result.status === 'fulfilled') done()
+    const refused = results.find((result) => result.status === 'rejected')
+    if (refused !== undefined) return refused.reason as MillraceError
+  }
+}
