@@ -27,7 +27,6 @@ export const errorCodes = {
   MILLRACE_THREAD_EXIT: 'The thread ended while the job ran.',
   MILLRACE_ZOMBIES: 'Too many threads hang in native calls: the runtime drains.',
   MILLRACE_POISON: 'The job has taken the process down.',
-  MILLRACE_STRAY_REJECTION: 'A rejection that nobody handled came from the code of a job.',
   MILLRACE_TOO_MANY_CHILDREN: 'An attempt enqueues more than fits into one commit.',
   MILLRACE_ENQUEUE_MANY: 'enqueueMany stopped before its end; what was enqueued stays.',
   MILLRACE_STOPPING: 'The runtime stops and takes nothing new.',

@@ -58,9 +58,17 @@ export function placeListener(wires: Wires): PlaceListener {
     failed(place, error) {
       wires.dispatch.tell({ type: 'place-stopped', place })
       wires.router.tell({ type: 'place-stopped', place })
-      emit.emit('place.stopped', { place: nameOf(place), error })
+      emit.emit('place.stopped', { place: nameOf(place), error: placeStopped(nameOf(place), error) })
     },
   }
+}
+
+function placeStopped(place: string, cause: Error): MillraceError {
+  return new MillraceError(
+    'MILLRACE_PLACE_STOPPED',
+    `${place} has given up: ${cause.message}; its jobs wait in the journal; mend the cause and start the service anew`,
+    { cause },
+  )
 }
 
 function tooManyZombies(place: string, threads: number, most: number): MillraceError {

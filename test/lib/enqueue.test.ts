@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { z } from 'zod'
+import { type PreparedJob, prepareJob } from '../../lib/enqueue.ts'
+import type { StandardSchemaV1 } from '../../lib/schema.ts'
+import { defineTask, type EnqueueOptions } from '../../lib/task.ts'
+
+const NOW = 1_700_000_000_000
+const task = defineTask<{ id: number }>({ name: 'a.b' })
+const urgent = defineTask<{ id: number }>({ name: 'urgent', priority: 9 })
+
+/** What a JavaScript caller may write, whom no compiler warns. */
+function prepare(options?: unknown, of: Parameters<typeof prepareJob>[0] = task): PreparedJob {
+  const job = prepareJob(of, { id: 1 }, options as EnqueueOptions | undefined, NOW)
+  assert.ok(!(job instanceof Promise))
+  return job
+}
+
+describe('a job that is enqueued', () => {
+  it('is a name and a text, and mostly nothing else', () => {
+    assert.deepEqual(prepare(), { task: 'a.b', input: '{"id":1}', extra: null })
+    assert.equal(prepare({}).extra, null)
+    assert.equal(prepare({ priority: 4, delayMs: 0 }).extra, null)
+  })
+
+  it('has the priority of its task, unless it says another', () => {
+    assert.deepEqual(prepare(undefined, urgent).extra, { priority: 9 })
+    assert.deepEqual(prepare({ key: 'k' }, urgent).extra, { priority: 9, key: 'k' })
+    assert.equal(prepare({ priority: 4 }, urgent).extra, null)
+  })
+
+  it('is due in whole milliseconds, never earlier than was asked', () => {
+    assert.deepEqual(prepare({ delayMs: 0.25 }).extra, { dueAt: NOW + 1 })
+    assert.deepEqual(prepare({ runAt: NOW + 5 }).extra, { dueAt: NOW + 5 })
+  })
+
+  it('has a key until it has ended, or for a window of whole milliseconds', () => {
+    assert.deepEqual(prepare({ key: 'k' }).extra, { key: 'k' })
+    assert.deepEqual(prepare({ key: { key: 'k', scope: 'unfinished' } }).extra, { key: 'k' })
+    assert.deepEqual(prepare({ key: { key: 'k', scope: 1.5 } }).extra, { key: 'k', keyWindowMs: 2 })
+    assert.deepEqual(prepare({ key: 'x'.repeat(512) }).extra, { key: 'x'.repeat(512) })
+  })
+
+  it('takes its policy over that of its task part by part, and stores it whole', () => {
+    const { extra } = prepare({ retry: { attempts: 2 }, softLimitMs: 5, metadata: { user: '7' } })
+    assert.deepEqual(JSON.parse(extra?.overrides ?? ''), {
+      retry: { ...task.retry, attempts: 2 },
+      softLimitMs: 5,
+      metadata: { user: '7' },
+    })
+  })
+
+  it('stores what it was given, and not what the schema makes of it', () => {
+    const input = z.object({ width: z.string().regex(/^\d+$/).transform(Number) })
+    const sized = defineTask({ name: 'sized', input, run: () => undefined })
+    const job = prepareJob(sized, { width: '320' }, undefined, NOW) as PreparedJob
+    assert.equal(job.input, '{"width":"320"}')
+    assert.throws(() => prepareJob(sized, { width: 'wide' }, undefined, NOW), {
+      code: 'MILLRACE_INPUT_INVALID',
+      path: 'input.width',
+    })
+  })
+
+  it('waits for a schema that answers later', async () => {
+    const schema: StandardSchemaV1<number> = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: async (value) => (value === 1 ? { value } : { issues: [{ message: 'only 1' }] }),
+      },
+    }
+    const slow = defineTask({ name: 'slow', input: schema, run: () => undefined })
+    assert.equal((await prepareJob(slow, 1, undefined, NOW)).input, '1')
+    await assert.rejects(async () => prepareJob(slow, 2, undefined, NOW), { code: 'MILLRACE_INPUT_INVALID' })
+  })
+})
+
+describe('a job that is refused', () => {
+  const bad: readonly (readonly [options: unknown, path: string, code?: string])[] = [
+    [null, 'options'],
+    [{ prio: 5 }, 'prio', 'MILLRACE_UNKNOWN_OPTION'],
+    [{ priority: 10 }, 'priority'],
+    [{ priority: null }, 'priority'],
+    [{ delayMs: -1 }, 'delayMs'],
+    [{ delayMs: '5' }, 'delayMs'],
+    [{ delayMs: 1, runAt: NOW }, 'runAt'],
+    [{ runAt: new Date(NOW) }, 'runAt'],
+    [{ runAt: Number.POSITIVE_INFINITY }, 'runAt'],
+    [{ expiresAt: -1 }, 'expiresAt'],
+    [{ expiresAt: 8.64e15 }, 'expiresAt'],
+    [{ key: '' }, 'key'],
+    [{ key: null }, 'key'],
+    [{ key: 5 }, 'key'],
+    [{ key: 'x'.repeat(513) }, 'key'],
+    [{ key: { key: 'k' } }, 'key.scope'],
+    [{ key: { key: 'k', scope: -1 } }, 'key.scope'],
+    [{ retry: { attempts: 0 } }, 'retry.attempts'],
+    [{ softLimitMs: Number.NaN }, 'softLimitMs'],
+    [{ hardLimitMs: null }, 'hardLimitMs'],
+    [{ metadata: null }, 'metadata'],
+    [{ metadata: 'text' }, 'metadata'],
+    [{ metadata: { a: 5 } }, 'metadata.a'],
+    [{ metadata: { a: 'é'.repeat(10_000) } }, 'metadata'],
+  ]
+  for (const [options, path, code = 'MILLRACE_INVALID_OPTION'] of bad) {
+    it(`says which option it was: ${JSON.stringify(options)?.slice(0, 60)}`, () => {
+      assert.throws(() => prepare(options), { code, path })
+    })
+  }
+
+  it('says which part of the input it was', () => {
+    assert.throws(() => prepareJob(task, { id: 1n }, undefined, NOW), {
+      code: 'MILLRACE_OPAQUE_INPUT',
+      path: 'input.id',
+    })
+  })
+})
