@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Scene } from './course.ts'
 import type { Post } from './plan.ts'
+import type { Taken } from './service.ts'
 
 /** A post that the service has taken. */
 export interface Posted extends Post {
@@ -8,6 +9,8 @@ export interface Posted extends Post {
   readonly sentAt: number
   /** Of the request that was answered, the body included. */
   readonly tookMs: number
+  /** Of that, until its jobs were durable, as the service says. */
+  readonly durableMs: number
   /** How often it was sent before that, in vain. */
   readonly cut: number
 }
@@ -37,7 +40,8 @@ async function send(post: Post, picture: Buffer, { service, signal }: Scene): Pr
     const url = await up(service, signal)
     const startedAt = performance.now()
     const answer = await attempt(`${url}/photos?photo=${post.photo}&author=${post.author}`, picture, signal)
-    if (answer === 'taken') return { ...post, sentAt, tookMs: performance.now() - startedAt, cut }
+    if (answer !== 'cut')
+      return { ...post, sentAt, tookMs: performance.now() - startedAt, durableMs: answer.durableMs, cut }
     await sleep(AGAIN_AFTER_MS, undefined, { signal })
   }
 }
@@ -50,11 +54,11 @@ async function up(service: Scene['service'], signal: AbortSignal): Promise<strin
   }
 }
 
-async function attempt(url: string, picture: Buffer, signal: AbortSignal): Promise<'taken' | 'cut'> {
+async function attempt(url: string, picture: Buffer, signal: AbortSignal): Promise<Taken | 'cut'> {
   try {
     const answer = await fetch(url, { method: 'POST', body: picture, signal })
-    await answer.arrayBuffer()
-    return answer.ok ? 'taken' : 'cut'
+    const value: unknown = await answer.json()
+    return answer.ok ? (value as Taken) : 'cut'
   } catch {
     signal.throwIfAborted()
     return 'cut'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Posted, postAll } from './authors.ts'
-import { type Kill, killHalfway } from './kill.ts'
+import { type Kill, killAndRestart } from './kill.ts'
 import type { Plan } from './plan.ts'
 import { type Progress, unfinished } from './progress.ts'
 import type { ServiceProcess } from './service-process.ts'
@@ -38,10 +38,15 @@ export async function runCourse(
   const failure = new AbortController()
   const together = { ...scene, signal: AbortSignal.any([scene.signal, failure.signal]) }
   const posted: Posted[] = []
+  let reachHalf = () => {}
+  const half = new Promise<void>((resolve) => (reachHalf = resolve))
+  const taken = (post: Posted) => {
+    if (posted.push(post) === scene.plan.posts.length / 2) reachHalf()
+  }
   try {
     const [postingMs, kill] = await Promise.all([
-      postAll(together, pictures, (post) => posted.push(post)).then(elapsedMs),
-      wanted === 'half-way' ? killHalfway(together) : undefined,
+      postAll(together, pictures, taken).then(elapsedMs),
+      wanted === 'half-way' ? half.then(() => killAndRestart(together)) : undefined,
       watch(together, posted),
     ])
     return { posted, postingMs, kill, allMs: elapsedMs() }

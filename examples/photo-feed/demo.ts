@@ -38,7 +38,8 @@ async function main(): Promise<number> {
 
 function prepare(folder: string, users: number): void {
   mkdirSync(folder, { recursive: true })
-  if (readdirSync(folder).length > 0) throw new Error(`the folder ${folder} is not empty; name one that is, or a new one`)
+  if (readdirSync(folder).length > 0)
+    throw new Error(`the folder ${folder} is not empty; name one that is, or a new one`)
   for (const part of ['originals', 'thumbnails']) mkdirSync(join(folder, part))
   FeedStore.create(paths.feeds(folder), users)
 }

@@ -1,38 +1,44 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Scene } from './course.ts'
 import { FeedStore } from './feed-store.ts'
-import { middleOf } from './plan.ts'
 import { claimed, unfinished } from './progress.ts'
+import type { Recovered } from './report.ts'
 import { paths } from './settings.ts'
 
-export interface Kill {
-  /** Unfinished jobs that the journal held when the service listened again. */
-  readonly recovered: number
-  /** From the kill until then. */
+export interface Kill extends Recovered {
+  /** From the kill until the service listened again. */
   readonly downMs: number
 }
 
-const LOOK_EVERY_MS = 5
-
-/** Kills the service while the celebrity's second photo is on its way to her followers, and starts it again. */
-export async function killHalfway({ plan, folder, service, progress, signal }: Scene): Promise<Kill> {
-  await firstDelivery(paths.feeds(folder), middleOf(plan).photo, signal)
+/** Kills the service and starts it again, and tells what was under way. */
+export async function killAndRestart({ plan, folder, service, progress, signal }: Scene): Promise<Kill> {
   const before = (await service.stats(signal)) ?? []
   const killedAt = performance.now()
   await service.end('SIGKILL')
-  progress.tell(`kill -9: ${unfinished(before)} jobs were unfinished, ${claimed(before)} of them claimed`)
-  await service.start()
+  const reached = reachedBy(plan.posts[0]?.photo ?? 0, plan.users, paths.feeds(folder))
+  progress.tell(
+    `kill -9: ${unfinished(before)} jobs are unfinished, ${claimed(before)} of them claimed; the celebrity's photo has ` +
+      `reached ${reached.toLocaleString('en')} of ${plan.users.toLocaleString('en')} followers`,
+  )
+  const recovered = await service.start()
   const downMs = performance.now() - killedAt
-  const recovered = unfinished((await service.stats(signal)) ?? [])
-  progress.tell(`started again as process ${service.pid} in ${downMs.toFixed(0)} ms: ${recovered} jobs are still there`)
-  return { recovered, downMs }
+  progress.tell(
+    `started again in ${downMs.toFixed(0)} ms: ${recovered.jobs} unfinished jobs in the journal, ${recovered.begun} had begun`,
+  )
+  return { ...recovered, downMs }
 }
 
-/** Resolves when the photo is on the list of the first user, who follows the celebrity as everybody does. */
-async function firstDelivery(file: string, photo: number, signal: AbortSignal): Promise<void> {
+/** How many of the celebrity's followers have her photo: they get it in the order of their ids, so halving finds it. */
+function reachedBy(photo: number, users: number, file: string): number {
   const feeds = FeedStore.open(file)
   try {
-    while (!feeds.list(0).includes(photo)) await sleep(LOOK_EVERY_MS, undefined, { signal })
+    let reached = 0
+    let missed = users
+    while (reached < missed) {
+      const user = Math.floor((reached + missed) / 2)
+      if (feeds.list(user).includes(photo)) reached = user + 1
+      else missed = user
+    }
+    return reached
   } finally {
     feeds.close()
   }

@@ -18,7 +18,7 @@ export interface Plan {
 
 const ROUNDS = 2
 
-/** Every author posts twice, the celebrity first: her second post is the one half-way. */
+/** Every author posts twice, in turn, the celebrity first. */
 export function planOf(authors: number, users: number): Plan {
   const posts = Array.from({ length: authors * ROUNDS }, (_, at) => ({ photo: at + 1, author: (at % authors) + 1 }))
   const counts = posts.map(({ author }) => followerCount(author, users))
@@ -32,11 +32,6 @@ export function planOf(authors: number, users: number): Plan {
       [share.name, posts.length * NETWORKS.length],
     ]),
   }
-}
-
-/** The post that is half-way. */
-export function middleOf({ posts }: Plan): Post {
-  return posts[posts.length / ROUNDS] as Post
 }
 
 function sum(values: readonly number[]): number {

@@ -1,7 +1,5 @@
 import type { Plan } from './plan.ts'
-import type { Stats } from './report.ts'
-
-const UNFINISHED = ['scheduled', 'available', 'running'] as const
+import { type Stats, UNFINISHED } from './report.ts'
 
 /** How many jobs have an end before them. */
 export function unfinished(stats: Stats): number {

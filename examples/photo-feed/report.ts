@@ -1,4 +1,4 @@
-import type { JobRecord, Runtime, TaskSummary } from 'millrace'
+import type { JobFilter, JobRecord, Runtime, TaskSummary } from 'millrace'
 import { deliver } from './tasks.ts'
 
 /** What became of the jobs of one task. */
@@ -9,8 +9,6 @@ export interface TaskReport {
   dead: number
   /** Attempts beyond the first. */
   retries: number
-  /** Jobs that ran when the process was killed, and ran again. */
-  killed: number
 }
 
 /** What the journal tells when all is done. */
@@ -22,8 +20,19 @@ export interface Report {
   readonly already: number
 }
 
+/** What a service finds in its journal as it starts. */
+export interface Recovered {
+  /** Jobs that have not ended. */
+  readonly jobs: number
+  /** Those of them that ran when the process before was killed. */
+  readonly begun: number
+}
+
 /** How many jobs of a task are in which state. */
 export type Stats = readonly TaskSummary[]
+
+/** States that a job leaves again. */
+export const UNFINISHED = ['running', 'available', 'scheduled'] as const
 
 /** Reads every job that the journal has kept. */
 export async function reportOf(runtime: Runtime): Promise<Report> {
@@ -36,7 +45,6 @@ export async function reportOf(runtime: Runtime): Promise<Report> {
     if (job.state === 'succeeded') report.succeeded++
     if (job.state === 'dead') report.dead++
     report.retries += Math.max(0, job.attempts - 1)
-    if (job.crashes > 0) report.killed++
     if (job.task !== deliver.name || job.endedAt === undefined) continue
     const { photo } = job.input as { photo: number }
     lastFollowerAt[photo] = Math.max(lastFollowerAt[photo] ?? 0, job.endedAt)
@@ -45,9 +53,19 @@ export async function reportOf(runtime: Runtime): Promise<Report> {
   return { tasks: [...tasks.values()], lastFollowerAt, already }
 }
 
-async function* everyJob(runtime: Runtime): AsyncGenerator<JobRecord> {
+/** Asked at once after the start: a job that has ended since is not counted. */
+export async function recoveredBy(runtime: Runtime): Promise<Recovered> {
+  const recovered = { jobs: 0, begun: 0 }
+  for await (const { crashes } of everyJob(runtime, { state: UNFINISHED })) {
+    recovered.jobs++
+    if (crashes > 0) recovered.begun++
+  }
+  return recovered
+}
+
+async function* everyJob(runtime: Runtime, filter: JobFilter = {}): AsyncGenerator<JobRecord> {
   for (let after: string | undefined; ; ) {
-    const { jobs, next } = await runtime.jobs({}, { limit: 200, ...(after !== undefined && { after }) })
+    const { jobs, next } = await runtime.jobs(filter, { limit: 200, ...(after !== undefined && { after }) })
     yield* jobs
     if (next === undefined) return
     after = next
@@ -55,5 +73,5 @@ async function* everyJob(runtime: Runtime): AsyncGenerator<JobRecord> {
 }
 
 function emptyReport({ task, place = 'nowhere' }: JobRecord): TaskReport {
-  return { task, place, succeeded: 0, dead: 0, retries: 0, killed: 0 }
+  return { task, place, succeeded: 0, dead: 0, retries: 0 }
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Report, Stats } from './report.ts'
+import type { Recovered, Report, Stats } from './report.ts'
 import type { Listening } from './service.ts'
 import { type Settings, toEnvironment } from './settings.ts'
 
@@ -22,21 +22,18 @@ export class ServiceProcess implements AsyncDisposable {
     return this.#url
   }
 
-  get pid(): number | undefined {
-    return this.#child?.pid
-  }
-
-  /** Resolves when it listens. Detached: Ctrl-C reaches the demo alone, which then stops the service. */
-  async start(): Promise<void> {
+  /** Resolves when it listens, to what it found in its journal. Detached: Ctrl-C reaches the demo alone, which then stops the service. */
+  async start(): Promise<Recovered> {
     const env = { ...process.env, ...toEnvironment(this.#settings) }
     const child = fork(SERVICE, { env, detached: true })
     this.#child = child
-    const port = await new Promise<number>((resolve, reject) => {
-      child.once('message', (message) => resolve((message as Listening).port))
+    const { port, recovered } = await new Promise<Listening>((resolve, reject) => {
+      child.once('message', (message) => resolve(message as Listening))
       child.once('error', reject)
       child.once('exit', (code, signal) => reject(new Error(`the service ended with ${signal ?? code} as it started`)))
     })
     this.#url = `http://127.0.0.1:${port}`
+    return recovered
   }
 
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { createRuntime, stopOnSignals } from 'millrace'
-import { reportOf } from './report.ts'
+import { type Recovered, recoveredBy, reportOf } from './report.ts'
 import { fromEnvironment, paths } from './settings.ts'
 import { deliver, NETWORKS, share, thumbnail, WIDTHS } from './tasks.ts'
 
@@ -12,6 +12,16 @@ import { deliver, NETWORKS, share, thumbnail, WIDTHS } from './tasks.ts'
 export interface Listening {
   readonly type: 'listening'
   readonly port: number
+  readonly recovered: Recovered
+}
+
+/** What it answers to a post. */
+export interface Taken {
+  readonly jobs: number
+  /** Jobs that were there already. */
+  readonly known: number
+  /** From the first `enqueue` until all jobs were durable. */
+  readonly durableMs: number
 }
 
 /** How long a post that is sent again is known as the same. */
@@ -25,6 +35,7 @@ const runtime = await createRuntime({
   tiers: { default: { threads: 2 }, feed: { threads: 1 } },
   lanes: { network: { concurrency: 200 } },
 })
+const recovered = await recoveredBy(runtime)
 stopOnSignals(runtime, { graceMs: 1_000 })
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
 
@@ -36,7 +47,7 @@ const server = createServer((request, response) => {
 })
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo
-  process.send?.({ type: 'listening', port } satisfies Listening)
+  process.send?.({ type: 'listening', port, recovered } satisfies Listening)
 })
 
 async function answer(request: IncomingMessage): Promise<unknown> {
@@ -57,10 +68,11 @@ async function answer(request: IncomingMessage): Promise<unknown> {
  * Returns when the picture and all jobs of the post are durable. The keys make it safe to send a post again: whatever
  * part of it is there already is not enqueued twice.
  */
-async function post(request: IncomingMessage, photo: number, author: number): Promise<{ jobs: number; known: number }> {
+async function post(request: IncomingMessage, photo: number, author: number): Promise<Taken> {
   const original = paths.original(folder, photo)
   await writeWhole(original, await buffer(request))
   const once = (part: string | number) => ({ key: { key: `${photo}:${part}`, scope: SAME_POST_MS } })
+  const enqueuedAt = performance.now()
   // Enqueued in one turn of the loop, so they are one commit.
   const jobs = await Promise.all([
     ...WIDTHS.map((width) =>
@@ -69,7 +81,8 @@ async function post(request: IncomingMessage, photo: number, author: number): Pr
     runtime.enqueue(deliver, { photo, author }, once('feed')),
     ...NETWORKS.map((name) => runtime.enqueue(share, { photo, url: `${network}/${name}/${photo}` }, once(name))),
   ])
-  return { jobs: jobs.length, known: jobs.filter((job) => job.duplicate).length }
+  const known = jobs.filter((job) => job.duplicate).length
+  return { jobs: jobs.length, known, durableMs: performance.now() - enqueuedAt }
 }
 
 /** Whoever reads the file meanwhile, or after a kill, finds all of it or none. */

@@ -13,7 +13,11 @@ export function toEnvironment({ folder, users, network }: Settings): Record<stri
 }
 
 export function fromEnvironment(): Settings {
-  return { folder: told('PHOTO_FEED_FOLDER'), users: Number(told('PHOTO_FEED_USERS')), network: told('PHOTO_FEED_NETWORK') }
+  return {
+    folder: told('PHOTO_FEED_FOLDER'),
+    users: Number(told('PHOTO_FEED_USERS')),
+    network: told('PHOTO_FEED_NETWORK'),
+  }
 }
 
 function told(name: string): string {

@@ -19,8 +19,9 @@ export function summaryOf(plan: Plan, course: Course, report: Report): string {
   const celebrityMs = reachedMs.filter((_, at) => course.posted[at]?.author === 1)
   const rows = [
     ['requests', requests(course)],
+    ['  hand-off', latency(course.posted.map(({ durableMs }) => durableMs))],
     ...(course.kill === undefined ? [] : [['kill -9', interruption(course, report)]]),
-    ['to the last follower', `p50 ${shownMs(percentile(reachedMs, 0.5))}, p99 ${shownMs(percentile(reachedMs, 0.99))}`],
+    ['to the last follower', latency(reachedMs)],
     ['  of the celebrity', `${celebrityMs.map(shownMs).join(' and ')} for ${plan.users.toLocaleString('en')} each`],
     ['from first to last', `${shownMs(course.allMs)}, ${perSecond(plan.deliveries, course.allMs)} deliveries/s`],
   ]
@@ -38,25 +39,27 @@ export function checksText(checks: readonly Check[]): string {
 }
 
 function requests({ posted, postingMs, kill }: Course): string {
-  const tookMs = posted.map((post) => post.tookMs)
   const rate = perSecond(posted.length, postingMs - (kill?.downMs ?? 0))
-  return `${posted.length}, ${rate}/s, p50 ${shownMs(percentile(tookMs, 0.5))}, p99 ${shownMs(percentile(tookMs, 0.99))}`
+  return `${posted.length}, ${rate}/s, ${latency(posted.map(({ tookMs }) => tookMs))}`
 }
 
-function interruption({ posted, kill }: Course, { tasks, already }: Report): string {
+function interruption({ posted, kill }: Course, { already }: Report): string {
   const again = posted.filter(({ cut }: Posted) => cut > 0).length
-  const killed = tasks.reduce((sum, task) => sum + task.killed, 0)
   return (
-    `${again} requests sent again, ${kill?.recovered ?? 0} jobs recovered, ${killed} of them had begun, ` +
+    `${again} requests cut and sent again, ${kill?.jobs ?? 0} jobs recovered, ${kill?.begun ?? 0} of them had begun, ` +
     `${already.toLocaleString('en')} deliveries found done`
   )
 }
 
 function jobsTable({ tasks }: Report): string {
   return table([
-    ['jobs by task', 'place', 'succeeded', 'dead', 'retries', 'cut by the kill'],
-    ...tasks.map(({ task, place, succeeded, dead, retries, killed }) => [task, place, succeeded, dead, retries, killed]),
+    ['jobs by task', 'place', 'succeeded', 'dead', 'retries'],
+    ...tasks.map(({ task, place, succeeded, dead, retries }) => [task, place, succeeded, dead, retries]),
   ])
+}
+
+function latency(valuesMs: readonly number[]): string {
+  return `p50 ${shownMs(percentile(valuesMs, 0.5))}, p99 ${shownMs(percentile(valuesMs, 0.99))}`
 }
 
 function perSecond(count: number, ms: number): string {
