@@ -166,6 +166,11 @@ export class Desk implements JobDesk {
     if (answered.type !== 'rescheduled') throw this.#refused(answered, number, 'scheduled or available', 'reschedule')
   }
 
+  async remove(number: number): Promise<void> {
+    const answered = await this.#wires.journal.request({ type: 'remove', number })
+    if (answered.type === 'wrong-state') throw this.#refused(answered, number, 'a job that does not run', 'remove')
+  }
+
   /** Repeats a bounded request until nothing is left for it; returns how many jobs it changed. */
   async many(type: 'cancel-many' | 'revive-many' | 'purge', filter: JobFilter, fallback: JobFilter): Promise<number> {
     const { journal, clock, config } = this.#wires

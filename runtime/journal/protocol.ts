@@ -47,6 +47,8 @@ export type Selection = { readonly states: readonly number[]; readonly tasks: re
 export type Request =
   | { readonly type: 'cancel'; readonly number: number; readonly keepUntil: number }
   | { readonly type: 'revive'; readonly number: number }
+  /** Deletes the row of a job that does not run. */
+  | { readonly type: 'remove'; readonly number: number }
   | {
       readonly type: 'reschedule'
       readonly number: number
@@ -74,7 +76,7 @@ export type Request =
 
 export type Answer =
   | { readonly type: 'cancelled' | 'requested' | 'ended' | 'absent' }
-  | { readonly type: 'revived' | 'rescheduled' }
+  | { readonly type: 'revived' | 'rescheduled' | 'removed' }
   | { readonly type: 'wrong-state'; readonly state: number }
   | { readonly type: 'key-taken'; readonly number: number }
   | { readonly type: 'holder'; readonly number: number | undefined }
