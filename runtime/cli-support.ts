@@ -1,4 +1,3 @@
 /** What the command line needs of the runtime besides the public API. No part of the package's exports. */
-export { ENDED, JournalReader, type KeyedJob, ownerOf, type ReadFilter, type StateCount } from './journal/read-only.ts'
+export { JournalReader, type KeyedJob, ownerOf, type ReadFilter, type StateCount } from './journal/read-only.ts'
 export type { Holder } from './journal/lock.ts'
-export { importHandlers } from './places/handlers.ts'
