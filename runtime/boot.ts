@@ -8,6 +8,7 @@ import type { Config } from './config.ts'
 import { Desk } from './desk.ts'
 import { createEmit, type Emitter } from './emit.ts'
 import { JournalAccess } from './journal/access.ts'
+import { tailLostError } from './journal/mark.ts'
 import { journalListener } from './listeners.ts'
 import { Publisher } from './publish/publisher.ts'
 import { Job } from './publish/job-handle.ts'
@@ -32,6 +33,8 @@ export async function boot(config: Config, clock: Clock): Promise<Booted> {
   const reason = await Promise.race([root.exited, root.started.then(() => undefined)])
   if (reason !== undefined) throw causeOf(reason)
   void root.exited.then((why) => end(wires, causeOf(why)))
+  // Not before the caller had a chance to listen.
+  clock.setImmediate(() => tellTailLoss(wires))
   return { wires, root }
 }
 
@@ -63,6 +66,12 @@ function end(wires: Wires, error: Error): void {
   wires.journal.abandon(error)
   wires.results.rejectAll(error)
   if (wires.stopping !== 'asked') wires.emit.emit('runtime.failed', { error })
+}
+
+/** It goes on, since what is left is whole; but somebody has to know. */
+function tellTailLoss({ journal, emit, config }: Wires): void {
+  if (journal.lost !== undefined)
+    emit.emit('runtime.error', { error: tailLostError(config.journal.file, journal.lost) })
 }
 
 function causeOf(reason: ExitReason): Error {

@@ -1,3 +1,5 @@
 /** What the command line needs of the runtime besides the public API. No part of the package's exports. */
 export { JournalReader, type KeyedJob, ownerOf, type ReadFilter, type StateCount } from './journal/read-only.ts'
 export type { Holder } from './journal/lock.ts'
+export { carryOut } from './journal/administer.ts'
+export type { Wish } from './journal/wish.ts'

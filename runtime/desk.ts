@@ -5,6 +5,7 @@ import type { Outcome } from '../lib/outcome.ts'
 import { decodePayload, encodePayload } from '../lib/payload.ts'
 import type { Answer, Request, Selection } from './journal/protocol.ts'
 import { stateOf, toJobRecord } from './journal/record.ts'
+import type { Wished } from './journal/wish.ts'
 import { placeListener } from './listeners.ts'
 import type { ClaimedJob } from './messages.ts'
 import {
@@ -141,6 +142,18 @@ export class Desk implements JobDesk {
     if (answered.type !== 'cancelled') return 'ended'
     results.ended(number, { state: 'cancelled' })
     return 'cancelled'
+  }
+
+  /** What another process wanted is committed; what this one remembers of the job follows. */
+  wished(wished: readonly Wished[]): void {
+    const { results, emit } = this.#wires
+    for (const { wish, answer: came } of wished) {
+      if (came.type === 'revived') results.reopened(wish.number)
+      else if (came.type === 'cancelled') results.ended(wish.number, { state: 'cancelled' })
+      else if (came.type === 'requested') {
+        this.cancel(wish.number, undefined).catch((error: Error) => emit.emit('runtime.error', { error }))
+      }
+    }
   }
 
   async retry(number: number): Promise<void> {

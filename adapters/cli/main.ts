@@ -2,13 +2,17 @@
 import { readFileSync } from 'node:fs'
 import { MillraceError, nearest } from '../../lib/errors.ts'
 import type { Command } from './command.ts'
+import { cancel } from './commands/cancel.ts'
+import { job } from './commands/job.ts'
+import { jobs } from './commands/jobs.ts'
+import { retry } from './commands/retry.ts'
 import { run } from './commands/run.ts'
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts'
 import { reportError } from './report-error.ts'
 import { table } from './text.ts'
 import { terminal } from './terminal.ts'
 
-const commands: readonly Command[] = [run]
+const commands: readonly Command[] = [run, jobs, job, retry, cancel]
 
 const HELP = `Usage: millrace COMMAND [OPTIONS]
 

@@ -141,7 +141,7 @@ export function readError(error: unknown, file: string): unknown {
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
     return new MillraceError(
       'MILLRACE_JOURNAL_CORRUPT',
-      `${file} is damaged or no SQLite database; nothing was changed; run millrace doctor ${file} --salvage NEW.db`,
+      `${file} is damaged or no SQLite database; nothing was changed; run millrace doctor --journal FILE --salvage NEW.db`,
       { cause: error },
     )
   }

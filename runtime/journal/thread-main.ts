@@ -112,7 +112,7 @@ function tryCommit(
   jobsRefused?: JournalFault,
 ): JournalFault | undefined {
   try {
-    for (const reply of journal.store.commit(groups)) {
+    for (const reply of journal.commit(groups)) {
       send({ type: 'reply', reply: jobsRefused === undefined ? reply : { ...reply, jobsRefused } })
     }
     return undefined
