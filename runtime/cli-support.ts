@@ -3,3 +3,6 @@ export { JournalReader, type KeyedJob, ownerOf, type ReadFilter, type StateCount
 export type { Holder } from './journal/lock.ts'
 export { carryOut } from './journal/administer.ts'
 export type { Wish } from './journal/wish.ts'
+export { backup } from './journal/backup.ts'
+export { type Depth, examine, type Examination } from './journal/doctor.ts'
+export { salvage, type Salvaged } from './journal/salvage.ts'

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { MillraceError, nearest } from '../../lib/errors.ts'
 import type { Command } from './command.ts'
+import { backup } from './commands/backup.ts'
 import { cancel } from './commands/cancel.ts'
+import { doctor } from './commands/doctor.ts'
 import { job } from './commands/job.ts'
 import { jobs } from './commands/jobs.ts'
 import { retry } from './commands/retry.ts'
@@ -12,7 +14,7 @@ import { reportError } from './report-error.ts'
 import { table } from './text.ts'
 import { terminal } from './terminal.ts'
 
-const commands: readonly Command[] = [run, jobs, job, retry, cancel]
+const commands: readonly Command[] = [run, jobs, job, retry, cancel, doctor, backup]
 
 const HELP = `Usage: millrace COMMAND [OPTIONS]
 
