@@ -132,6 +132,8 @@ export type EnqueueOptions = When & {
   readonly softLimitMs?: number
   /** Default: the task's. */
   readonly hardLimitMs?: number
+  /** How long this job's result is kept. Default: the task's. */
+  readonly keepResultMs?: number
   /** Kept with the job and shown; at most 16 KiB as JSON. Never a place for secrets. */
   readonly metadata?: Readonly<Record<string, string>>
 }

@@ -1,6 +1,6 @@
 import { DEFAULT_PRIORITY, type JobExtra, type JobOverrides } from './job.ts'
 import type { MillraceError } from './errors.ts'
-import { duration, invalidOption, refuseUnknown, wholeNumber } from './options.ts'
+import { duration, invalidOption, refuseUnknown, TEN_YEARS_MS, wholeNumber } from './options.ts'
 import { encodePayload } from './payload.ts'
 import { retryPolicy } from './retry.ts'
 import { parseWith } from './schema.ts'
@@ -22,6 +22,7 @@ const OPTION_KEYS = [
   'retry',
   'softLimitMs',
   'hardLimitMs',
+  'keepResultMs',
   'metadata',
 ] as const
 
@@ -120,16 +121,16 @@ function keyOf(key: NonNullable<EnqueueOptions['key']> | null): { key: string; k
 }
 
 function overridesOf(task: AnyTask, options: EnqueueOptions): JobOverrides | undefined {
-  const { retry, softLimitMs, hardLimitMs, metadata } = options
-  if (retry === undefined && softLimitMs === undefined && hardLimitMs === undefined && metadata === undefined) {
-    return undefined
-  }
-  return {
+  const { retry, softLimitMs, hardLimitMs, keepResultMs, metadata } = options
+  const overrides: JobOverrides = {
     ...(retry !== undefined && { retry: retryPolicy(retry, task.retry, 'retry') }),
     ...(softLimitMs !== undefined && { softLimitMs: duration(softLimitMs, 'softLimitMs') }),
     ...(hardLimitMs !== undefined && { hardLimitMs: duration(hardLimitMs, 'hardLimitMs') }),
+    ...(keepResultMs !== undefined && { keepResultMs: wholeNumber(keepResultMs, 1, TEN_YEARS_MS, 'keepResultMs') }),
     ...(metadata !== undefined && { metadata: checkedMetadata(metadata) }),
   }
+  for (const _ in overrides) return overrides
+  return undefined
 }
 
 function checkedMetadata(metadata: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -34,6 +34,7 @@ export const errorCodes = {
   MILLRACE_JOURNAL_LOCKED: 'The journal has another owner.',
   MILLRACE_JOURNAL_LOST: 'Another process has taken the journal over.',
   MILLRACE_JOURNAL_CORRUPT: 'The journal is damaged.',
+  MILLRACE_JOURNAL_TAIL_LOST: 'Commits that had been acknowledged are missing from the journal.',
   MILLRACE_JOURNAL_VERSION: 'The journal is of a version that cannot be used here.',
   MILLRACE_JOURNAL_UNSAFE_FILE: 'A file of the journal is a link or belongs to somebody else.',
   MILLRACE_JOURNAL_FILESYSTEM: 'The journal is on a file system without reliable locks.',

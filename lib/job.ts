@@ -13,6 +13,7 @@ export interface JobOverrides {
   readonly retry?: RetryPolicy
   readonly softLimitMs?: number
   readonly hardLimitMs?: number
+  readonly keepResultMs?: number
   readonly metadata?: Readonly<Record<string, string>>
 }
 

@@ -9,6 +9,7 @@ import { Desk } from './desk.ts'
 import { createEmit, type Emitter } from './emit.ts'
 import { JournalAccess } from './journal/access.ts'
 import type { ConnectJournal } from './journal/link.ts'
+import { tailLostError } from './journal/mark.ts'
 import type { StartsSink } from './journal/starts.ts'
 import { startJournalThread } from './journal/thread.ts'
 import { journalListener, supervisionListener } from './listeners.ts'
@@ -62,6 +63,8 @@ export async function boot(config: Config, ground: Ground): Promise<Booted> {
   const reason = await Promise.race([root.exited, root.started.then(() => undefined)])
   if (reason !== undefined) throw causeOf(reason)
   void root.exited.then((why) => end(wires, causeOf(why)))
+  // Not before the caller had a chance to listen.
+  clock.setImmediate(() => tellTailLoss(wires))
   return { wires, root }
 }
 
@@ -94,6 +97,12 @@ function end(wires: Wires, error: Error): void {
   wires.journal.abandon(error)
   wires.results.rejectAll(error)
   if (wires.stopping !== 'asked') wires.emit.emit('runtime.failed', { error })
+}
+
+/** It goes on, since what is left is whole; but somebody has to know. */
+function tellTailLoss({ journal, emit, config }: Wires): void {
+  if (journal.lost !== undefined)
+    emit.emit('runtime.error', { error: tailLostError(config.journal.file, journal.lost) })
 }
 
 function causeOf(reason: ExitReason): Error {

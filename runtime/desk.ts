@@ -8,6 +8,7 @@ import { decodePayload } from '../lib/payload.ts'
 import type { Answer, Request } from './journal/protocol.ts'
 import { parseCursor } from './journal/page-cursor.ts'
 import { stateOf, toJobRecord } from './journal/record.ts'
+import type { Wished } from './journal/wish.ts'
 import { placeListener } from './listeners.ts'
 import type { ClaimedJob } from './messages.ts'
 import { type CancelOptions, Job, type JobDesk, type ResultOptions } from './publish/job-handle.ts'
@@ -151,6 +152,18 @@ export class Desk implements JobDesk {
     return 'cancelled'
   }
 
+  /** What another process wanted is committed; what this one remembers of the job follows. */
+  wished(wished: readonly Wished[]): void {
+    const { results, emit } = this.#wires
+    for (const { wish, answer: came } of wished) {
+      if (came.type === 'revived') results.reopened(wish.number)
+      else if (came.type === 'cancelled') results.ended(wish.number, { state: 'cancelled' })
+      else if (came.type === 'requested') {
+        this.cancel(wish.number, undefined).catch((error: Error) => emit.emit('runtime.error', { error }))
+      }
+    }
+  }
+
   async retry(number: number): Promise<void> {
     const answered = await this.#ask({ type: 'revive', number }, number)
     if (answered.type !== 'revived')
@@ -164,6 +177,11 @@ export class Desk implements JobDesk {
     await this.#release(number)
     const answered = await this.#ask(request, number)
     if (answered.type !== 'rescheduled') throw this.#refused(answered, number, 'scheduled or available', 'reschedule')
+  }
+
+  async remove(number: number): Promise<void> {
+    const answered = await this.#wires.journal.request({ type: 'remove', number })
+    if (answered.type === 'wrong-state') throw this.#refused(answered, number, 'a job that does not run', 'remove')
   }
 
   /** A claimed job that has not started goes back to the journal, where it can be changed. */

@@ -13,6 +13,7 @@ export function journalListener(wires: Wires, fail: (error: Error) => void): Jou
     claimed: (jobs) => wires.dispatch.tell({ type: 'claimed', jobs }),
     settled: (finished, settles, stale) => wires.announcer.committed(finished, settles, stale),
     unsettled: (number, error) => emit.emit('job.unsettled', { id: formatJobId(wires.journal.name, number), error }),
+    wished: (wished) => wires.desk.wished(wished),
     expired: (jobs) => wires.announcer.expired(jobs),
     nextDueAt: (at) => wires.upkeep?.tell({ type: 'next-due', at }),
     suspects: (count) => wires.upkeep?.tell({ type: 'suspects', count }),

@@ -49,7 +49,7 @@ const SHARED = ['messages', 'config', 'catalog', 'emit', 'sibling-url'].map((nam
 /** What puts the stages together, and so knows them all. */
 const WIRING = ['runtime/supervise/', 'runtime/testing/']
 
-const PUBLIC_ENTRIES = ['runtime/index.ts', 'runtime/testing/index.ts']
+const PUBLIC_ENTRIES = ['runtime/index.ts', 'runtime/cli-support.ts', 'runtime/testing/index.ts']
 
 /** Packages that one folder wraps for everybody else. */
 const WRAPPED: Readonly<Record<string, string>> = {

@@ -5,6 +5,7 @@ import { addRestart } from '../../lib/supervision.ts'
 import { JournalClient, type JournalListener } from './client.ts'
 import type { NewJob, SettleEntry } from './gather.ts'
 import type { ConnectJournal, JournalConnection } from './link.ts'
+import type { TailLoss } from './mark.ts'
 import type { JournalOptions } from './open.ts'
 import type { ClaimedJob, Ended } from '../messages.ts'
 import type { Answer, FromJournal, OpenedJournal, Request, Routes } from './protocol.ts'
@@ -46,6 +47,11 @@ export class JournalAccess {
   /** The name in this journal's job ids. */
   get name(): string {
     return this.#opened?.name ?? ''
+  }
+
+  /** What the journal had lost when it was opened. */
+  get lost(): TailLoss | undefined {
+    return this.#opened?.lost
   }
 
   get waiting(): number {

@@ -15,6 +15,8 @@ export interface JournalListener {
   /** Settles that are committed; a stale one was overtaken by another committed outcome. */
   settled(finished: readonly Ended[], settles: readonly SettleEntry[], stale: ReadonlySet<number>): void
   expired(jobs: Reply['expired']): void
+  /** What other processes wanted of jobs is committed. */
+  wished(wished: Reply['wished']): void
   /** An outcome that the journal could not write; its job stays running until the next start. */
   unsettled(number: number, error: Error): void
   nextDueAt(at: number | undefined): void
@@ -252,6 +254,7 @@ export class JournalClient {
     sent.requests.forEach((entry, at) => entry.answered(reply.answers[at] as Answer))
     for (const claim of reply.claims) this.#listener.claimed(claimedJobs(claim))
     if (reply.claims.length > 0 && reply.waiting > 0) this.nudge()
+    if (reply.wished.length > 0) this.#listener.wished(reply.wished)
     if (reply.expired.length > 0) this.#listener.expired(reply.expired)
     this.#listener.nextDueAt(reply.nextDueAt)
     this.#listener.suspects(reply.suspects)

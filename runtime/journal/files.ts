@@ -10,6 +10,7 @@ export function journalFiles(file: string) {
     shm: `${file}-shm`,
     lock: `${file}.lock`,
     starts: `${file}.starts`,
+    mark: `${file}.mark`,
     reserve: `${file}.reserve`,
   }
 }
@@ -33,8 +34,8 @@ export function prepareFiles(path: string): string {
   const directory = dirname(file)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   refuseLink(directory)
-  const { main, wal, shm, lock, starts } = journalFiles(file)
-  for (const each of [main, wal, shm, lock, starts]) refuseLink(each)
+  const { main, wal, shm, lock, starts, mark } = journalFiles(file)
+  for (const each of [main, wal, shm, lock, starts, mark]) refuseLink(each)
   refuseNetwork(directory)
   create(main)
   create(lock)

@@ -44,7 +44,12 @@ export class InboxWriter {
 
   putEncoded(task: string, input: string, createdAt: number, options: string | null): number {
     this.#insert.run(task, input, createdAt, options)
-    return INBOX_NUMBERS_FROM + (this.#lastId.get() as number)
+    return InboxWriter.numberOf(this.#lastId.get() as number)
+  }
+
+  /** The number that follows from a row's id. */
+  static numberOf(id: number): number {
+    return INBOX_NUMBERS_FROM + id
   }
 }
 

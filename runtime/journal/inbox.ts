@@ -5,6 +5,7 @@ import { decodePayload } from '../../lib/payload.ts'
 import { appendJobs } from './append.ts'
 import type { Ledger } from './ledger.ts'
 import { INBOX_NUMBERS_FROM } from './schema.ts'
+import { decodeWish, type Wish } from './wish.ts'
 
 const INBOX_JOBS = 512
 
@@ -24,7 +25,7 @@ interface InboxRow {
  * are checked. The number of such a job follows from its inbox id, so that its writer knew it before the owner did.
  * What cannot be read becomes a dead job: it must neither be lost nor stop what comes behind it.
  */
-export function unpackInbox(ledger: Ledger, now: number): 'empty' | 'more' {
+export function unpackInbox(ledger: Ledger, now: number, carryOut: (wish: Wish) => void): 'empty' | 'more' {
   const rows = ledger.sql.unpack.all(INBOX_JOBS)
   if (rows.length === 0) {
     ledger.inboxIsEmpty()
@@ -35,6 +36,11 @@ export function unpackInbox(ledger: Ledger, now: number): 'empty' | 'more' {
   const inputs: string[] = []
   const extras: (JobExtra | null)[] = []
   for (const row of rows) {
+    const wish = decodeWish(row)
+    if (wish !== undefined) {
+      carryOut(wish)
+      continue
+    }
     const task = ledger.tasks.add(row.task)
     const extra = readable(ledger, row, task, now)
     if (extra === undefined) continue

@@ -45,7 +45,8 @@ function locked(file: string, cause: unknown): MillraceError {
   )
 }
 
-function readHolder(file: string): Holder | undefined {
+/** Who the journal says has opened it last; it may have ended since. */
+export function readHolder(file: string): Holder | undefined {
   try {
     const db = openDatabase(file, { readonly: true, timeout: 100 })
     try {

@@ -3,7 +3,8 @@ import { MillraceError } from '../../lib/errors.ts'
 import { prepareFiles } from './files.ts'
 import { DEFAULT_KEEP_ENDED_MS, Ledger, NUMBERS_AHEAD } from './ledger.ts'
 import { takeLock, thisProcess } from './lock.ts'
-import type { OpenedJournal } from './protocol.ts'
+import { MarkWriter, readMark, tailLoss } from './mark.ts'
+import type { Group, OpenedJournal, Reply } from './protocol.ts'
 import { recover } from './recover.ts'
 import { JOURNAL_VERSION, SCHEMA } from './schema.ts'
 import { assertSqliteVersion, type Database, openDatabase } from './sqlite.ts'
@@ -22,6 +23,8 @@ export interface JournalOptions {
 export interface OpenJournal {
   readonly store: Store
   readonly opened: OpenedJournal
+  /** One transaction; see `Store`. */
+  commit(groups: readonly Group[]): Reply[]
   close(): void
 }
 
@@ -47,17 +50,13 @@ export function openJournal(options: JournalOptions, now: number, resume?: numbe
   const lock = inMemory ? undefined : takeLock(file)
   try {
     const db = openDatabase(file, { timeout: 5_000 })
-    const close = () => {
-      db.close()
-      lock?.close()
-    }
     try {
       configure(db, options)
       const { store, opened } =
         resume === undefined
           ? adopt(db, now, (epoch) => (inMemory ? undefined : readStarts(file, epoch)), options.keepEndedMs)
           : rejoin(db, resume, options.keepEndedMs)
-      return { store, opened, close }
+      return inMemory ? opening(db, store, opened) : marked(file, opening(db, store, opened), lock)
     } catch (error) {
       db.close()
       throw named(error, file)
@@ -65,6 +64,31 @@ export function openJournal(options: JournalOptions, now: number, resume?: numbe
   } catch (error) {
     lock?.close()
     throw error
+  }
+}
+
+function opening(db: Database, store: Store, opened: OpenedJournal): OpenJournal {
+  return { store, opened, commit: (groups) => store.commit(groups), close: () => db.close() }
+}
+
+/** A journal on disk, whose last commit is known outside of its log as well. */
+function marked(file: string, journal: OpenJournal, lock: Database | undefined): OpenJournal {
+  const { store, opened } = journal
+  const lost = tailLoss(readMark(file), opened)
+  const mark = new MarkWriter(file, opened.name)
+  return {
+    store,
+    opened: lost === undefined ? opened : { ...opened, lost },
+    commit(groups) {
+      const replies = store.commit(groups)
+      mark.write(store.ledger.commits)
+      return replies
+    },
+    close() {
+      mark.close()
+      journal.close()
+      lock?.close()
+    },
   }
 }
 

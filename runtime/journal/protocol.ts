@@ -1,6 +1,8 @@
 import type { ErrorRecord } from '../../lib/error-record.ts'
 import type { JobExtra } from '../../lib/job.ts'
 import type { Transition } from '../../lib/job-state.ts'
+import type { TailLoss } from './mark.ts'
+import type { Wished } from './wish.ts'
 
 /**
  * What passes between the owner and the journal thread. Jobs travel as columns, since a structured clone pays for each
@@ -61,6 +63,8 @@ interface Many {
 export type Request =
   | { readonly type: 'cancel'; readonly number: number; readonly keepUntil: number }
   | { readonly type: 'revive'; readonly number: number }
+  /** Deletes the row of a job that does not run. */
+  | { readonly type: 'remove'; readonly number: number }
   | {
       readonly type: 'reschedule'
       readonly number: number
@@ -88,7 +92,7 @@ export type Request =
 
 export type Answer =
   | { readonly type: 'cancelled' | 'requested' | 'ended' | 'absent' }
-  | { readonly type: 'revived' | 'rescheduled' }
+  | { readonly type: 'revived' | 'rescheduled' | 'removed' }
   | { readonly type: 'wrong-state'; readonly state: number }
   | { readonly type: 'key-taken'; readonly number: number }
   | { readonly type: 'holder'; readonly number: number | undefined }
@@ -165,6 +169,8 @@ export interface Reply {
   /** Settles that could not be written: their jobs stay running. */
   readonly failedSettles: readonly { readonly number: number; readonly error: ErrorRecord }[]
   readonly answers: readonly Answer[]
+  /** Wishes of other processes that were in the inbox. */
+  readonly wished: readonly Wished[]
   readonly nextDueAt: number | undefined
   /** The owner may number jobs below this. */
   readonly numbersUntil: number
@@ -188,6 +194,8 @@ export interface OpenedJournal {
   readonly recovered: number
   readonly waiting: number
   readonly suspects: number
+  /** Commits that were acknowledged and are not in the file any more. */
+  readonly lost?: TailLoss
 }
 
 export type JournalFault = {

@@ -51,6 +51,8 @@ export class Requests {
         return this.#cancel(request.number, now, request.keepUntil)
       case 'revive':
         return this.#revive(request.number, now)
+      case 'remove':
+        return this.#removeOne(request.number)
       case 'reschedule':
         return this.#reschedule(request, now)
       case 'cancel-many':
@@ -130,6 +132,14 @@ export class Requests {
     if (!later && !staysScheduled) this.#ledger.addWaiting(this.#ledger.tasks.indexOfId(row.task), rank, 1)
     this.#ledger.timesChanged = 'yes'
     return { type: 'rescheduled' }
+  }
+
+  #removeOne(number: number): Answer {
+    const row = this.#sql.find.get(number)
+    if (row === undefined) return { type: 'absent' }
+    if (row.state === stateCodes.running) return { type: 'wrong-state', state: row.state }
+    this.#remove(row)
+    return { type: 'removed' }
   }
 
   #remove(row: Row): boolean {

@@ -7,6 +7,7 @@ import type { Ledger } from './ledger.ts'
 import type { Group, OpenedJournal, Reply } from './protocol.ts'
 import { Requests } from './requests.ts'
 import { type FailedSettle, finishJobs, settleJobs } from './settle.ts'
+import { requestOf, type Wish, type Wished } from './wish.ts'
 
 const NOTHING: Appended = { results: new Uint8Array(0), firstOrd: 0, duplicates: [], failures: [] }
 
@@ -69,7 +70,10 @@ export class Store {
     const failedSettles: FailedSettle[] = []
     if (group.settles.length > 0) stale.push(...settleJobs(ledger, group.settles, group.now, failedSettles))
     const answers = group.requests.map((request) => this.#requests.answer(request, group.now))
-    if (ledger.inboxMayHaveRows() === 'yes') unpackInbox(ledger, group.now)
+    const wished: Wished[] = []
+    if (ledger.inboxMayHaveRows() === 'yes') {
+      unpackInbox(ledger, group.now, (wish) => wished.push(this.#carryOut(wish, group.now)))
+    }
     const jobs = group.jobs === undefined ? NOTHING : appendJobs(ledger, group.jobs, group.now, 'short-cut')
     const expired = this.#passTime(group.now)
     const claims = [...this.#requests.takeTrialClaims(), ...claimForRooms(ledger)]
@@ -84,12 +88,17 @@ export class Store {
       stale,
       failedSettles,
       answers,
+      wished,
       nextDueAt: ledger.nextDueAt(),
       numbersUntil: ledger.nextNumber,
       waiting: ledger.waiting.total,
       suspects: ledger.suspects,
       newTasks: ledger.tasks.names.slice(knownTasks),
     }
+  }
+
+  #carryOut(wish: Wish, now: number): Wished {
+    return { wish, answer: this.#requests.answer(requestOf(wish, now + this.ledger.keepEndedMs), now) }
   }
 
   #passTime(now: number): { number: number; task: number }[] {

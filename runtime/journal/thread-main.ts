@@ -115,7 +115,7 @@ function tryCommit(
 ): JournalFault | undefined {
   try {
     const parts = jobsRefused === undefined ? groups : groups.map((group) => ({ ...group, jobs: undefined }))
-    for (const reply of journal.store.commit(parts)) {
+    for (const reply of journal.commit(parts)) {
       send({ type: 'reply', reply: jobsRefused === undefined ? reply : { ...reply, jobsRefused } })
     }
     return undefined

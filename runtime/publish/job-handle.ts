@@ -20,6 +20,7 @@ export interface JobDesk {
   cancel(number: number, options: CancelOptions | undefined): Promise<'cancelled' | 'requested' | 'ended'>
   retry(number: number): Promise<void>
   reschedule(number: number, options: RescheduleOptions): Promise<void>
+  remove(number: number): Promise<void>
 }
 
 /** One job, by its id. It holds nothing but that: making one costs no I/O, and every call asks anew. */
@@ -67,5 +68,10 @@ export class Job<Output = unknown> {
   /** Changes when and with what a waiting job runs. */
   reschedule(options: RescheduleOptions): Promise<void> {
     return this.#desk.reschedule(this.#number, options)
+  }
+
+  /** Deletes all that the journal keeps of the job; rejects with `MILLRACE_WRONG_STATE` while it runs. */
+  remove(): Promise<void> {
+    return this.#desk.remove(this.#number)
   }
 }

@@ -54,7 +54,8 @@ function success(
   { manifest, now, children }: Circumstances,
 ): Settle | 'finish' {
   const { job } = ended
-  const keepMs = Math.max(manifest.keepResultMs ?? 0, manifest.keepHistory?.forMs ?? 0)
+  const keepResultMs = overridesOf(job).keepResultMs ?? manifest.keepResultMs
+  const keepMs = Math.max(keepResultMs ?? 0, manifest.keepHistory?.forMs ?? 0)
   const columns = outcome.children === undefined ? undefined : children(outcome)
   const traceless = job.claim === 1 && job.extra?.key === undefined
   if (keepMs === 0 && traceless && columns === undefined) return 'finish'
@@ -64,7 +65,7 @@ function success(
     ...settle,
     endedAt: now,
     keepUntil: now + keepMs,
-    ...(manifest.keepResultMs !== undefined && { output: outcome.output }),
+    ...(keepResultMs !== undefined && { output: outcome.output }),
     ...(manifest.keepHistory !== undefined && recorded(ended, now, 'succeeded', {})),
   }
 }

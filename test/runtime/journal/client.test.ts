@@ -23,6 +23,7 @@ function listener(heard: string[]): JournalListener {
     claimed: () => {},
     settled: () => {},
     expired: () => {},
+    wished: () => {},
     unsettled: () => {},
     nextDueAt: () => {},
     suspects: () => {},
@@ -102,6 +103,7 @@ describe('a group whose reply was lost with the journal thread', () => {
         failures: [],
         claims: [],
         expired: [],
+        wished: [],
         stale: [],
         failedSettles: [],
         answers: [

@@ -1,0 +1,90 @@
+import { parseArguments, numberOption, words } from '../arguments.ts'
+import type { Command } from '../command.ts'
+import type { JobRecord } from '../../../lib/job.ts'
+import { JournalReader } from '../../../runtime/cli-support.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { filterOf, journalOption } from '../select-jobs.ts'
+import { count, instant, table } from '../text.ts'
+
+const HELP = `Usage: millrace jobs --journal FILE [OPTIONS]
+
+Lists jobs, whether or not a service owns the journal now. Reads only.
+
+Options
+  --journal FILE   the journal
+  --state STATES   only these: scheduled, available, running, succeeded, dead, cancelled, discarded, expired
+                   (several with commas between them)
+  --task TASK      only jobs of this task
+  --limit N        how many; default 50, at most 200
+  --after PLACE    the page after; the end of a page says what to put here
+  --counts         how many jobs each task has in each state, instead of the jobs
+  --json           one JSON object a line, with everything the journal knows
+
+Running and waiting jobs come in the order of their ids, scheduled ones by their time, ended ones latest first.
+
+Exit codes
+  0  ok, also when no job matches
+  2  wrong usage
+  3  the journal cannot be read
+
+Examples
+  millrace jobs --journal data/jobs.db --state dead --task photo.thumbnail
+  millrace jobs --journal data/jobs.db --counts`
+
+export const jobs: Command = {
+  name: 'jobs',
+  summary: 'lists jobs by state and task',
+  help: HELP,
+  async run(args, { out, err }) {
+    const { values, positionals } = parseArguments({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        journal: { type: 'string' },
+        state: { type: 'string' },
+        task: { type: 'string' },
+        limit: { type: 'string', default: '50' },
+        after: { type: 'string' },
+        counts: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+      },
+    })
+    words(positionals, [])
+    const filter = filterOf(values.state, values.task)
+    const reader = new JournalReader(journalOption(values.journal))
+    try {
+      if (values.counts) {
+        out(countsText(reader, values.json ? 'json' : 'text'))
+        return exitCodes.ok
+      }
+      const page = reader.page(filter, numberOption('limit', values.limit, 1, 200), values.after)
+      if (values.json) for (const job of page.jobs) out(JSON.stringify(job))
+      else out(jobsText(page.jobs))
+      if (page.next !== undefined) err(`more: --after '${page.next}'`)
+      return exitCodes.ok
+    } finally {
+      reader.close()
+    }
+  },
+}
+
+function jobsText(records: readonly JobRecord[]): string {
+  if (records.length === 0) return 'no jobs'
+  const rows = records.map((job) => [
+    job.id,
+    job.task,
+    job.state,
+    String(job.attempts),
+    instant(job.endedAt ?? job.dueAt ?? job.createdAt),
+    job.key ?? '',
+    job.history.at(-1)?.error?.message.slice(0, 60).replaceAll('\n', ' ') ?? '',
+  ])
+  return table([['ID', 'TASK', 'STATE', 'ATTEMPTS', 'ENDED, DUE OR CREATED', 'KEY', 'LAST ERROR'], ...rows])
+}
+
+function countsText(reader: JournalReader, form: 'json' | 'text'): string {
+  const counts = reader.counts()
+  if (form === 'json') return counts.map((each) => JSON.stringify(each)).join('\n')
+  if (counts.length === 0) return 'no jobs'
+  return table([['TASK', 'STATE', 'JOBS'], ...counts.map((each) => [each.task, each.state, count(each.jobs)])])
+}

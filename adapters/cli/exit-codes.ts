@@ -1,0 +1,46 @@
+import { type ErrorCode, MillraceError } from '../../lib/errors.ts'
+
+/** What the process ends with; docs/cli.md lists them. */
+export const exitCodes = {
+  ok: 0,
+  /** It ran, and something did not go well: jobs failed, a job was not found, the doctor found damage. */
+  failed: 1,
+  usage: 2,
+  journal: 3,
+  internal: 70,
+  interrupted: 130,
+  terminated: 143,
+} as const
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+const USAGE: ReadonlySet<ErrorCode> = new Set([
+  'MILLRACE_CLI',
+  'MILLRACE_INVALID_OPTION',
+  'MILLRACE_UNKNOWN_OPTION',
+  'MILLRACE_UNKNOWN_TASK',
+  'MILLRACE_DUPLICATE_TASK',
+  'MILLRACE_TASKS_MODULE',
+])
+
+const FAILED: ReadonlySet<ErrorCode> = new Set([
+  'MILLRACE_JOB_NOT_FOUND',
+  'MILLRACE_WRONG_STATE',
+  'MILLRACE_KEY_TAKEN',
+  'MILLRACE_PLACE_STOPPED',
+])
+
+const JOURNAL = /^MILLRACE_(?:JOURNAL_|DISK_FULL|SQLITE_|OUTCOME_UNKNOWN)/
+
+/** The exit code of a command that an error has ended. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof MillraceError) {
+    if (USAGE.has(error.code)) return exitCodes.usage
+    if (FAILED.has(error.code)) return exitCodes.failed
+    if (JOURNAL.test(error.code)) return exitCodes.journal
+    return exitCodes.internal
+  }
+  return String((error as { code?: unknown } | null)?.code).startsWith('SQLITE_')
+    ? exitCodes.journal
+    : exitCodes.internal
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { MillraceError, nearest } from '../../lib/errors.ts'
+import type { Command } from './command.ts'
+import { backup } from './commands/backup.ts'
+import { cancel } from './commands/cancel.ts'
+import { doctor } from './commands/doctor.ts'
+import { job } from './commands/job.ts'
+import { jobs } from './commands/jobs.ts'
+import { retry } from './commands/retry.ts'
+import { run } from './commands/run.ts'
+import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts'
+import { reportError } from './report-error.ts'
+import { table } from './text.ts'
+import { terminal } from './terminal.ts'
+
+const commands: readonly Command[] = [run, jobs, job, retry, cancel, doctor, backup]
+
+const HELP = `Usage: millrace COMMAND [OPTIONS]
+
+Durable background jobs inside one Node service, from the command line.
+
+Commands
+${table(commands.map(({ name, summary }) => [`  ${name}`, summary]))}
+
+Options of every command
+  --help       what the command does, its options and exit codes
+  --verbose    errors with their stack and causes
+  --version    the version of millrace
+
+Exit codes
+  0  ok
+  1  something did not go well: jobs failed, a job was not found, damage was found
+  2  wrong usage
+  3  the journal cannot be used
+  70 an error of millrace itself
+  130, 143  interrupted by SIGINT, SIGTERM`
+
+async function main(args: readonly string[]): Promise<ExitCode> {
+  const own = args.indexOf('--') < 0 ? args : args.slice(0, args.indexOf('--'))
+  const detail = own.includes('--verbose') ? 'verbose' : 'short'
+  try {
+    return await dispatch(args.filter((arg) => arg !== '--verbose'))
+  } catch (error) {
+    reportError(error, detail, terminal)
+    return exitCodeOf(error)
+  }
+}
+
+async function dispatch([name, ...rest]: readonly string[]): Promise<ExitCode> {
+  if (name === '--version') return say(version())
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    say(commandOf(rest[0])?.help ?? HELP)
+    return name === undefined ? exitCodes.usage : exitCodes.ok
+  }
+  const command = commandOf(name)
+  if (command === undefined) throw unknown(name)
+  if (rest.includes('--help') || rest.includes('-h')) return say(command.help)
+  return command.run(rest, terminal)
+}
+
+function commandOf(name: string | undefined): Command | undefined {
+  return commands.find((command) => command.name === name)
+}
+
+function say(text: string): ExitCode {
+  terminal.out(text)
+  return exitCodes.ok
+}
+
+function unknown(name: string): MillraceError {
+  const names = commands.map((command) => command.name)
+  const near = nearest(name, names)
+  return new MillraceError(
+    'MILLRACE_CLI',
+    `there is no command ${JSON.stringify(name)}; expected one of ${names.join(', ')}; ` +
+      (near === undefined ? 'look at millrace --help' : `did you mean ${near}?`),
+  )
+}
+
+function version(): string {
+  const file = new URL('../../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+// Who reads our answers may have had enough of them, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.internal)
+})
+
+const exitCode = await main(process.argv.slice(2))
+// A tasks module may have left something open that would keep the process alive.
+process.stdout.write('', () => process.exit(exitCode))

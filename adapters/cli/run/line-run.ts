@@ -1,0 +1,164 @@
+import { toErrorRecord } from '../../../lib/error-record.ts'
+import { MillraceError } from '../../../lib/errors.ts'
+import { isEnded } from '../../../lib/job-state.ts'
+import type { JobRecord } from '../../../lib/job.ts'
+import type { AnyTask } from '../../../lib/task.ts'
+import type { EnqueueOptions, Job, Runtime } from '../../../runtime/index.ts'
+import type { InputLine } from './input-lines.ts'
+import { endedLine, refusedLine, succeededLine } from './outcome-line.ts'
+import type { OutcomeFile } from './outcome-file.ts'
+import { type Finished, OutcomeWriter } from './outcome-writer.ts'
+import { Room } from './room.ts'
+
+export interface LineRunOptions {
+  readonly runtime: Runtime
+  readonly task: AnyTask
+  readonly output: OutcomeFile
+  /** How often a job is tried; `undefined` as its task says. */
+  readonly attempts: number | undefined
+  written(finished: readonly Finished[]): void
+  failed(error: unknown): void
+}
+
+/** A result waits in the journal until its line is on disk, also when nobody runs the command again for a year. */
+const KEEP_RESULT_MS = 365 * 24 * 3_600_000
+
+const KEY = /^line:(\d+)$/
+
+/** The line that a job's key names. */
+export function lineOfKey(key: string | null): number | undefined {
+  const match = KEY.exec(key ?? '')
+  return match === null ? undefined : Number(match[1])
+}
+
+/** Makes a job of every line and a line of every outcome. */
+export class LineRun {
+  readonly #options: LineRunOptions
+  readonly #writer: OutcomeWriter
+  readonly #room = new Room()
+  #status: 'open' | 'stopping' = 'open'
+  #ended: (() => void)[] = []
+
+  constructor(options: LineRunOptions) {
+    this.#options = options
+    this.#writer = new OutcomeWriter(options.output, {
+      written: (finished) => this.#written(finished),
+      failed: options.failed,
+    })
+  }
+
+  /** Lines that are under way. */
+  get open(): number {
+    return this.#room.taken
+  }
+
+  get isStopping(): boolean {
+    return this.#status === 'stopping'
+  }
+
+  /** Resolves when there is room for the line and its job has been handed to the journal. */
+  async start(line: InputLine): Promise<void> {
+    await this.#room.enter(line.text.length)
+    if (this.#status === 'stopping') return
+    void this.#run(line)
+  }
+
+  /** Waits for a job that an earlier run has enqueued. */
+  resume(line: number, job: Job): void {
+    this.#room.take(0)
+    void this.#follow(line, job, 0)
+  }
+
+  /** Resolves when every line that was started has its outcome on disk. */
+  async finished(): Promise<void> {
+    if (this.#room.taken > 0) await new Promise<void>((resolve) => this.#ended.push(resolve))
+    await this.#writer.idle()
+  }
+
+  /** Starts nothing more; what ends from here on is still written. */
+  stop(): void {
+    this.#status = 'stopping'
+    this.#writer.leaveRows()
+    this.#room.close()
+  }
+
+  /** Writes the last outcomes of a runtime that has stopped. */
+  flush(): Promise<void> {
+    return this.#writer.idle()
+  }
+
+  async #run({ number, text }: InputLine): Promise<void> {
+    const { runtime, task, attempts } = this.#options
+    const options: EnqueueOptions = {
+      key: `line:${number}`,
+      keepResultMs: KEEP_RESULT_MS,
+      ...(attempts !== undefined && { retry: { attempts } }),
+    }
+    try {
+      const job = await runtime.enqueue(task, parsed(text) as never, options)
+      await this.#follow(number, job, text.length)
+    } catch (error) {
+      if (isOfInput(error)) {
+        const refused = refusedLine(number, toErrorRecord(error))
+        this.#writer.add({ line: number, state: 'refused', text: refused, inputBytes: text.length, job: undefined })
+      } else if (this.#status === 'open') this.#options.failed(error)
+    }
+  }
+
+  async #follow(line: number, job: Job, inputBytes: number): Promise<void> {
+    for (;;) {
+      try {
+        const text = succeededLine(line, await job.result())
+        return this.#writer.add({ line, state: 'succeeded', text, inputBytes, job })
+      } catch (error) {
+        if (isStopping(error)) return
+        const record = await this.#recordOf(job)
+        if (record === undefined) return
+        if (!isEnded(record.state)) continue
+        return this.#writer.add({
+          line,
+          state: record.state,
+          text: endedLine(line, record),
+          inputBytes,
+          job: undefined,
+        })
+      }
+    }
+  }
+
+  /** A job that ends without success keeps its row. */
+  async #recordOf(job: Job): Promise<JobRecord | undefined> {
+    try {
+      return await job.record()
+    } catch (error) {
+      if (this.#status === 'open') this.#options.failed(error)
+      return undefined
+    }
+  }
+
+  #written(finished: readonly Finished[]): void {
+    this.#options.written(finished)
+    for (const { inputBytes } of finished) this.#room.leave(inputBytes)
+    if (this.#room.taken === 0) for (const resolve of this.#ended.splice(0)) resolve()
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new MillraceError(
+      'MILLRACE_INPUT_INVALID',
+      `the line is no JSON; got ${JSON.stringify(text.slice(0, 40))}, expected one JSON value; ${(error as Error).message}`,
+      { cause: error },
+    )
+  }
+}
+
+function isOfInput(error: unknown): boolean {
+  return error instanceof MillraceError && ['MILLRACE_INPUT_INVALID', 'MILLRACE_OPAQUE_INPUT'].includes(error.code)
+}
+
+function isStopping(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'MILLRACE_STOPPING'
+}

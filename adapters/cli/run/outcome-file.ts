@@ -1,0 +1,121 @@
+import { createReadStream, existsSync } from 'node:fs'
+import { open, rename, truncate, unlink, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { MillraceError } from '../../../lib/errors.ts'
+import { LineSet } from './line-set.ts'
+import { readLine } from './outcome-line.ts'
+
+/** What the output of an earlier run already holds. */
+export class Written {
+  readonly succeeded = new LineSet()
+  /** Lines with any other outcome. */
+  readonly others = new LineSet()
+  /** Bytes up to the end of the last whole line. */
+  bytes = 0
+
+  has(line: number): boolean {
+    return this.succeeded.has(line) || this.others.has(line)
+  }
+}
+
+/**
+ * Reads which lines the output holds. What a `kill -9` has left of a last line does not count; anything else that is no
+ * outcome means that this is some other file.
+ */
+export async function readWritten(path: string): Promise<Written> {
+  const written = new Written()
+  if (!existsSync(path)) return written
+  for await (const { text, bytes } of wholeLines(path)) {
+    const outcome = readLine(text)
+    if (outcome === undefined || written.has(outcome.line)) throw notOurs(path, written, text)
+    if (outcome.state === 'succeeded') written.succeeded.add(outcome.line)
+    else written.others.add(outcome.line)
+    written.bytes += bytes
+  }
+  return written
+}
+
+async function* wholeLines(path: string): AsyncGenerator<{ text: string; bytes: number }> {
+  let rest = Buffer.alloc(0)
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    const data = Buffer.concat([rest, chunk])
+    let from = 0
+    for (let to = data.indexOf(10); to >= 0; to = data.indexOf(10, from)) {
+      yield { text: data.toString('utf8', from, to), bytes: to - from + 1 }
+      from = to + 1
+    }
+    rest = data.subarray(from)
+  }
+}
+
+function notOurs(path: string, written: Written, text: string): MillraceError {
+  return new MillraceError(
+    'MILLRACE_CLI',
+    `${path} is no output of this run; got ${JSON.stringify(text.slice(0, 60))} as line ` +
+      `${written.succeeded.size + written.others.size + 1}, expected outcomes of different lines; name another --output`,
+    { path: '--output' },
+  )
+}
+
+/** Opens the output for what comes next, without the lines whose outcome has been superseded and without a torn end. */
+export async function openOutcomes(path: string, written: Written, superseded: LineSet): Promise<OutcomeFile> {
+  if (superseded.size > 0) await rewrite(path, written, superseded)
+  else if (existsSync(path)) await truncate(path, written.bytes)
+  const handle = await open(path, 'a', 0o600)
+  await syncDirectory(path)
+  return new OutcomeFile(handle)
+}
+
+async function rewrite(path: string, written: Written, superseded: LineSet): Promise<void> {
+  const part = `${path}.part`
+  const handle = await open(part, 'w', 0o600)
+  try {
+    let kept: string[] = []
+    for await (const { text } of wholeLines(path)) {
+      const { line } = readLine(text) as { line: number }
+      if (superseded.has(line)) {
+        written.succeeded.delete(line)
+        written.others.delete(line)
+      } else if (kept.push(`${text}\n`) >= 1_000) {
+        await handle.writeFile(kept.join(''))
+        kept = []
+      }
+    }
+    await handle.writeFile(kept.join(''))
+    await handle.datasync()
+  } catch (error) {
+    await unlink(part)
+    throw error
+  } finally {
+    await handle.close()
+  }
+  await rename(part, path)
+}
+
+/** So that a power cut does not lose the name of a new file whose content it kept. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(dirname(path) || '.', 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+/** The output: lines are on disk when `append` resolves. */
+export class OutcomeFile {
+  readonly #handle: FileHandle
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle
+  }
+
+  async append(lines: readonly string[]): Promise<void> {
+    await this.#handle.writeFile(lines.map((line) => `${line}\n`).join(''))
+    await this.#handle.datasync()
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close()
+  }
+}

@@ -1,0 +1,67 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { toErrorRecord } from '../../../lib/error-record.ts'
+import { MillraceError, nearest } from '../../../lib/errors.ts'
+import { type AnyTask, collectTasks } from '../../../lib/task.ts'
+import type { RuntimeOptions } from '../../../runtime/index.ts'
+
+export interface TasksModule {
+  readonly url: URL
+  readonly tasks: readonly AnyTask[]
+}
+
+/** Imports a tasks module by its path. */
+export async function importTasks(path: string): Promise<TasksModule> {
+  const url = path.startsWith('file:') ? new URL(path) : pathToFileURL(resolve(path))
+  if (!existsSync(url)) throw unusable(path, 'there is no such file')
+  const exports = await import(url.href).catch((error: unknown) => {
+    throw unusable(path, toErrorRecord(error).message, error)
+  })
+  const { handlers } = collectTasks([{ url: url.href, exports: exports as Record<string, unknown> }])
+  return { url, tasks: [...handlers.values()].map(({ task }) => task) }
+}
+
+function unusable(path: string, why: string, cause?: unknown): MillraceError {
+  return new MillraceError(
+    'MILLRACE_TASKS_MODULE',
+    `the tasks module ${path} cannot be imported: ${why}; expected an ES module that exports tasks; look at its path`,
+    { cause },
+  )
+}
+
+export function findTask({ tasks }: TasksModule, name: string): AnyTask {
+  const found = tasks.find((task) => task.name === name)
+  if (found !== undefined) return found
+  const names = tasks.map((task) => task.name)
+  const near = nearest(name, names)
+  throw new MillraceError(
+    'MILLRACE_UNKNOWN_TASK',
+    `the module handles no task ${name}; expected one of ${names.join(', ') || 'those it exports, which are none'}` +
+      (near === undefined ? '; export its handler' : `; did you mean ${near}?`),
+  )
+}
+
+/** The places that the module's tasks need: the one of the task that is run as large as asked for, the others small. */
+export function placesFor(
+  { tasks }: TasksModule,
+  { place }: AnyTask,
+  size: { readonly threads?: number; readonly concurrency?: number },
+): Pick<RuntimeOptions, 'tiers' | 'lanes'> {
+  const unfit = place.type === 'tier' ? 'concurrency' : 'threads'
+  if (size[unfit] !== undefined) {
+    throw new MillraceError(
+      'MILLRACE_CLI',
+      `--${unfit} does not fit: the task runs on the ${place.type} ${place.name}; ` +
+        `use --${unfit === 'threads' ? 'concurrency' : 'threads'}`,
+      { path: `--${unfit}` },
+    )
+  }
+  const named = (type: 'tier' | 'lane') =>
+    tasks.filter((task) => task.place.type === type && task.place.name !== place.name).map((task) => task.place.name)
+  const tiers = Object.fromEntries(named('tier').map((name) => [name, { threads: 1 }]))
+  const lanes = Object.fromEntries(named('lane').map((name) => [name, {}]))
+  return place.type === 'tier'
+    ? { tiers: { ...tiers, [place.name]: size }, lanes }
+    : { tiers, lanes: { ...lanes, [place.name]: size } }
+}

@@ -1,0 +1,65 @@
+import { MillraceError, nearest } from '../../lib/errors.ts'
+import { type JobState, jobStates } from '../../lib/job-state.ts'
+import type { JobRecord } from '../../lib/job.ts'
+import type { JournalReader, ReadFilter } from '../../runtime/cli-support.ts'
+
+/** What runs and waits comes first. */
+const ORDER: readonly JobState[] = [
+  'running',
+  'available',
+  'scheduled',
+  'dead',
+  'cancelled',
+  'discarded',
+  'expired',
+  'succeeded',
+]
+const PAGE = 200
+
+/** The filter of `--state` and `--task`; states may be several, with commas between them. */
+export function filterOf(state: string | undefined, task: string | undefined): ReadFilter {
+  const states = state?.split(',').map((each) => stateNamed(each.trim()))
+  return { states: states ?? ORDER, tasks: task === undefined ? undefined : [task] }
+}
+
+function stateNamed(text: string): JobState {
+  const state = jobStates.find((each) => each === text)
+  if (state !== undefined) return state
+  const near = nearest(text, jobStates)
+  throw new MillraceError(
+    'MILLRACE_CLI',
+    `there is no state ${JSON.stringify(text)}; expected one of ${jobStates.join(', ')}` +
+      (near === undefined ? '' : `; did you mean ${near}?`),
+    { path: '--state' },
+  )
+}
+
+/** Every job that matches, page by page. */
+export function* allJobs(reader: JournalReader, filter: ReadFilter): Generator<JobRecord> {
+  let after: string | undefined
+  do {
+    const page = reader.page(filter, PAGE, after)
+    yield* page.jobs
+    after = page.next
+  } while (after !== undefined)
+}
+
+/** The job of an id; throws when the journal has no row of it. */
+export function jobOf(reader: JournalReader, id: string): JobRecord {
+  const record = reader.record(id)
+  if (record !== undefined) return record
+  throw new MillraceError(
+    'MILLRACE_JOB_NOT_FOUND',
+    `${id} has no row in ${reader.file}; either it succeeded and nothing of it is kept, or its owner has not taken it ` +
+      'over yet, or it was never enqueued; look with millrace jobs',
+    { path: 'id' },
+  )
+}
+
+/** The `--journal` that every command on a journal needs. */
+export function journalOption(file: string | undefined): string {
+  if (file !== undefined) return file
+  throw new MillraceError('MILLRACE_CLI', 'got no journal, expected --journal FILE; look at --help', {
+    path: '--journal',
+  })
+}

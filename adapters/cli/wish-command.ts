@@ -1,0 +1,76 @@
+import { MillraceError } from '../../lib/errors.ts'
+import type { JobRecord } from '../../lib/job.ts'
+import { carryOut, JournalReader, type Wish } from '../../runtime/cli-support.ts'
+import { parseArguments } from './arguments.ts'
+import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { allJobs, filterOf, jobOf, journalOption } from './select-jobs.ts'
+import type { Terminal } from './terminal.ts'
+import { plural } from './text.ts'
+
+/** As much of a job as tells what became of it. */
+export type Seen = Pick<JobRecord, 'id' | 'state' | 'claim'>
+
+/** A command that wants something of jobs: what, and how it tells what came of it. */
+export interface WishKind {
+  readonly verb: Wish['verb']
+  /** 'cancelled', for the end of a sentence. */
+  readonly done: string
+  /** States that `--all` takes where `--state` says nothing. */
+  readonly states: string
+  /** Whether the wish was granted, by the job as it was and as it is. */
+  outcome(before: Seen, after: Seen | undefined): { readonly granted: 'yes' | 'no'; readonly text: string }
+}
+
+const BATCH = 1_000
+
+/** `cancel` and `retry`: by ids, or all jobs that match; carried out when it returns. */
+export async function wishCommand(kind: WishKind, args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const { values, positionals } = parseArguments({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      journal: { type: 'string' },
+      all: { type: 'boolean', default: false },
+      state: { type: 'string' },
+      task: { type: 'string' },
+    },
+  })
+  if (values.all === positionals.length > 0) {
+    throw new MillraceError('MILLRACE_CLI', 'expected either IDs or --all, and not both; look at --help')
+  }
+  const reader = new JournalReader(journalOption(values.journal))
+  try {
+    if (!values.all) return await wishForIds(kind, reader, positionals, terminal)
+    const filter = filterOf(values.state ?? kind.states, values.task)
+    return await wishForAll(kind, reader, Array.from(allJobs(reader, filter), seen), terminal)
+  } finally {
+    reader.close()
+  }
+}
+
+async function wishForIds(kind: WishKind, reader: JournalReader, ids: readonly string[], { out }: Terminal) {
+  const before = ids.map((id) => jobOf(reader, id))
+  await carryOut(reader.file, wishesOf(kind, reader, before))
+  const outcomes = before.map((job) => ({ id: job.id, ...kind.outcome(job, reader.record(job.id)) }))
+  for (const { id, text } of outcomes) out(`${id} ${text}`)
+  return outcomes.every(({ granted }) => granted === 'yes') ? exitCodes.ok : exitCodes.failed
+}
+
+async function wishForAll(kind: WishKind, reader: JournalReader, before: readonly Seen[], { out }: Terminal) {
+  let granted = 0
+  for (let from = 0; from < before.length; from += BATCH) {
+    const batch = before.slice(from, from + BATCH)
+    await carryOut(reader.file, wishesOf(kind, reader, batch))
+    granted += batch.filter((job) => kind.outcome(job, reader.record(job.id)).granted === 'yes').length
+  }
+  out(`${plural(granted, 'job')} ${kind.done}`)
+  return granted === before.length ? exitCodes.ok : exitCodes.failed
+}
+
+function wishesOf({ verb }: WishKind, reader: JournalReader, jobs: readonly Seen[]): Wish[] {
+  return jobs.map(({ id }) => ({ verb, number: reader.numberOf(id) }))
+}
+
+function seen({ id, state, claim }: JobRecord): Seen {
+  return { id, state, claim }
+}

@@ -1,0 +1,101 @@
+/**
+ * Fingerprints the files below a directory on two threads through `millrace run`, then compares every result with one
+ * that is computed here by other code.
+ *
+ *   node dist/examples/fingerprint/demo.js [DIRECTORY] [MOST_FILES]
+ *
+ * DIRECTORY is node_modules where none is given, and of its files the first 1,500 by name are taken, so that it ends in
+ * seconds.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { check } from './check.ts'
+import type { Fingerprint } from './tasks.ts'
+
+interface OutcomeLine {
+  readonly line: number
+  readonly state: string
+  readonly result: Fingerprint
+}
+
+const [directory = 'node_modules', most = '1500'] = process.argv.slice(2)
+const files = await filesBelow(resolve(directory), Number(most))
+const outcomes = await runMillrace(files)
+const differences = await compare(files, outcomes)
+report(files, outcomes, differences)
+process.exitCode = differences.length === 0 ? 0 : 1
+
+async function filesBelow(root: string, limit: number): Promise<string[]> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true })
+  const found = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  return found.sort().slice(0, limit)
+}
+
+async function runMillrace(paths: readonly string[]): Promise<readonly OutcomeLine[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'fingerprint-'))
+  try {
+    const [input, output] = [join(folder, 'files.ndjson'), join(folder, 'fingerprints.ndjson')]
+    await writeFile(input, paths.map((file) => `${JSON.stringify({ file })}\n`).join(''))
+    const millrace = fileURLToPath(new URL('../../adapters/cli/main.js', import.meta.url))
+    const tasks = fileURLToPath(new URL('./tasks.js', import.meta.url))
+    const options = ['--input', input, '--output', output, '--journal', join(folder, 'jobs.db'), '--threads', '2']
+    await succeed(process.execPath, [millrace, 'run', tasks, 'file.fingerprint', ...options])
+    const text = await readFile(output, 'utf8')
+    return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as OutcomeLine]))
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+function succeed(command: string, args: readonly string[]): Promise<void> {
+  const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  return new Promise((fulfil, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code, signal) => {
+      if (code === 0) fulfil()
+      else reject(new Error(`millrace run ended with ${signal ?? code}`))
+    })
+  })
+}
+
+/** Files whose outcome is missing, double, or other than what is found here. */
+async function compare(paths: readonly string[], lines: readonly OutcomeLine[]): Promise<string[]> {
+  const wrong: string[] = []
+  for (const [index, file] of paths.entries()) {
+    const own = lines.filter(({ line }) => line === index + 1)
+    const expected = JSON.stringify(await check(file))
+    if (own.length !== 1 || JSON.stringify(own[0]?.result) !== expected) wrong.push(file)
+  }
+  return wrong
+}
+
+function report(paths: readonly string[], lines: readonly OutcomeLine[], wrong: readonly string[]): void {
+  const sum = (of: (result: Fingerprint) => number) => lines.reduce((total, { result }) => total + of(result), 0)
+  console.log('  LINES      BYTES       GZIP  SHA-256       FILE')
+  for (const { line, result } of [...lines].sort((a, b) => b.result.bytes - a.result.bytes).slice(0, 5)) {
+    const { bytes, gzipBytes, lines: count, sha256 } = result
+    const numbers = `${cell(count, 7)} ${cell(bytes, 10)} ${cell(gzipBytes, 10)}`
+    console.log(`${numbers}  ${sha256.slice(0, 12)}  ${paths[line - 1]}`)
+  }
+  console.log(
+    `${cell(
+      sum((each) => each.lines),
+      7,
+    )} ${cell(
+      sum((each) => each.bytes),
+      10,
+    )} ${cell(
+      sum((each) => each.gzipBytes),
+      10,
+    )}`,
+  )
+  console.log(`${paths.length} files, ${lines.length} fingerprints, ${wrong.length} differences`)
+  for (const file of wrong) console.log(`differs: ${file}`)
+}
+
+function cell(value: number, width: number): string {
+  return String(value).padStart(width)
+}

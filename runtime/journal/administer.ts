@@ -1,0 +1,93 @@
+import { systemClock } from '../../lib/clock.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import { InboxWriter } from './inbox-writer.ts'
+import { DEFAULT_KEEP_ENDED_MS } from './ledger.ts'
+import { openJournal } from './open.ts'
+import type { Group } from './protocol.ts'
+import { openToRead, ownerOf, readError } from './read-only.ts'
+import { openDatabase } from './sqlite.ts'
+import { encodeWish, type Wish } from './wish.ts'
+
+const LOOK_MS = 20
+const PATIENCE_MS = 10_000
+
+/**
+ * Has wishes carried out, whoever owns the journal: they are durable once they are in its inbox, and its owner takes them
+ * from there. Where nobody owns it, this process does for a moment. Resolves when they are carried out.
+ */
+export async function carryOut(file: string, wishes: readonly Wish[]): Promise<void> {
+  openToRead(file).close()
+  const last = putIntoInbox(file, wishes)
+  const givesUpAt = systemClock.monotonicMs() + PATIENCE_MS
+  while (isInInbox(file, last)) {
+    if (ownerOf(file) === undefined) takeInbox(file)
+    else if (systemClock.monotonicMs() > givesUpAt) throw notTaken(file)
+    else await new Promise<void>((resolve) => systemClock.setTimer(LOOK_MS, resolve))
+  }
+}
+
+function putIntoInbox(file: string, wishes: readonly Wish[]): number {
+  const db = openDatabase(file, { fileMustExist: true, timeout: PATIENCE_MS })
+  try {
+    db.pragma('synchronous = FULL')
+    // Only the owner checkpoints.
+    db.pragma('wal_autocheckpoint = 0')
+    const inbox = new InboxWriter(db)
+    return db
+      .transaction(() => {
+        inbox.checkVersion()
+        let last = 0
+        for (const wish of wishes) {
+          last = inbox.put({ ...encodeWish(wish), extra: null, createdAt: systemClock.now() })
+        }
+        return last
+      })
+      .immediate()
+  } catch (error) {
+    throw readError(error, file)
+  } finally {
+    db.close()
+  }
+}
+
+function isInInbox(file: string, number: number): boolean {
+  const db = openToRead(file)
+  try {
+    const last = db.prepare<[], number | null>('SELECT min(id) FROM millrace_inbox').pluck().get()
+    return typeof last === 'number' && InboxWriter.numberOf(last) <= number
+  } finally {
+    db.close()
+  }
+}
+
+/** Opens the journal as its owner, moves the inbox, and lets it go; nothing is started. */
+function takeInbox(file: string): void {
+  const now = systemClock.now()
+  const options = { file, durability: 'full', keepEndedMs: DEFAULT_KEEP_ENDED_MS } as const
+  try {
+    const journal = openJournal(options, now)
+    try {
+      for (let number = journal.opened.commits + 1; journal.store.ledger.inboxMayHaveRows() === 'yes'; number++) {
+        journal.commit([emptyGroup(number, now)])
+      }
+    } finally {
+      journal.close()
+    }
+  } catch (error) {
+    // Somebody was faster: then it is theirs to take.
+    if (!(error instanceof MillraceError && error.code === 'MILLRACE_JOURNAL_LOCKED')) throw error
+  }
+}
+
+function emptyGroup(number: number, now: number): Group {
+  const nothing = { names: [], routes: undefined, room: [], jobs: undefined, done: undefined, settles: [] }
+  return { ...nothing, number, now, requests: [] }
+}
+
+function notTaken(file: string): MillraceError {
+  return new MillraceError(
+    'MILLRACE_JOURNAL_IO',
+    `the owner of ${file} has not taken the wishes within ${PATIENCE_MS} ms; they are in its inbox and are carried out ` +
+      'when it goes on; look whether it hangs',
+  )
+}

@@ -1,0 +1,113 @@
+import { statSync } from 'node:fs'
+import { stateOf } from './record.ts'
+import { journalFiles } from './files.ts'
+import type { Holder } from './lock.ts'
+import { readMark, type TailLoss, tailLoss } from './mark.ts'
+import { openToRead, ownerOf, readError, type StateCount } from './read-only.ts'
+import { ownNames } from './own-names.ts'
+import type { Database } from './sqlite.ts'
+
+export interface Examination {
+  readonly file: string
+  readonly bytes: number
+  /** Bytes of the write-ahead log. */
+  readonly logBytes: number
+  readonly owner: Holder | undefined
+  /** Nothing where even the head of the journal cannot be read. */
+  readonly journal: Head | undefined
+  readonly lost: TailLoss | undefined
+  /** What SQLite says against the file; empty for a whole one. */
+  readonly damage: readonly string[]
+  readonly counts: readonly StateCount[]
+  readonly inboxRows: number
+  /** Tables of others in the same file. */
+  readonly foreign: readonly string[]
+}
+
+interface Head {
+  readonly name: string
+  readonly version: number
+  readonly epoch: number
+  readonly commits: number
+}
+
+/** 'full' also compares every index with its table. */
+export type Depth = 'quick' | 'full'
+
+const MOST_FINDINGS = 20
+
+/** Looks a journal over and changes nothing; its owner may run. Throws only where there is no file to look at. */
+export function examine(file: string, depth: Depth): Examination {
+  // Before the journal: its owner may commit in between, and is then ahead of the mark, which says nothing.
+  const mark = readMark(file)
+  const damage: string[] = []
+  const attempt = <T>(look: () => T, otherwise: T): T => {
+    try {
+      return look()
+    } catch (error) {
+      damage.push((error as Error).message)
+      return otherwise
+    }
+  }
+  const db = openToRead(file)
+  try {
+    const journal = attempt(() => headOf(db, file), undefined)
+    for (const finding of attempt(() => findings(db, depth), [])) damage.push(finding)
+    return {
+      file,
+      bytes: sizeOf(file),
+      logBytes: sizeOf(journalFiles(file).wal),
+      owner: ownerOf(file),
+      journal,
+      lost: journal === undefined ? undefined : tailLoss(mark, journal),
+      counts: attempt(() => countsOf(db), []),
+      inboxRows: attempt(() => db.prepare<[], number>('SELECT count(*) FROM millrace_inbox').pluck().get() ?? 0, 0),
+      foreign: attempt(() => foreignTables(db), []),
+      damage: [...new Set(damage)],
+    }
+  } finally {
+    db.close()
+  }
+}
+
+function headOf(db: Database, file: string): Head {
+  try {
+    const head = db
+      .prepare<[], Head>('SELECT journal AS name, version, epoch, commits FROM millrace_meta WHERE one = 1')
+      .get()
+    if (head === undefined) throw new Error('millrace_meta has no row')
+    return head
+  } catch (error) {
+    throw readError(error, file)
+  }
+}
+
+function findings(db: Database, depth: Depth): string[] {
+  const check = depth === 'full' ? 'integrity_check' : 'quick_check'
+  const found = db.prepare<[], string>(`PRAGMA ${check}(${MOST_FINDINGS})`).pluck().all()
+  return found.length === 1 && found[0] === 'ok' ? [] : found
+}
+
+function countsOf(db: Database): StateCount[] {
+  return db
+    .prepare<[], { task: string | null; state: number; jobs: number }>(`
+      SELECT t.name AS task, j.state AS state, count(*) AS jobs
+      FROM millrace_jobs j LEFT JOIN millrace_tasks t ON t.id = j.task GROUP BY t.name, j.state`)
+    .all()
+    .map(({ task, state, jobs }) => ({ task: task ?? '(lost)', state: stateOf(state), jobs }))
+}
+
+function foreignTables(db: Database): string[] {
+  const own = ownNames()
+  return db
+    .prepare<[], string>(
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )
+    .pluck()
+    .all()
+    .filter((name) => !own.has(name))
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+}

@@ -1,0 +1,167 @@
+import { existsSync } from 'node:fs'
+import { MillraceError } from '../../lib/errors.ts'
+import { type JobState, stateCodes } from '../../lib/job-state.ts'
+import { formatJobId, type JobPage, type JobRecord, parseJobId } from '../../lib/job.ts'
+import { journalFiles } from './files.ts'
+import { type Holder, readHolder } from './lock.ts'
+import { pageOf } from './page.ts'
+import { recordOf, stateOf, toJobRecord } from './record.ts'
+import { JOURNAL_VERSION } from './schema.ts'
+import { assertSqliteVersion, type Database, openDatabase } from './sqlite.ts'
+
+export interface ReadFilter {
+  readonly states: readonly JobState[]
+  /** `undefined` for all tasks. */
+  readonly tasks: readonly string[] | undefined
+}
+
+/** A job as far as its key, for who looks through all jobs of a task. */
+export interface KeyedJob {
+  readonly id: string
+  readonly state: JobState
+  readonly key: string | null
+}
+
+export interface StateCount {
+  readonly task: string
+  readonly state: JobState
+  readonly jobs: number
+}
+
+/** Reads a journal whether or not somebody owns it, and changes nothing in it. */
+export class JournalReader {
+  readonly file: string
+  /** The name in this journal's job ids. */
+  readonly name: string
+  readonly #db: Database
+
+  constructor(file: string) {
+    this.file = file
+    this.#db = openToRead(file)
+    try {
+      const meta = this.#db.prepare<[], { journal: string; version: number }>('SELECT * FROM millrace_meta').get()
+      if (meta?.version !== JOURNAL_VERSION) throw otherVersion(file, meta?.version)
+      this.name = meta.journal
+    } catch (error) {
+      this.#db.close()
+      throw readError(error, file)
+    }
+  }
+
+  /** The job, or nothing where the journal has no row of it. An id of another journal is refused. */
+  record(id: string): JobRecord | undefined {
+    const row = recordOf(this.#db, this.numberOf(id))
+    return row === undefined ? undefined : toJobRecord(this.name, row)
+  }
+
+  numberOf(id: string): number {
+    const parsed = parseJobId(id)
+    if (parsed?.journal === this.name) return parsed.number
+    throw new MillraceError(
+      'MILLRACE_JOB_NOT_FOUND',
+      `${JSON.stringify(id)} is no job of ${this.file}; expected an id like ${formatJobId(this.name, 1)}; ` +
+        'look with millrace jobs',
+      { path: 'id' },
+    )
+  }
+
+  page({ states, tasks }: ReadFilter, limit: number, after: string | undefined): JobPage {
+    const page = pageOf(this.#db, { states: states.map((state) => stateCodes[state]), tasks, limit, after })
+    return { jobs: page.jobs.map((row) => toJobRecord(this.name, row)), next: page.next }
+  }
+
+  counts(): StateCount[] {
+    return this.#db
+      .prepare<[], { task: string; state: number; jobs: number }>(`
+        SELECT t.name AS task, j.state AS state, count(*) AS jobs
+        FROM millrace_jobs j JOIN millrace_tasks t ON t.id = j.task GROUP BY t.name, j.state`)
+      .all()
+      .map((count) => ({ ...count, state: stateOf(count.state) }))
+  }
+
+  /** Every job of a task as of one moment; memory stays flat. */
+  *jobsOf(task: string): Generator<KeyedJob> {
+    const rows = this.#db
+      .prepare<[string], { id: number; state: number; key: string | null }>(`
+        SELECT j.id, j.state, j.key FROM millrace_jobs j JOIN millrace_tasks t ON t.id = j.task WHERE t.name = ?`)
+      .iterate(task)
+    for (const { id, state, key } of rows) yield { id: formatJobId(this.name, id), state: stateOf(state), key }
+  }
+
+  /** How many wishes and jobs of other processes the owner has not taken yet. */
+  inboxRows(): number {
+    return this.#db.prepare<[], number>('SELECT count(*) FROM millrace_inbox').pluck().get() ?? 0
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+}
+
+/**
+ * Who owns the journal now; nothing when nobody does. It looks at the lock with a shared one of its own for as long as
+ * one read takes, and so gets in nobody's way.
+ */
+export function ownerOf(file: string): Holder | undefined {
+  const { lock } = journalFiles(file)
+  if (!existsSync(lock)) return undefined
+  const db = openDatabase(lock, { readonly: true, timeout: 0 })
+  try {
+    db.prepare('SELECT count(*) FROM sqlite_master').get()
+    return undefined
+  } catch (error) {
+    if (!codeOf(error).startsWith('SQLITE_BUSY')) throw error
+    return readHolder(file) ?? { pid: 0, host: 'unknown', since: 0 }
+  } finally {
+    db.close()
+  }
+}
+
+/** Opens a file that must be there, and never writes to it. */
+export function openToRead(file: string): Database {
+  if (!existsSync(file)) {
+    throw new MillraceError(
+      'MILLRACE_JOURNAL_IO',
+      `there is no journal ${file}; expected the file that a runtime has as its journal.file; look at the path`,
+      { path: 'journal' },
+    )
+  }
+  try {
+    const db = openDatabase(file, { readonly: true, fileMustExist: true, timeout: 5_000 })
+    assertSqliteVersion(db)
+    return db
+  } catch (error) {
+    throw readError(error, file)
+  }
+}
+
+/** What an error of SQLite says about the file as a journal. */
+export function readError(error: unknown, file: string): unknown {
+  const code = codeOf(error)
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+    return new MillraceError(
+      'MILLRACE_JOURNAL_CORRUPT',
+      `${file} is damaged or no SQLite database; nothing was changed; run millrace doctor --journal FILE --salvage NEW.db`,
+      { cause: error },
+    )
+  }
+  if (error instanceof Error && /no such table: millrace_/.test(error.message)) {
+    return new MillraceError(
+      'MILLRACE_JOURNAL_VERSION',
+      `${file} is no journal; got a database without our tables, expected one that a runtime has opened; look at the path`,
+      { cause: error },
+    )
+  }
+  return error
+}
+
+function otherVersion(file: string, version: number | undefined): MillraceError {
+  return new MillraceError(
+    'MILLRACE_JOURNAL_VERSION',
+    `${file} is of another version; got ${version}, expected ${JOURNAL_VERSION}; use the Millrace of its owner here`,
+  )
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown } | null)?.code)
+}

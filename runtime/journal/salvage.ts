@@ -1,0 +1,193 @@
+import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, rmSync } from 'node:fs'
+import { MillraceError } from '../../lib/errors.ts'
+import { createNew, publish, refuseExisting } from './backup.ts'
+import { journalFiles } from './files.ts'
+import { mendJournal } from './mend.ts'
+import { ownNames } from './own-names.ts'
+import { openToRead, ownerOf, readError } from './read-only.ts'
+import { type CopiedRows, copyTable } from './salvage-rows.ts'
+import { JOURNAL_VERSION, SCHEMA } from './schema.ts'
+import { type Database, openDatabase } from './sqlite.ts'
+
+export interface SalvagedTable extends CopiedRows {
+  readonly name: string
+  readonly of: 'millrace' | 'others'
+}
+
+export interface Salvaged {
+  readonly tables: readonly SalvagedTable[]
+  /** What could not be taken over as it was, and what was made up for it. */
+  readonly notes: readonly string[]
+}
+
+interface SchemaRow {
+  readonly type: 'table' | 'index' | 'view' | 'trigger'
+  readonly name: string
+  readonly sql: string
+}
+
+/**
+ * Reads what can be read of a damaged journal into a new one; tables of others are copied unchanged. It works on a copy
+ * of the files, so that the damaged ones stay as they are, for a second attempt by other means.
+ */
+export function salvage(file: string, to: string): Salvaged {
+  const part = `${to}.part`
+  const copy = `${to}.damaged`
+  refuseOwned(file)
+  refuseExisting(to)
+  createNew(part)
+  try {
+    copyFiles(file, copy)
+    const salvaged = fill(part, copy)
+    sync(part)
+    publish(part, to)
+    return salvaged
+  } catch (error) {
+    throw readError(error, file)
+  } finally {
+    for (const path of [part, copy]) {
+      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true })
+    }
+  }
+}
+
+function refuseOwned(file: string): void {
+  openToRead(file).close()
+  const owner = ownerOf(file)
+  if (owner === undefined) return
+  throw new MillraceError(
+    'MILLRACE_JOURNAL_LOCKED',
+    `${file} has an owner; got process ${owner.pid} on ${owner.host}, expected none while it is salvaged; stop it first`,
+  )
+}
+
+function copyFiles(file: string, copy: string): void {
+  createNew(copy)
+  copyFileSync(file, copy)
+  const { wal } = journalFiles(file)
+  if (existsSync(wal)) copyFileSync(wal, `${copy}-wal`)
+}
+
+function fill(part: string, copy: string): Salvaged {
+  const { pragmas, schema } = readSchema(copy)
+  const db = openDatabase(part)
+  try {
+    for (const [name, value] of Object.entries(pragmas)) db.pragma(`${name} = ${value}`)
+    for (const setting of ['journal_mode = DELETE', 'synchronous = OFF', 'foreign_keys = OFF']) db.pragma(setting)
+    db.prepare('ATTACH ? AS damaged').run(copy)
+    const notes: string[] = []
+    const tables = db.transaction(() => fillTables(db, schema, notes))()
+    addVirtualTables(db, schema)
+    return { tables, notes }
+  } finally {
+    db.close()
+  }
+}
+
+/** What the new file must begin with, and what is in the damaged one. */
+function readSchema(copy: string): { pragmas: Record<string, string | number>; schema: readonly SchemaRow[] } {
+  const db = openDatabase(copy)
+  try {
+    const names = ['page_size', 'encoding', 'auto_vacuum', 'user_version', 'application_id']
+    const read = (name: string): string | number => {
+      const value = db.pragma(name, { simple: true }) as string | number
+      return typeof value === 'string' ? `'${value}'` : value
+    }
+    const pragmas = Object.fromEntries(names.map((name) => [name, read(name)]))
+    const version = db.prepare<[], number>('SELECT max(version) FROM millrace_meta').pluck()
+    const got = attempt(() => version.get())
+    if (got !== undefined && got !== null && got > JOURNAL_VERSION) throw later(got)
+    const schema = db
+      .prepare<[], SchemaRow>(
+        "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+      )
+      .all()
+    return { pragmas, schema }
+  } finally {
+    db.close()
+  }
+}
+
+function fillTables(db: Database, schema: readonly SchemaRow[], notes: string[]): SalvagedTable[] {
+  const own = ownNames()
+  const foreign = schema.filter(({ name }) => !own.has(name))
+  db.exec(SCHEMA)
+  const present = new Set(schema.map(({ name }) => name))
+  const tables: SalvagedTable[] = []
+  for (const name of own) {
+    if (isTable(db, name) && present.has(name)) tables.push({ name, of: 'millrace', ...copyTable(db, name) })
+  }
+  for (const { name, sql } of foreign.filter(({ type, sql }) => type === 'table' && !isVirtual(sql))) {
+    db.exec(sql)
+    tables.push({ name, of: 'others', ...copyTable(db, name) })
+  }
+  copySequences(db, notes)
+  notes.push(...mendJournal(db))
+  // Last, so that no trigger fires and no index slows the copying down.
+  for (const { type, name, sql } of foreign.filter((each) => each.type !== 'table')) {
+    const failed = attempt(
+      () => void db.exec(sql),
+      (error) => error.message,
+    )
+    if (failed !== undefined) notes.push(`the ${type} ${name} could not be made: ${failed}`)
+  }
+  return tables
+}
+
+function isTable(db: Database, name: string): boolean {
+  return db.prepare("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?").get(name) !== undefined
+}
+
+function isVirtual(sql: string): boolean {
+  return /^\s*CREATE\s+VIRTUAL\b/i.test(sql)
+}
+
+/** Numbers that were given out must not be given out again. */
+function copySequences(db: Database, notes: string[]): void {
+  if (attempt(() => db.prepare('SELECT 1 FROM damaged.sqlite_sequence').get() ?? 'empty') === undefined) return
+  const failed = attempt(
+    () => {
+      db.exec('DELETE FROM main.sqlite_sequence')
+      db.exec('INSERT INTO main.sqlite_sequence SELECT * FROM damaged.sqlite_sequence')
+    },
+    (error) => error.message,
+  )
+  if (failed !== undefined) notes.push(`numbers of AUTOINCREMENT tables begin after their largest: ${failed}`)
+}
+
+/** Their content is in ordinary tables, which have been copied: only the definition is missing, and making it anew would clash. */
+function addVirtualTables(db: Database, schema: readonly SchemaRow[]): void {
+  const virtual = schema.filter(({ type, sql }) => type === 'table' && isVirtual(sql))
+  if (virtual.length === 0) return
+  db.unsafeMode(true)
+  db.pragma('writable_schema = ON')
+  const add = db.prepare(
+    "INSERT INTO main.sqlite_master (type, name, tbl_name, rootpage, sql) VALUES ('table', ?, ?, 0, ?)",
+  )
+  for (const { name, sql } of virtual) add.run(name, name, sql)
+}
+
+/** Runs what damage may make fail; then it is `undefined`, or what `failed` makes of the error. */
+function attempt<T, F = undefined>(run: () => T, failed?: (error: Error) => F): T | F {
+  try {
+    return run()
+  } catch (error) {
+    return failed?.(error as Error) as F
+  }
+}
+
+function sync(path: string): void {
+  const descriptor = openSync(path, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function later(version: number): MillraceError {
+  return new MillraceError(
+    'MILLRACE_JOURNAL_VERSION',
+    `the journal is from a later Millrace; got version ${version}, expected at most ${JOURNAL_VERSION}; use that one`,
+  )
+}

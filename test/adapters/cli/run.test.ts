@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { cli, cliTasks, scratch } from '../../helpers/cli.ts'
+import { assertEachOnce, parseOutcomes, readOutcomes } from '../../helpers/outcomes.ts'
+
+function folderOf(test: TestContext) {
+  const folder = scratch(test)
+  const [input, output, journal] = ['in.ndjson', 'out.ndjson', 'jobs.db'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  const files = ['--input', input, '--output', output, '--journal', journal]
+  return { folder, input, output, journal, files }
+}
+
+function numbers(from: number, to: number): string {
+  return Array.from({ length: to - from + 1 }, (_, at) => `${JSON.stringify({ n: from + at })}\n`).join('')
+}
+
+describe('millrace run', () => {
+  it('makes a job of every line and a line of every outcome', async (test) => {
+    const { input, output, files } = folderOf(test)
+    writeFileSync(input, numbers(1, 2_000))
+    const { code, err } = await cli(['run', cliTasks, 'number.square', ...files, '--threads', '2'])
+    assert.equal(code, 0, err)
+    const outcomes = readOutcomes(output)
+    assertEachOnce(outcomes, 2_000)
+    assert.deepEqual(outcomes[41], { line: 42, state: 'succeeded', result: { square: 1_764 } })
+    assert.match(err, /2,000 lines: 2,000 succeeded, 0 failed/)
+  })
+
+  it('writes what failed and what is no job of the task, and says so by its exit code', async (test) => {
+    const { input, output, files } = folderOf(test)
+    writeFileSync(input, '{"n":1}\n\n{"n":2}\nno json\n')
+    const { code } = await cli(['run', cliTasks, 'number.even', ...files])
+    assert.equal(code, 1)
+    const [dead, fine, refused, ...none] = readOutcomes(output)
+    assert.deepEqual(none, [])
+    assert.deepEqual(dead, {
+      line: 1,
+      state: 'dead',
+      error: { name: 'PermanentError', message: '1 is odd' },
+      attempts: 1,
+    })
+    assert.deepEqual(fine, { line: 3, state: 'succeeded', result: 2 })
+    assert.equal(refused?.line, 4)
+    assert.equal(refused?.state, 'refused')
+    assert.equal(refused?.error?.code, 'MILLRACE_INPUT_INVALID')
+  })
+
+  it('refuses a line that does not fit the schema of the task, and goes on', async (test) => {
+    const { input, output, files } = folderOf(test)
+    writeFileSync(input, '{"n":"1"}\n{"n":2}\n')
+    assert.equal((await cli(['run', cliTasks, 'number.square', ...files])).code, 1)
+    assert.deepEqual(
+      readOutcomes(output).map(({ state }) => state),
+      ['refused', 'succeeded'],
+    )
+  })
+
+  it('does nothing when it is run again, and only what was appended', async (test) => {
+    const { input, output, files } = folderOf(test)
+    writeFileSync(input, numbers(1, 50))
+    await cli(['run', cliTasks, 'number.square', ...files])
+    const before = readFileSync(output, 'utf8')
+    const again = await cli(['run', cliTasks, 'number.square', ...files])
+    assert.equal(again.code, 0)
+    assert.match(again.err, /0 of them now/)
+    assert.equal(readFileSync(output, 'utf8'), before)
+    appendFileSync(input, numbers(51, 60))
+    assert.match((await cli(['run', cliTasks, 'number.square', ...files])).err, /10 of them now/)
+    assertEachOnce(readOutcomes(output), 60)
+  })
+
+  it('refuses another input, another task and another output on the same journal', async (test) => {
+    const { folder, input, files, journal, output } = folderOf(test)
+    writeFileSync(input, numbers(1, 50))
+    await cli(['run', cliTasks, 'number.square', ...files])
+    const other = join(folder, 'other.ndjson')
+    writeFileSync(other, numbers(2, 51))
+    const same = ['--output', output, '--journal', journal]
+    const refused = [
+      await cli(['run', cliTasks, 'number.square', ...same, '--input', other]),
+      await cli(['run', cliTasks, 'number.square', ...same], { input: numbers(2, 51) }),
+      await cli(['run', cliTasks, 'number.square', ...same], { input: numbers(1, 49) }),
+      await cli(['run', cliTasks, 'number.even', ...files]),
+      await cli(['run', cliTasks, 'number.square', '--input', input, '--journal', journal, '--output', input]),
+    ]
+    for (const { code, err } of refused) {
+      assert.equal(code, 2)
+      assert.match(err, /error: MILLRACE_CLI: .*(another one than before|used otherwise|no output of this run)/)
+    }
+    assert.equal((await cli(['run', cliTasks, 'number.square', ...same], { input: numbers(1, 50) })).code, 0)
+  })
+
+  it('reads standard input and prints the complete output', async (test) => {
+    const { journal } = folderOf(test)
+    const { code, out } = await cli(['run', cliTasks, 'number.square', '--journal', journal], {
+      input: numbers(1, 300),
+    })
+    assert.equal(code, 0)
+    assertEachOnce(parseOutcomes(out), 300)
+  })
+
+  it('replaces the line of a job that was retried', async (test) => {
+    const { input, output, journal, files } = folderOf(test)
+    writeFileSync(input, numbers(1, 10))
+    const args = ['run', cliTasks, 'number.even', ...files]
+    assert.equal((await cli(args)).code, 1)
+    assert.equal((await cli(['retry', '--all', '--journal', journal])).out, '5 jobs retried\n')
+    assert.equal((await cli(args, { env: { ODD_IS_FINE: 'yes' } })).code, 0)
+    const outcomes = readOutcomes(output)
+    assertEachOnce(outcomes, 10)
+    assert.ok(outcomes.every(({ state }) => state === 'succeeded'))
+  })
+
+  it('runs lines again whose outcomes somebody has deleted', async (test) => {
+    const { input, output, files } = folderOf(test)
+    writeFileSync(input, numbers(1, 10))
+    await cli(['run', cliTasks, 'number.square', ...files])
+    writeFileSync(output, readFileSync(output, 'utf8').split('\n').slice(0, 4).join('\n'))
+    assert.match((await cli(['run', cliTasks, 'number.square', ...files])).err, /7 of them now/)
+    assertEachOnce(readOutcomes(output), 10)
+  })
+})

@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, statSync, watch } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const millrace = fileURLToPath(new URL('../../adapters/cli/main.js', import.meta.url))
+export const cliTasks = fileURLToPath(new URL('../fixtures/cli-tasks.js', import.meta.url))
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly out: string
+  readonly err: string
+}
+
+/** A command that runs in a process of its own. */
+export interface Running {
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+}
+
+export interface CliOptions {
+  readonly input?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export function startCli(args: readonly string[], { input, env = {} }: CliOptions = {}): Running {
+  const child = spawn(process.execPath, [millrace, ...args], { env: { ...process.env, ...env }, stdio: 'pipe' })
+  let [out, err] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
+  // A command that refuses its options ends without reading.
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(input ?? '')
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve({ code, signal, out, err }))
+  })
+  return { child, ended }
+}
+
+/** Runs a command to its end. */
+export function cli(args: readonly string[], options?: CliOptions): Promise<Ended> {
+  return startCli(args, options).ended
+}
+
+/** A folder that is gone when the test is over. */
+export function scratch(test: { after(clean: () => void): unknown }): string {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-cli-'))
+  test.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Resolves when a file has more bytes than that; `false` when `over` comes first. */
+export function grown(path: string, bytes: number, over: Promise<unknown>): Promise<boolean> {
+  const isGrown = () => existsSync(path) && statSync(path).size > bytes
+  return new Promise((resolve) => {
+    const watcher = watch(dirname(path), () => {
+      if (isGrown()) finish(true)
+    })
+    const finish = (value: boolean) => {
+      watcher.close()
+      resolve(value)
+    }
+    if (isGrown()) finish(true)
+    void over.then(() => finish(false))
+  })
+}
