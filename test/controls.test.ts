@@ -78,11 +78,11 @@ const controls: readonly {
     protection: 'what was under way when the journal thread died is sent again',
     mutation: {
       file: 'runtime/journal/client.js',
-      from: /for \(const sent of \[\.\.\.open\]\.reverse\(\)\)/,
-      to: 'for (const sent of [])',
+      from: 'for (const { jobs } of open)',
+      to: 'for (const { jobs } of [])',
     },
-    file: 'runtime/journal/thread-death.test.js',
-    test: 'loses no outcome',
+    file: 'runtime/journal/client.test.js',
+    test: 'is sent again',
   },
   {
     protection: 'a group that was committed is not written again after the journal thread died',

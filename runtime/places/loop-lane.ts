@@ -90,7 +90,8 @@ export class LoopLane implements Place {
   }
 
   claims(): readonly ClaimedJob[] {
-    return [...this.#running.values()].filter(({ status }) => status === 'running').map(({ job }) => job)
+    const running = [...this.#running.values()].filter(({ status }) => status === 'running')
+    return [...running, ...this.#ended].map(({ job }) => job)
   }
 
   pull(source: JobSource): void {
