@@ -31,6 +31,12 @@ export interface RuntimeEvents {
   'job.stray': (event: { readonly id: string | undefined; readonly error: ErrorRecord; readonly place: string }) => void
   /** A task that no module of this service handles has jobs: they wait. */
   'task.unknown': (event: { readonly task: string }) => void
+  /** The service's own loop stood still for over a second: by which task, if it was one, and where. */
+  'loop.blocked': (event: {
+    readonly task: string | undefined
+    readonly stack: readonly string[]
+    readonly blockedMs: number
+  }) => void
   /** A place has given up; its jobs wait in the journal. */
   'place.stopped': (event: { readonly place: string; readonly error: Error }) => void
   /**

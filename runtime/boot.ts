@@ -14,6 +14,7 @@ import type { StartsSink } from './journal/starts.ts'
 import { startJournalThread } from './journal/thread.ts'
 import { journalListener, supervisionListener } from './listeners.ts'
 import type { Handlers } from './places/handlers.ts'
+import { Watchdog, type WatchdogListener } from './places/watchdog.ts'
 import { Publisher } from './publish/publisher.ts'
 import { Job } from './publish/job-handle.ts'
 import { Announcer } from './settle/announcer.ts'
@@ -40,6 +41,8 @@ export interface Ground {
   readonly begun?: StartsSink
   /** Places, by index, that are given nothing to run. */
   readonly paused: Set<number>
+  /** Watches this loop; without it nobody does. */
+  readonly watch?: (listener: WatchdogListener) => Watchdog
 }
 
 export function systemGround(): Ground {
@@ -49,6 +52,7 @@ export function systemGround(): Ground {
     random: Math.random,
     emitter: new EventEmitter<RuntimeEvents>(),
     paused: new Set(),
+    watch: (listener) => new Watchdog(systemClock, listener),
   }
 }
 
@@ -69,9 +73,9 @@ export async function boot(config: Config, ground: Ground): Promise<Booted> {
 }
 
 function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wires {
-  const { clock, emitter, connect, random, paused, handlers, begun } = ground
+  const { clock, emitter, connect, random, paused, handlers, begun, watch } = ground
   const emit = createEmit(emitter)
-  const wires = { clock, random, config, emitter, emit, paused, begun, catalog: new Catalog() } as Wires
+  const wires = { clock, random, config, emitter, emit, paused, begun, watch, catalog: new Catalog() } as Wires
   const journal = new JournalAccess(config.journal, connect, clock, journalListener(wires, fail))
   const desk = new Desk(wires)
   const results = new Results()
@@ -87,6 +91,7 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     places: [],
     stopping: 'no',
     handlers,
+    watchdog: undefined,
     starts: undefined,
   } satisfies Partial<Wires>)
 }

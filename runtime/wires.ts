@@ -9,6 +9,7 @@ import type { JournalAccess } from './journal/access.ts'
 import type { DispatcherMessage, EndedGroup, Place, RouterMessage, SettlerMessage, UpkeepMessage } from './messages.ts'
 import type { StartsSink } from './journal/starts.ts'
 import type { Handlers } from './places/handlers.ts'
+import type { Watchdog, WatchdogListener } from './places/watchdog.ts'
 import type { Job } from './publish/job-handle.ts'
 import type { Publisher } from './publish/publisher.ts'
 import type { Announcer } from './settle/announcer.ts'
@@ -35,6 +36,7 @@ export interface Fixtures {
   readonly paused: Set<number>
   /** Where places on the service's own loop write what they begin, instead of into the starts file. */
   readonly begun: StartsSink | undefined
+  readonly watch: ((listener: WatchdogListener) => Watchdog) | undefined
 }
 
 /** What a restart replaces: always the present incarnation. Written by the tree alone. */
@@ -49,6 +51,8 @@ export interface Present {
   stopping: 'asked' | 'no'
   /** The handlers of lanes on the service's own loop; `undefined` if there is no such lane. */
   handlers: Handlers | undefined
+  /** Watches the service's own loop, if there is a lane on it. */
+  watchdog: Watchdog | undefined
   /** Path of the starts file of this owner epoch. */
   starts: string | undefined
 }

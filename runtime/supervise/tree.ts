@@ -9,6 +9,7 @@ import { Upkeep } from '../upkeep/upkeep.ts'
 import type { Wires } from '../wires.ts'
 import { JournalChild } from './journal-child.ts'
 import { PlaceChild } from './place-child.ts'
+import { WatchdogChild } from './watchdog-child.ts'
 
 /**
  * The whole runtime, in the order of its flow:
@@ -44,6 +45,7 @@ const MAILBOX = 1_000_000
 function workTree(wires: Wires): readonly ChildSpec[] {
   return [
     { id: 'settler', restart: 'permanent', start: () => startSettler(wires) },
+    { id: 'watchdog', restart: 'permanent', start: () => spawn(new WatchdogChild(wires), { id: 'watchdog' }) },
     {
       id: 'places',
       restart: 'permanent',

@@ -2,10 +2,17 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A folder of its own, which is gone when the test is over. */
-export function scratchFolder(test: { after(clean: () => void): unknown }): string {
+const folders: string[] = []
+
+// At the very end: what a test has started may write until its last hook has run.
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+/** A folder of its own, which is gone when the tests of the file are over. */
+export function scratchFolder(_test?: unknown): string {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-test-'))
-  test.after(() => rmSync(folder, { recursive: true, force: true }))
+  folders.push(folder)
   return folder
 }
 

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { after, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { block, laneEcho } from '../../fixtures/tasks.ts'
+import { leakCheck } from '../../helpers/leak-check.ts'
+import { nextEvent } from '../../helpers/next-event.ts'
+import { startRuntime } from '../../helpers/start-runtime.ts'
+
+leakCheck({ after }, { withinMs: 5_000 })
+
+const BLOCK_MS = 1_900
+
+describe('the watchdog of the loop', () => {
+  it('names the task that holds it, and where it stands', async (test) => {
+    const runtime = await startRuntime(test)
+    await (await runtime.enqueue(laneEcho, { value: 1 })).result()
+    for (const how of ['at once', 'later', 'native'] as const) {
+      const blocked = nextEvent(runtime, 'loop.blocked', { timeoutMs: 20_000 })
+      await runtime.enqueue(block, { ms: BLOCK_MS, how })
+      const { task, stack, blockedMs } = await blocked
+      assert.ok(blockedMs >= 1_000 && blockedMs < BLOCK_MS, `noticed after ${blockedMs} ms`)
+      // After an await nobody knows whose turn it is, but the stack does.
+      assert.equal(task, how === 'later' ? undefined : 'lane.block')
+      if (how === 'native') assert.deepEqual(stack, [])
+      else assert.match(stack.join('\n'), /spinFor \(.*tasks\.js/)
+    }
+  })
+
+  it('says so on stderr of a process that will never go on', async () => {
+    const child = execFile(process.execPath, [fileURLToPath(new URL('../../fixtures/blocked.js', import.meta.url))])
+    let stderr = ''
+    const said = new Promise<void>((resolve) => {
+      child.stderr?.on('data', (text: string) => {
+        stderr += text
+        if (stderr.includes('spinFor')) resolve()
+      })
+    })
+    await Promise.race([said, new Promise((resolve) => setTimeout(resolve, 20_000).unref())])
+    child.kill('SIGKILL')
+    assert.match(stderr, /blocked for \d+ ms by the task lane\.block:\n[^]*at spinFor/)
+  })
+})
