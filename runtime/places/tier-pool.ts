@@ -11,7 +11,6 @@ export type RunEnd = { readonly type: 'returned' } | { readonly type: 'lost'; re
  */
 export class TierPool {
   readonly #pool: Piscina
-  #status: 'serving' | 'destroyed' = 'serving'
 
   constructor(threads: number, data: ThreadData, options: { readonly maxHeapMb: number | undefined }) {
     this.#pool = new Piscina({
@@ -45,15 +44,14 @@ export class TierPool {
     return new Promise((resolve) => {
       worker.once('exit', (code) => {
         resolve(code)
-        // Piscina replaces a thread that exits after its pool was destroyed.
-        if (this.#status === 'destroyed') void this.#pool.destroy()
       })
     })
   }
 
   /** Resolves when all threads have exited, those that hang in native calls excepted if they were given up before. */
   async destroy(): Promise<void> {
-    this.#status = 'destroyed'
+    // A thread whose exit comes late is replaced all the same.
+    this.#pool.on('workerCreate', () => void this.#pool.destroy())
     await this.#pool.destroy()
   }
 }
