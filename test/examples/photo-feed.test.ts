@@ -173,8 +173,11 @@ describe('the check', () => {
   it('finds a job too many, and a dead one', () => {
     const report = (succeeded: number, dead: number) => ({
       tasks: [...plan.jobs].map(([task, count]) => ({
-        ...{ task, place: 'x', succeeded: count, dead: 0, retries: 0 },
-        ...(task === 'feed.deliver' && { succeeded: count + succeeded, dead }),
+        task,
+        place: 'somewhere',
+        succeeded: task === 'feed.deliver' ? count + succeeded : count,
+        dead: task === 'feed.deliver' ? dead : 0,
+        retries: 0,
       })),
       lastFollowerAt: {},
       already: 0,
