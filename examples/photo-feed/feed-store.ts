@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 
 /** Photos that a list holds; the oldest one falls out. */
 export const LIST_LENGTH = 32
@@ -24,7 +24,11 @@ export class FeedStore {
   /** An empty list for each of so many users. */
   static create(path: string, users: number): void {
     const file = openSync(path, 'wx')
-    ftruncateSync(file, users * LIST_BYTES)
+    const empty = Buffer.alloc(WINDOW_USERS * LIST_BYTES)
+    for (let user = 0; user < users; user += WINDOW_USERS) {
+      writeSync(file, empty, 0, Math.min(WINDOW_USERS, users - user) * LIST_BYTES)
+    }
+    fsyncSync(file)
     closeSync(file)
   }
 

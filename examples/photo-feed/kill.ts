@@ -19,6 +19,8 @@ export async function killAndRestart({ plan, folder, service, progress, signal }
     `kill -9: ${unfinished(before)} jobs are unfinished, ${claimed(before)} of them claimed; the celebrity's photo has ` +
       `reached ${reached.toLocaleString('en')} of ${plan.users.toLocaleString('en')} followers`,
   )
+  // Nobody would stop a service that is started after everything else has ended.
+  signal.throwIfAborted()
   const recovered = await service.start()
   const downMs = performance.now() - killedAt
   progress.tell(

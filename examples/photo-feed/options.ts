@@ -11,7 +11,7 @@ export interface Options {
   readonly kill: 'half-way' | 'never'
 }
 
-const FULL = { authors: 500, users: 1_000_000 } as const
+const FULL = { authors: 300, users: 1_000_000 } as const
 const QUICK = { authors: 40, users: 200_000 } as const
 
 export const HELP = `Photo feed: Instagram's task system in small, and a kill -9 in the middle of it.
