@@ -34,7 +34,7 @@ const FOREIGN = `
   INSERT INTO words VALUES ('the quick brown fox');`
 
 /** A closed journal with waiting jobs, and a service's own tables in it. */
-async function journalIn(folder: string): Promise<string> {
+async function journalIn(folder: string, foreign: string = FOREIGN): Promise<string> {
   const journal = join(folder, 'jobs.db')
   const runtime = await createRuntime(optionsFor(journal))
   const padding = 'x'.repeat(200)
@@ -45,7 +45,7 @@ async function journalIn(folder: string): Promise<string> {
   )
   await runtime.stop()
   const db = new Database(journal)
-  db.exec(FOREIGN)
+  db.exec(foreign)
   db.pragma('wal_checkpoint(TRUNCATE)')
   db.close()
   return journal
@@ -184,6 +184,28 @@ describe('millrace doctor --salvage', () => {
     assert.deepEqual(readFileSync(journal), damaged, 'the damaged file stays as it is')
     assert.equal((await cli(['doctor', '--full', '--journal', saved])).code, 0)
     assert.ok(!existsSync(`${saved}.damaged`) && !existsSync(`${saved}.part`))
+  })
+
+  it('saves what is left of a file that was cut off', async (test) => {
+    const journal = await journalIn(scratch(test), '')
+    truncateSync(journal, Math.floor(statSync(journal).size / 8_192) * 4_096)
+    const saved = `${journal}.new`
+    const { code, out, err } = await cli(['doctor', '--journal', journal, '--salvage', saved])
+    assert.equal(code, 1, out + err)
+    const copied = Number(/^millrace_jobs +millrace +([\d,]+) /m.exec(out)?.[1]?.replace(',', ''))
+    assert.ok(copied > JOBS / 4 && copied < JOBS, out)
+    const runtime = await createRuntime(optionsFor(saved))
+    assert.deepEqual(await (await runtime.enqueue(tasks.square, { n: 12 })).result(), { square: 144 })
+    await runtime.stop()
+  })
+
+  it('says so when not even the list of the tables is left', async (test) => {
+    const journal = await journalIn(scratch(test))
+    truncateSync(journal, Math.floor(statSync(journal).size / 8_192) * 4_096)
+    const { code, err } = await cli(['doctor', '--journal', journal, '--salvage', `${journal}.new`])
+    assert.equal(code, 3)
+    assert.match(err, /MILLRACE_JOURNAL_CORRUPT: .*go back to a backup/)
+    assert.ok(!existsSync(`${journal}.new`))
   })
 
   it('refuses a file that is there, and a journal that somebody owns', async (test) => {
