@@ -108,16 +108,19 @@ function readSchema(copy: string): { pragmas: Record<string, string | number>; s
     const pragmas = Object.fromEntries(names.map((name) => [name, read(name)]))
     const got = attempt(() => prepareValue<[], number | null>(db, 'SELECT max(version) FROM millrace_meta').get() ?? 0)
     if (got !== undefined && got > JOURNAL_VERSION) throw later(got)
-    const schema = db
-      .prepare<[], SchemaRow>(
-        "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-      )
-      .all()
-    if (schema.every(({ name }) => name !== 'millrace_jobs')) throw nothingLeft()
+    const list = prepareList(db)
+    const schema = attempt(() => list.all())
+    if (schema?.some(({ name }) => name === 'millrace_jobs') !== true) throw nothingLeft()
     return { pragmas, schema }
   } finally {
     db.close()
   }
+}
+
+function prepareList(db: Database) {
+  return db.prepare<[], SchemaRow>(
+    "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+  )
 }
 
 function fillTables(db: Database, schema: readonly SchemaRow[], notes: string[]): SalvagedTable[] {
