@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { MillraceError } from '../../lib/errors.ts'
 import { stateOf } from './record.ts'
 import { journalFiles } from './files.ts'
 import type { Holder } from './lock.ts'
@@ -49,7 +50,8 @@ export function examine(file: string, depth: Depth): Examination {
       return otherwise
     }
   }
-  const db = openToRead(file)
+  const db = attemptToOpen(file)
+  if (db instanceof Error) return { ...unreadable(file), damage: [db.message] }
   try {
     const journal = attempt(() => headOf(db, file), undefined)
     for (const finding of attempt(() => findings(db, depth), [])) damage.push(finding)
@@ -67,6 +69,31 @@ export function examine(file: string, depth: Depth): Examination {
     }
   } finally {
     db.close()
+  }
+}
+
+/** A damaged file is what the doctor is for; anything else that is in the way is thrown. */
+function attemptToOpen(file: string): Database | Error {
+  try {
+    return openToRead(file)
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'MILLRACE_JOURNAL_CORRUPT') return error.cause as Error
+    throw error
+  }
+}
+
+/** Of a file whose first page cannot be read, or that is shorter than it says. */
+function unreadable(file: string): Omit<Examination, 'damage'> {
+  return {
+    file,
+    bytes: sizeOf(file),
+    logBytes: sizeOf(journalFiles(file).wal),
+    owner: ownerOf(file),
+    journal: undefined,
+    lost: undefined,
+    counts: [],
+    inboxRows: 0,
+    foreign: [],
   }
 }
 

@@ -11,8 +11,7 @@ export interface CopiedRows {
   readonly gaps: readonly Gap[]
 }
 
-/** A damaged page costs some dozens of failing reads; this many, and the rest of the table is given up. */
-const MOST_FAILURES = 20_000
+const FIRST_STEP = 1_024n
 const LEAST_ROWID = -(2n ** 63n)
 const GREATEST_ROWID = 2n ** 63n - 1n
 
@@ -47,41 +46,73 @@ function rowidOf(db: Database, name: string, columns: readonly string[]): string
   }
 }
 
-/** All at once where nothing is damaged; else halves of what fails, until what fails is a single row. */
+/** All at once where nothing is damaged; else upwards in steps that shrink before damage and grow behind it. */
 function copyByRowid(db: Database, name: string, columns: readonly string[], rowid: string): CopiedRows {
   const table = quoted(name)
   const list = [rowid, ...columns.map(quoted)].join(', ')
-  const copy = db.prepare<[bigint, bigint]>(
+  // Each a transaction of its own: in a larger one everything fails after the first damaged page.
+  const insert = db.prepare<[bigint, bigint]>(
     `INSERT INTO main.${table} (${list}) SELECT ${list} FROM damaged.${table} WHERE ${rowid} BETWEEN ? AND ?`,
   )
-  const failed: Gap[] = []
+  const seek = db.prepare<[bigint]>(`SELECT 1 FROM damaged.${table} WHERE ${rowid} >= ? ORDER BY ${rowid} LIMIT 1`)
+  const copy = (from: bigint, to: bigint) => attempt(() => insert.run(from, to).changes)
+  const all = copy(LEAST_ROWID, GREATEST_ROWID)
+  if (all !== undefined) return { copied: all, gaps: [] }
+  const negative = copy(LEAST_ROWID, -1n)
+  const rest = copyUpwards(copy, (at) => attempt(() => seek.get(at) ?? 'none') !== undefined)
+  const gaps = negative === undefined ? [{ from: LEAST_ROWID, to: -1n }, ...rest.gaps] : rest.gaps
+  return { copied: (negative ?? 0) + rest.copied, gaps: merged(gaps) }
+}
+
+function copyUpwards(
+  copy: (from: bigint, to: bigint) => number | undefined,
+  isReadable: (at: bigint) => boolean,
+): CopiedRows {
+  const gaps: Gap[] = []
   let copied = 0
-  const ranges: Gap[] = [{ from: LEAST_ROWID, to: GREATEST_ROWID }]
-  for (let failures = 0, next = ranges.shift(); next !== undefined; next = ranges.shift()) {
-    try {
-      copied += copy.run(next.from, next.to).changes
-    } catch {
-      // Whatever is wrong with these rows, the answer is the same: they are lost, and the report says so.
-      failures++
-      if (next.from === next.to || failures > MOST_FAILURES) failed.push(next)
-      else ranges.push(...halves(next))
+  for (let at = 0n, step = FIRST_STEP; at <= GREATEST_ROWID; ) {
+    const to = least(at + step - 1n, GREATEST_ROWID)
+    const rows = copy(at, to)
+    if (rows !== undefined) {
+      copied += rows
+      at = to + 1n
+      step *= 2n
+    } else if (step > 1n) step /= 2n
+    else {
+      const next = nextReadable(at, isReadable)
+      gaps.push({ from: at, to: next - 1n })
+      at = next
+      step = FIRST_STEP
     }
   }
-  return { copied, gaps: merged(failed) }
+  return { copied, gaps }
 }
 
-function halves({ from, to }: Gap): [Gap, Gap] {
-  const middle = (from + to) >> 1n
-  return [
-    { from, to: middle },
-    { from: middle + 1n, to },
-  ]
+/** Where rows can be read again: leaps that double until one lands well, then back to the edge of the damage. */
+function nextReadable(damaged: bigint, isReadable: (at: bigint) => boolean): bigint {
+  let [before, leap] = [damaged, 1n]
+  while (!isReadable(least(damaged + leap, GREATEST_ROWID))) {
+    if (damaged + leap >= GREATEST_ROWID) return GREATEST_ROWID + 1n
+    before = damaged + leap
+    leap *= 2n
+  }
+  let after = least(damaged + leap, GREATEST_ROWID)
+  while (after - before > 1n) {
+    const middle = (before + after) / 2n
+    if (isReadable(middle)) after = middle
+    else before = middle
+  }
+  return after
 }
 
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}
+
+/** Gaps that touch, as one. */
 function merged(gaps: readonly Gap[]): Gap[] {
-  const sorted = [...gaps].sort((a, b) => (a.from < b.from ? -1 : 1))
   const out: Gap[] = []
-  for (const gap of sorted) {
+  for (const gap of gaps) {
     const last = out.at(-1)
     if (last !== undefined && last.to + 1n >= gap.from) out[out.length - 1] = { from: last.from, to: gap.to }
     else out.push(gap)
@@ -103,7 +134,7 @@ function copyFromBothEnds(db: Database, name: string, columns: readonly string[]
   const copy = (direction: 'ASC' | 'DESC'): 'whole' | 'broken' => {
     const order = key.map((column) => `${quoted(column)} ${direction}`).join(', ')
     const { rows, end } = readable(db, `SELECT ${list} FROM damaged.${table} ORDER BY ${order}`)
-    const refused = rows.filter((row) => !isAccepted(() => insert.run(...row)))
+    const refused = rows.filter((row) => attempt(() => insert.run(...row)) === undefined)
     return end === 'reached' && refused.length === 0 ? 'whole' : 'broken'
   }
   const isWhole = copy('ASC') === 'whole' || copy('DESC') === 'whole'
@@ -123,13 +154,13 @@ function readable(db: Database, sql: string): { readonly rows: unknown[][]; read
   }
 }
 
-function isAccepted(write: () => void): boolean {
+/** `undefined` where it fails: a damaged page, or a value that the table does not allow, which is damage as well. */
+function attempt<T>(run: () => T): T | undefined {
   try {
-    write()
-    return true
+    return run()
   } catch {
-    // A value that the table does not allow is damage as well.
-    return false
+    // The caller counts it as lost and says so.
+    return undefined
   }
 }
 

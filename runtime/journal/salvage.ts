@@ -7,7 +7,7 @@ import { ownNames } from './own-names.ts'
 import { openToRead, ownerOf, readError } from './read-only.ts'
 import { type CopiedRows, copyTable } from './salvage-rows.ts'
 import { JOURNAL_VERSION, SCHEMA } from './schema.ts'
-import { type Database, openDatabase } from './sqlite.ts'
+import { type Database, openDatabase, prepareValue } from './sqlite.ts'
 
 export interface SalvagedTable extends CopiedRows {
   readonly name: string
@@ -33,6 +33,7 @@ interface SchemaRow {
 export function salvage(file: string, to: string): Salvaged {
   const part = `${to}.part`
   const copy = `${to}.damaged`
+  refuseNone(file)
   refuseOwned(file)
   refuseExisting(to)
   createNew(part)
@@ -51,8 +52,11 @@ export function salvage(file: string, to: string): Salvaged {
   }
 }
 
+function refuseNone(file: string): void {
+  if (!existsSync(file)) openToRead(file)
+}
+
 function refuseOwned(file: string): void {
-  openToRead(file).close()
   const owner = ownerOf(file)
   if (owner === undefined) return
   throw new MillraceError(
@@ -70,13 +74,13 @@ function copyFiles(file: string, copy: string): void {
 
 function fill(part: string, copy: string): Salvaged {
   const { pragmas, schema } = readSchema(copy)
-  const db = openDatabase(part)
+  const db = openLenient(part)
   try {
     for (const [name, value] of Object.entries(pragmas)) db.pragma(`${name} = ${value}`)
-    for (const setting of ['journal_mode = DELETE', 'synchronous = OFF', 'foreign_keys = OFF']) db.pragma(setting)
+    for (const setting of ['journal_mode = MEMORY', 'synchronous = OFF', 'foreign_keys = OFF']) db.pragma(setting)
     db.prepare('ATTACH ? AS damaged').run(copy)
     const notes: string[] = []
-    const tables = db.transaction(() => fillTables(db, schema, notes))()
+    const tables = fillTables(db, schema, notes)
     addVirtualTables(db, schema)
     return { tables, notes }
   } finally {
@@ -84,9 +88,17 @@ function fill(part: string, copy: string): Salvaged {
   }
 }
 
+/** So opened SQLite reads a file that is shorter than it says, and lets us make the tables that virtual ones consist of. */
+function openLenient(path: string): Database {
+  const db = openDatabase(path)
+  db.unsafeMode(true)
+  db.pragma('writable_schema = ON')
+  return db
+}
+
 /** What the new file must begin with, and what is in the damaged one. */
 function readSchema(copy: string): { pragmas: Record<string, string | number>; schema: readonly SchemaRow[] } {
-  const db = openDatabase(copy)
+  const db = openLenient(copy)
   try {
     const names = ['page_size', 'encoding', 'auto_vacuum', 'user_version', 'application_id']
     const read = (name: string): string | number => {
@@ -94,18 +106,21 @@ function readSchema(copy: string): { pragmas: Record<string, string | number>; s
       return typeof value === 'string' ? `'${value}'` : value
     }
     const pragmas = Object.fromEntries(names.map((name) => [name, read(name)]))
-    const version = db.prepare<[], number>('SELECT max(version) FROM millrace_meta').pluck()
-    const got = attempt(() => version.get())
-    if (got !== undefined && got !== null && got > JOURNAL_VERSION) throw later(got)
-    const schema = db
-      .prepare<[], SchemaRow>(
-        "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-      )
-      .all()
+    const got = attempt(() => prepareValue<[], number | null>(db, 'SELECT max(version) FROM millrace_meta').get() ?? 0)
+    if (got !== undefined && got > JOURNAL_VERSION) throw later(got)
+    const list = prepareList(db)
+    const schema = attempt(() => list.all())
+    if (schema?.some(({ name }) => name === 'millrace_jobs') !== true) throw nothingLeft()
     return { pragmas, schema }
   } finally {
     db.close()
   }
+}
+
+function prepareList(db: Database) {
+  return db.prepare<[], SchemaRow>(
+    "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+  )
 }
 
 function fillTables(db: Database, schema: readonly SchemaRow[], notes: string[]): SalvagedTable[] {
@@ -159,8 +174,6 @@ function copySequences(db: Database, notes: string[]): void {
 function addVirtualTables(db: Database, schema: readonly SchemaRow[]): void {
   const virtual = schema.filter(({ type, sql }) => type === 'table' && isVirtual(sql))
   if (virtual.length === 0) return
-  db.unsafeMode(true)
-  db.pragma('writable_schema = ON')
   const add = db.prepare(
     "INSERT INTO main.sqlite_master (type, name, tbl_name, rootpage, sql) VALUES ('table', ?, ?, 0, ?)",
   )
@@ -183,6 +196,13 @@ function sync(path: string): void {
   } finally {
     closeSync(descriptor)
   }
+}
+
+function nothingLeft(): MillraceError {
+  return new MillraceError(
+    'MILLRACE_JOURNAL_CORRUPT',
+    'the list of its tables cannot be read, or it is no journal; nothing can be salvaged from it; go back to a backup',
+  )
 }
 
 function later(version: number): MillraceError {

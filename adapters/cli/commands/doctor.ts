@@ -1,6 +1,6 @@
 import { parseArguments, words } from '../arguments.ts'
 import type { Command } from '../command.ts'
-import { type Examination, examine, salvage, type Salvaged } from '../../../runtime/cli-support.ts'
+import { type Examination, examine, type Gap, salvage, type Salvaged } from '../../../runtime/cli-support.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { journalOption } from '../select-jobs.ts'
 import type { Terminal } from '../terminal.ts'
@@ -30,6 +30,8 @@ Exit codes
 Examples
   millrace doctor --journal data/jobs.db
   millrace doctor --journal data/jobs.db --salvage data/jobs-salvaged.db`
+
+const LAST_ROWID = 2n ** 63n - 1n
 
 /** A log this large is not moved into the file any more: somebody reads without end. */
 const LARGE_LOG_BYTES = 256 * 1024 * 1024
@@ -98,10 +100,16 @@ function tellSalvaged({ tables, notes }: Salvaged, to: string, { out, err }: Ter
     name,
     of,
     count(copied),
-    gaps.length === 0 ? 'none' : gaps.map(({ from, to: last }) => `${from} to ${last}`).join(', '),
+    gaps.map(gapText).join(', ') || 'none',
   ])
   out(table([['TABLE', 'OF', 'ROWS COPIED', 'ROW IDS LOST'], ...rows]))
   for (const note of notes) out(`note: ${note}`)
   err(`salvaged into ${to}; give it to the service as its journal`)
   return notes.length === 0 && tables.every(({ gaps }) => gaps.length === 0) ? exitCodes.ok : exitCodes.failed
+}
+
+/** Row ids are 64-bit integers; where the damage reaches to either end of them, the end says nothing. */
+function gapText({ from, to }: Gap): string {
+  if (to === LAST_ROWID) return from < 0n ? 'all' : `from ${from} on`
+  return from < 0n ? `up to ${to}` : `${from} to ${to}`
 }

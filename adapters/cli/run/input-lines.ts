@@ -26,7 +26,6 @@ export class InputLines {
   constructor(path: string, boundary?: number) {
     this.#path = path
     this.#boundary = boundary
-    if (path !== '-') assertFile(path)
   }
 
   /** Bytes of the whole input, where that is known. */
@@ -94,7 +93,9 @@ export async function hashLines(path: string, most: number): Promise<{ lines: nu
   return { lines: input.lines, sha256: input.sha256 }
 }
 
-function assertFile(path: string): void {
+/** To be called before anything is made: a mistyped path must leave no journal behind. */
+export function assertInput(path: string): void {
+  if (path === '-') return
   const stat = statSync(path, { throwIfNoEntry: false })
   if (stat !== undefined && !stat.isDirectory()) return
   throw new MillraceError(

@@ -7,7 +7,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import type { Terminal } from '../terminal.ts'
 import { count, duration } from '../text.ts'
 import { compareInput, feed } from './feed.ts'
-import { InputLines } from './input-lines.ts'
+import { assertInput, InputLines } from './input-lines.ts'
 import { type EndSignal, exitCodeOfSignal, Interruption } from './interruption.ts'
 import { findLeftovers, type Leftovers } from './leftovers.ts'
 import { LineRun } from './line-run.ts'
@@ -49,6 +49,7 @@ const CHILDREN_LOOK_MS = 50
 
 /** Runs the whole input, or what earlier runs have left of it. */
 export async function runLines(settings: RunSettings, terminal: Terminal): Promise<ExitCode> {
+  assertInput(settings.input)
   const module = await importTasks(settings.module)
   const task = findTask(module, settings.task)
   const places = placesFor(module, task, settings.size)

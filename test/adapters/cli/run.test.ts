@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { cli, cliTasks, scratch } from '../../helpers/cli.ts'
@@ -115,6 +115,12 @@ describe('millrace run', () => {
     const outcomes = readOutcomes(output)
     assertEachOnce(outcomes, 10)
     assert.ok(outcomes.every(({ state }) => state === 'succeeded'))
+  })
+
+  it('leaves nothing behind when it is used wrongly', async (test) => {
+    const { folder, files } = folderOf(test)
+    assert.equal((await cli(['run', cliTasks, 'number.square', ...files])).code, 2)
+    assert.deepEqual(readdirSync(folder), [])
   })
 
   it('runs lines again whose outcomes somebody has deleted', async (test) => {

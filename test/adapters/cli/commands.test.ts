@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { createRuntime, type Runtime } from '../../../runtime/index.ts'
+import * as tasks from '../../fixtures/cli-tasks.ts'
+import { cli, cliTasks, scratch } from '../../helpers/cli.ts'
+import { nextEvent } from '../../helpers/next-event.ts'
+
+async function ownerOf(test: TestContext): Promise<{ runtime: Runtime; journal: string }> {
+  const journal = join(scratch(test), 'jobs.db')
+  const runtime = await createRuntime({
+    tasks: pathToFileURL(cliTasks),
+    journal: { file: journal },
+    tiers: { default: { threads: 1 } },
+    lanes: { waiting: {} },
+  })
+  test.after(() => runtime.stop({ graceMs: 0 }))
+  return { runtime, journal }
+}
+
+/** A journal without an owner, with dead jobs in it. */
+async function journalWithDead(test: TestContext): Promise<string> {
+  const folder = scratch(test)
+  const [input, journal] = [join(folder, 'in'), join(folder, 'jobs.db')] as const
+  writeFileSync(input, '{"n":1}\n{"n":3}\n{"n":5}\n')
+  await cli(['run', cliTasks, 'number.even', '--input', input, '--journal', journal, '--quiet'])
+  return journal
+}
+
+async function idsOf(journal: string, ...filter: readonly string[]): Promise<string[]> {
+  const { out } = await cli(['jobs', '--json', '--journal', journal, ...filter])
+  return out.split('\n').flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { id: string }).id]))
+}
+
+describe('the command line', () => {
+  it('has help for itself and for every command', async () => {
+    const { code, out } = await cli(['--help'])
+    assert.equal(code, 0)
+    const names = ['run', 'jobs', 'job', 'retry', 'cancel', 'doctor', 'backup']
+    for (const name of names) {
+      assert.match(out, new RegExp(`^  ${name} `, 'm'))
+      const help = await cli([name, '--help'])
+      assert.equal(help.code, 0)
+      assert.match(help.out, new RegExp(`^Usage: millrace ${name} `))
+      assert.match(help.out, /Exit codes/)
+      assert.match(help.out, /Examples?\n/)
+    }
+  })
+
+  it('refuses what it does not know, with what was probably meant, and exits with 2', async (test) => {
+    const journal = await journalWithDead(test)
+    const wrong: [readonly string[], RegExp][] = [
+      [[], /^$/],
+      [['jbos'], /did you mean jobs\?/],
+      [['jobs', '--journall', journal], /did you mean --journal\?/],
+      [['jobs'], /expected --journal FILE/],
+      [['jobs', '--journal', journal, '--state', 'daed'], /did you mean dead\?/],
+      [['jobs', '--journal', journal, '--limit', '0'], /--limit.*expected an integer from 1 to 200/],
+      [['retry', '--journal', journal], /either IDs or --all/],
+      [['run', cliTasks], /got no TASK/],
+      [['run', cliTasks, 'number.sqare'], /did you mean number.square\?/],
+      [['run', 'nowhere.js', 'number.square'], /there is no such file/],
+      [['run', cliTasks, 'number.square', '--concurrency', '3'], /use --threads/],
+      [['run', cliTasks, 'number.square', '--input', 'nowhere.ndjson'], /got no file at nowhere.ndjson/],
+    ]
+    for (const [args, message] of wrong) {
+      const { code, err } = await cli(args)
+      assert.equal(code, 2, `${args.join(' ')}: ${err}`)
+      assert.match(err, message)
+      assert.doesNotMatch(err, /\n\s+at /, 'no stack')
+    }
+    assert.match((await cli(['jobs', '--verbose'])).err, /\n\s+at /)
+  })
+
+  it('exits with 3 where there is no journal', async (test) => {
+    const folder = scratch(test)
+    const notOne = join(folder, 'text.db')
+    writeFileSync(notOne, 'this is a text and no database at all'.repeat(100))
+    assert.equal((await cli(['jobs', '--journal', join(folder, 'none.db')])).code, 3)
+    const { code, err } = await cli(['jobs', '--journal', notOne])
+    assert.equal(code, 3)
+    assert.match(err, /MILLRACE_JOURNAL_CORRUPT/)
+  })
+})
+
+describe('millrace jobs and job', () => {
+  it('list and show jobs of a journal that nobody owns', async (test) => {
+    const journal = await journalWithDead(test)
+    const ids = await idsOf(journal, '--state', 'dead', '--task', 'number.even')
+    assert.equal(ids.length, 3)
+    assert.match((await cli(['jobs', '--counts', '--journal', journal])).out, /number\.even +dead +3/)
+    const first = await cli(['jobs', '--limit', '2', '--journal', journal])
+    const after = /--after '(.*)'/.exec(first.err)?.[1] as string
+    assert.deepEqual(await idsOf(journal, '--limit', '2', '--after', after), ids.slice(2))
+    const { out } = await cli(['job', ids[0] as string, '--journal', journal])
+    assert.match(out, /^state +dead$/m)
+    assert.match(out, /PermanentError: \d is odd/)
+    const missing = await cli(['job', 'aaaaaa-1', '--journal', journal])
+    assert.equal(missing.code, 1)
+    assert.match(missing.err, /MILLRACE_JOB_NOT_FOUND/)
+  })
+
+  it('read a journal whose owner runs', async (test) => {
+    const { runtime, journal } = await ownerOf(test)
+    const job = await runtime.enqueue(tasks.square, { n: 1 }, { delayMs: 60_000 })
+    assert.deepEqual(await idsOf(journal, '--state', 'scheduled'), [job.id])
+  })
+})
+
+describe('millrace retry and cancel', () => {
+  it('change jobs of a journal that nobody owns', async (test) => {
+    const journal = await journalWithDead(test)
+    const [first = '', second = ''] = await idsOf(journal)
+    const retried = await cli(['retry', first, '--journal', journal])
+    assert.equal(retried.code, 0, retried.err)
+    assert.equal(retried.out, `${first} retried: it is available\n`)
+    assert.equal((await cli(['retry', first, '--journal', journal])).code, 1)
+    assert.equal((await cli(['cancel', first, '--journal', journal])).out, `${first} cancelled\n`)
+    assert.equal((await cli(['cancel', second, '--journal', journal])).out, `${second} is dead already\n`)
+    assert.equal((await cli(['retry', '--all', '--journal', journal])).out, '2 jobs retried\n')
+    assert.deepEqual(await idsOf(journal, '--state', 'cancelled'), [first])
+  })
+
+  it('have the owner retry a job, which its handles follow', async (test) => {
+    const { runtime, journal } = await ownerOf(test)
+    const job = await runtime.enqueue(tasks.even, { n: 1 })
+    await assert.rejects(job.result())
+    const deadAgain = nextEvent(runtime, 'job.dead')
+    const { code, err } = await cli(['retry', job.id, '--journal', journal])
+    assert.equal(code, 0, err)
+    assert.equal((await deadAgain).id, job.id)
+    assert.ok((await job.record()).claim > 1)
+  })
+
+  it('have the owner cancel a waiting job, which its handles follow', async (test) => {
+    const { runtime, journal } = await ownerOf(test)
+    const job = await runtime.enqueue(tasks.square, { n: 1 }, { delayMs: 60_000 })
+    const result = assert.rejects(job.result(), { code: 'MILLRACE_JOB_CANCELLED' })
+    assert.equal((await cli(['cancel', job.id, '--journal', journal])).out, `${job.id} cancelled\n`)
+    await result
+  })
+
+  it('have the owner ask a running job to end', async (test) => {
+    const { runtime, journal } = await ownerOf(test)
+    const job = await runtime.enqueue(tasks.linger, { n: 1 })
+    const cancelled = nextEvent(runtime, 'job.cancelled', { timeoutMs: 20_000 })
+    const { code, out, err } = await cli(['cancel', job.id, '--journal', journal])
+    assert.equal(code, 0, err)
+    assert.match(out, /cancelled|asked to end/)
+    assert.equal((await cancelled).id, job.id)
+  })
+})
