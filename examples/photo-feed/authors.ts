@@ -4,13 +4,11 @@ import type { Post } from './plan.ts'
 import type { Taken } from './service.ts'
 
 /** A post that the service has taken. */
-export interface Posted extends Post {
+export interface Posted extends Post, Taken {
   /** Epoch ms, of the first time it was sent. */
   readonly sentAt: number
   /** Of the request that was answered, the body included. */
   readonly tookMs: number
-  /** Of that, until its jobs were durable, as the service says. */
-  readonly durableMs: number
   /** How often it was sent before that, in vain. */
   readonly cut: number
 }
@@ -40,8 +38,7 @@ async function send(post: Post, picture: Buffer, { service, signal }: Scene): Pr
     const url = await up(service, signal)
     const startedAt = performance.now()
     const answer = await attempt(`${url}/photos?photo=${post.photo}&author=${post.author}`, picture, signal)
-    if (answer !== 'cut')
-      return { ...post, sentAt, tookMs: performance.now() - startedAt, durableMs: answer.durableMs, cut }
+    if (answer !== 'cut') return { ...post, ...answer, sentAt, tookMs: performance.now() - startedAt, cut }
     await sleep(AGAIN_AFTER_MS, undefined, { signal })
   }
 }

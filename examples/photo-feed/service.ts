@@ -17,8 +17,7 @@ export interface Listening {
 
 /** What it answers to a post. */
 export interface Taken {
-  readonly jobs: number
-  /** Jobs that were there already. */
+  /** How many of its jobs were there already. */
   readonly known: number
   /** From the first `enqueue` until all jobs were durable. */
   readonly durableMs: number
@@ -82,7 +81,7 @@ async function post(request: IncomingMessage, photo: number, author: number): Pr
     ...NETWORKS.map((name) => runtime.enqueue(share, { photo, url: `${network}/${name}/${photo}` }, once(name))),
   ])
   const known = jobs.filter((job) => job.duplicate).length
-  return { jobs: jobs.length, known, durableMs: performance.now() - enqueuedAt }
+  return { known, durableMs: performance.now() - enqueuedAt }
 }
 
 /** Whoever reads the file meanwhile, or after a kill, finds all of it or none. */

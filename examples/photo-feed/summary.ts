@@ -1,6 +1,6 @@
-import type { Posted } from './authors.ts'
 import type { Check } from './check.ts'
 import type { Course } from './course.ts'
+import type { Kill } from './kill.ts'
 import type { Plan } from './plan.ts'
 import type { Report } from './report.ts'
 import { percentile, shownMs, table } from './table.ts'
@@ -20,7 +20,7 @@ export function summaryOf(plan: Plan, course: Course, report: Report): string {
   const rows = [
     ['requests', requests(course)],
     ['  hand-off', latency(course.posted.map(({ durableMs }) => durableMs))],
-    ...(course.kill === undefined ? [] : [['kill -9', interruption(course, report)]]),
+    ...(course.kill === undefined ? [] : [['kill -9', interruption(course, course.kill, report)]]),
     ['to the last follower', latency(reachedMs)],
     ['  of the celebrity', `${celebrityMs.map(shownMs).join(' and ')} for ${plan.users.toLocaleString('en')} each`],
     ['from first to last', `${shownMs(course.allMs)}, ${perSecond(plan.deliveries, course.allMs)} deliveries/s`],
@@ -43,11 +43,12 @@ function requests({ posted, postingMs, kill }: Course): string {
   return `${posted.length}, ${rate}/s, ${latency(posted.map(({ tookMs }) => tookMs))}`
 }
 
-function interruption({ posted, kill }: Course, { already }: Report): string {
-  const again = posted.filter(({ cut }: Posted) => cut > 0).length
+function interruption({ posted }: Course, { jobs, begun }: Kill, { already }: Report): string {
+  const again = posted.filter(({ cut }) => cut > 0).length
+  const known = posted.reduce((sum, post) => sum + post.known, 0)
   return (
-    `${again} requests cut and sent again, ${kill?.jobs ?? 0} jobs recovered, ${kill?.begun ?? 0} of them had begun, ` +
-    `${already.toLocaleString('en')} deliveries found done`
+    `${again} requests cut and sent again (${known} of their jobs were known), ${jobs} jobs recovered, ` +
+    `${begun} had begun, ${already.toLocaleString('en')} deliveries found done`
   )
 }
 
