@@ -11,6 +11,8 @@ leakCheck({ after }, { withinMs: 5_000 })
 
 const ONE_THREAD = { tiers: { default: { threads: 1 }, small: { threads: 1 } } }
 const TIMEOUT = { timeoutMs: 20_000 }
+/** Of a job that runs: its end may be in the commit of the wish already. */
+const ASKED = /^(?:requested|cancelled)$/
 
 async function started(ledger: string): Promise<void> {
   const deadline = Date.now() + 20_000
@@ -36,7 +38,7 @@ describe('cancel', () => {
       await result
       assert.equal(await job.cancel(), 'ended')
     }
-    assert.equal(await running.cancel(), 'requested')
+    assert.match(await running.cancel(), ASKED)
     await assert.rejects(running.result(TIMEOUT), { code: 'MILLRACE_JOB_CANCELLED' })
     const [first, ...more] = ledgerLines(ledger)
     assert.deepEqual([first?.[0], more], ['start', []], 'it has not run to its end')
@@ -61,7 +63,7 @@ describe('cancel', () => {
     while ((await job.record()).state !== 'running' && Date.now() < deadline);
     await new Promise((resolve) => setTimeout(resolve, 100))
     answer = await job.cancel({ mode: 'terminate' })
-    assert.equal(answer, 'requested')
+    assert.match(answer, ASKED)
     await assert.rejects(job.result(TIMEOUT), { code: 'MILLRACE_JOB_CANCELLED' })
     assert.equal((await cancelled).id, job.id)
     assert.deepEqual(await beside.result(TIMEOUT), { value: 1 })
