@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { stateCodes } from '../../../lib/job-state.ts'
 import { createStarts, StartsWriter } from '../../../runtime/journal/starts.ts'
 import { openerOf, StoreDriver } from '../../helpers/store-driver.ts'
-import { temporaryFolder } from '../../helpers/temporary-folder.ts'
+import { scratchFolder } from '../../helpers/scratch.ts'
 
 const SLOTS = 4
 
@@ -16,7 +16,7 @@ class Life {
   #starts!: StartsWriter
 
   constructor(test: TestContext) {
-    this.#file = join(temporaryFolder(test), 'jobs.db')
+    this.#file = join(scratchFolder(test), 'jobs.db')
     this.journal = new StoreDriver({ open: openerOf(test, this.#file) })
     this.#write()
     test.after(() => this.#starts.close())
