@@ -84,6 +84,7 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     announcer: new Announcer({ ...wires, results, wishes, journalName: () => journal.name }),
     publisher: new Publisher(journal, clock, (number, duplicate) => new Job(desk, number, duplicate)),
     unsettled: new Set(),
+    stopped: new Set(),
     places: [],
     stopping: 'no',
     handlers,

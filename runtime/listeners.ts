@@ -57,6 +57,7 @@ export function placeListener(wires: Wires): PlaceListener {
       if (count > most) emit.emit('runtime.unfit', { error: tooManyZombies(nameOf(place), count, most) })
     },
     failed(place, error) {
+      wires.stopped.add(place)
       wires.dispatch.tell({ type: 'place-stopped', place })
       wires.router.tell({ type: 'place-stopped', place })
       emit.emit('place.stopped', { place: nameOf(place), error: placeStopped(nameOf(place), error) })

@@ -34,6 +34,7 @@ export class PlaceChild implements Behavior<PlaceMessage> {
       this.#config.threads === 0 ? await this.#startLane(listener) : this.#startThreads({ ...listener, failed })
     this.#place = place
     this.#wires.places[this.#index] = place
+    this.#wires.stopped.delete(this.#index)
   }
 
   receive({ error }: PlaceMessage): void {
