@@ -11,7 +11,7 @@ import { openLoopJournal } from '../../helpers/loop-journal.ts'
 import { SlotPlace } from '../../helpers/slot-place.ts'
 
 const manifestOf = (name: string, place: { tier: string } | { lane: string }) =>
-  taskManifest(defineTask({ name, ...place, run: (_: null) => null }))
+  taskManifest(defineTask({ name, ...place, run: (_input: null) => null }))
 
 const resize = manifestOf('resize', { tier: 'default' })
 const share = manifestOf('share', { lane: 'network' })
