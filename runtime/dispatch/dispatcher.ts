@@ -7,7 +7,7 @@ export interface DispatcherOptions {
   readonly clock: Clock
   readonly places: readonly Place[]
   /** Places, by index, that take nothing any more. */
-  readonly stopped: ReadonlySet<number>
+  readonly stopped: ReadonlyMap<number, Error>
   placeOf(task: number): number
   /** Claims that ended without a place: expired in the hand, or given back. */
   ended(place: number, ended: readonly Ended[]): void

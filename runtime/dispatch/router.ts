@@ -22,7 +22,7 @@ export interface RouterOptions {
   /** Places, by index, that are given no room. */
   readonly paused: ReadonlySet<number>
   /** Places, by index, that have given up: their tasks are parked. */
-  readonly stopped: ReadonlySet<number>
+  readonly stopped: ReadonlyMap<number, Error>
   /** Every claim that anything in this process still holds. */
   held(): Iterable<ClaimedJob>
   /** A task that nobody here handles has jobs, or may have. */

@@ -53,7 +53,9 @@ export class Settler implements Behavior<SettlerMessage> {
   }
 
   #takeRest(): void {
-    for (const group of [...this.#options.unsettled]) this.receive({ type: 'ended', group })
+    const rest = [...this.#options.unsettled]
+    // What has to be learned first stands among them again.
+    for (const group of rest) this.receive({ type: 'ended', group })
   }
 
   #settle({ place, ended: jobs }: EndedGroup): void {

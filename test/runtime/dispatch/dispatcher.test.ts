@@ -10,7 +10,7 @@ import { SlotPlace } from '../../helpers/slot-place.ts'
 function dispatcherOf(...slots: readonly number[]) {
   const clock = new ManualClock(1_000)
   const places = slots.map((each) => new SlotPlace(each))
-  const stopped = new Set<number>()
+  const stopped = new Map<number, Error>()
   const ended: (Ended & { readonly place: number })[] = []
   const dispatcher = new Dispatcher({
     clock,
@@ -120,7 +120,7 @@ describe('the dispatcher', () => {
 
   it('gives back what a place puts back after it has stopped', () => {
     const { stopped, dispatcher, endings, claim } = dispatcherOf(0)
-    stopped.add(0)
+    stopped.set(0, new Error('no thread starts'))
     dispatcher.receive({ type: 'place-stopped', place: 0 })
     dispatcher.receive({ type: 'put-back', place: 0, jobs: claimsOf(1) })
     assert.deepEqual(endings(), [[0, 1, 'interrupted']])

@@ -38,7 +38,7 @@ async function routerOf(test: TestContext, places: readonly Place[]) {
   const parts = {
     catalog: new Catalog(),
     paused: new Set<number>(),
-    stopped: new Set<number>(),
+    stopped: new Map<number, Error>(),
     held: [] as ClaimedJob[],
     unknown: [] as string[],
   }
@@ -153,7 +153,7 @@ describe('room', () => {
 
   it('is gone with a place that has stopped: its tasks are parked, the others go on', async (test) => {
     const { claimed, stopped, catalog, journal, enqueue, tell } = await routerOf(test, [tier(), lane()])
-    stopped.add(0)
+    stopped.set(0, new Error('no thread starts'))
     await tell({ type: 'place-stopped', place: 0 })
     assert.equal(catalog.placeOf(journal.taskIndex('resize') as number), -1)
     await enqueue('resize')
