@@ -12,7 +12,7 @@ import type { ConnectJournal } from './journal/link.ts'
 import { tailLostError } from './journal/mark.ts'
 import type { StartsSink } from './journal/starts.ts'
 import { startJournalThread } from './journal/thread.ts'
-import { journalListener, supervisionListener } from './listeners.ts'
+import { journalListener, supervisionListener, tellStopped } from './listeners.ts'
 import type { Handlers } from './places/handlers.ts'
 import { Watchdog, type WatchdogListener } from './places/watchdog.ts'
 import { Publisher } from './publish/publisher.ts'
@@ -67,8 +67,12 @@ export async function boot(config: Config, ground: Ground): Promise<Booted> {
   const reason = await Promise.race([root.exited, root.started.then(() => undefined)])
   if (reason !== undefined) throw causeOf(reason)
   void root.exited.then((why) => end(wires, causeOf(why)))
+  const stopped = [...wires.stopped]
   // Not before the caller had a chance to listen.
-  clock.setImmediate(() => tellTailLoss(wires))
+  clock.setImmediate(() => {
+    tellTailLoss(wires)
+    for (const [place, error] of stopped) tellStopped(wires, place, error)
+  })
   return { wires, root }
 }
 
@@ -88,6 +92,7 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     announcer: new Announcer({ ...wires, results, wishes, journalName: () => journal.name }),
     publisher: new Publisher(journal, clock, (number, duplicate) => new Job(desk, number, duplicate)),
     unsettled: new Set(),
+    stopped: new Map(),
     places: [],
     stopping: 'no',
     handlers,

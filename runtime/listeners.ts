@@ -57,11 +57,17 @@ export function placeListener(wires: Wires): PlaceListener {
       if (count > most) emit.emit('runtime.unfit', { error: tooManyZombies(nameOf(place), count, most) })
     },
     failed(place, error) {
-      wires.dispatch.tell({ type: 'place-stopped', place })
-      wires.router.tell({ type: 'place-stopped', place })
-      emit.emit('place.stopped', { place: nameOf(place), error: placeStopped(nameOf(place), error) })
+      wires.stopped.set(place, error)
+      wires.dispatch?.tell({ type: 'place-stopped', place })
+      wires.router?.tell({ type: 'place-stopped', place })
+      tellStopped(wires, place, error)
     },
   }
+}
+
+export function tellStopped({ emit, config }: Wires, place: number, cause: Error): void {
+  const { name } = config.places[place] as { name: string }
+  emit.emit('place.stopped', { place: name, error: placeStopped(name, cause) })
 }
 
 function placeStopped(place: string, cause: Error): MillraceError {

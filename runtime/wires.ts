@@ -34,6 +34,8 @@ export interface Fixtures {
   readonly unsettled: Set<EndedGroup>
   /** Places, by index, that are given nothing to run; tell the router after a change. */
   readonly paused: Set<number>
+  /** Places, by index, that have given up, and why; outlives the stages that ask, which may be started anew. */
+  readonly stopped: Map<number, Error>
   /** Where places on the service's own loop write what they begin, instead of into the starts file. */
   readonly begun: StartsSink | undefined
   readonly watch: ((listener: WatchdogListener) => Watchdog) | undefined

@@ -6,6 +6,8 @@ import { Hand } from './hand.ts'
 export interface DispatcherOptions {
   readonly clock: Clock
   readonly places: readonly Place[]
+  /** Places, by index, that take nothing any more. */
+  readonly stopped: ReadonlyMap<number, Error>
   placeOf(task: number): number
   /** Claims that ended without a place: expired in the hand, or given back. */
   ended(place: number, ended: readonly Ended[]): void
@@ -69,6 +71,7 @@ export class Dispatcher implements Behavior<DispatcherMessage> {
   }
 
   #feed(place: number): void {
+    if (this.#options.stopped.has(place)) return this.#giveBack(place)
     const source = this.#sources[place]
     if (source !== undefined && source.size > 0) this.#options.places[place]?.pull(source)
   }

@@ -21,6 +21,8 @@ export interface RouterOptions {
   readonly places: readonly Place[]
   /** Places, by index, that are given no room. */
   readonly paused: ReadonlySet<number>
+  /** Places, by index, that have given up: their tasks are parked. */
+  readonly stopped: ReadonlyMap<number, Error>
   /** Every claim that anything in this process still holds. */
   held(): Iterable<ClaimedJob>
   /** A task that nobody here handles has jobs, or may have. */
@@ -35,7 +37,6 @@ const NO_ROOM = { jobs: 0, bytes: 0 }
  */
 export class Router implements Behavior<RouterMessage> {
   readonly #options: RouterOptions
-  readonly #stopped = new Set<number>()
   #status: 'open' | 'closed' = 'open'
 
   constructor(options: RouterOptions) {
@@ -45,10 +46,7 @@ export class Router implements Behavior<RouterMessage> {
   async start(): Promise<void> {
     const { places, catalog, journal } = this.#options
     const found = await Promise.allSettled(places.map((place) => place.ready))
-    found.forEach((result, place) => {
-      if (result.status === 'fulfilled') catalog.add(result.value)
-      else this.#stopped.add(place)
-    })
+    for (const result of found) if (result.status === 'fulfilled') catalog.add(result.value)
     this.#refuseNone(found)
     await journal.learn(catalog.handled.map(({ name }) => name))
     this.#bind(journal.taskNames)
@@ -60,7 +58,6 @@ export class Router implements Behavior<RouterMessage> {
       case 'learned':
         return this.#bind(message.names)
       case 'place-stopped':
-        this.#stopped.add(message.place)
         this.#bind(this.#options.journal.taskNames)
         return this.#reroute()
       case 'reroute':
@@ -95,7 +92,7 @@ export class Router implements Behavior<RouterMessage> {
     for (const name of names) {
       const manifest = catalog.manifest(name)
       const place = manifest === undefined ? -1 : this.#placeOf(manifest)
-      catalog.bind(journal.taskIndex(name) as number, name, this.#stopped.has(place) ? -1 : place)
+      catalog.bind(journal.taskIndex(name) as number, name, this.#options.stopped.has(place) ? -1 : place)
       if (manifest === undefined) this.#options.unknown(name)
     }
   }

@@ -174,14 +174,17 @@ export class LoopLane implements Place {
 
   #settle(running: Running, outcome: Outcome): void {
     this.#running.delete(running.slot)
-    if (running.status === 'running') {
-      this.#freeSlots.push(running.slot)
-      this.#conclude(running, outcome)
-    } else {
-      this.#spareSlots.push(running.slot)
-      this.#abandoned--
-    }
+    if (running.status === 'fenced') this.#abandoned--
+    else this.#conclude(running, outcome)
+    this.#release(running.slot)
     this.#planReport()
+  }
+
+  /** Whatever slot it is: the lane has as many as it may run at once, where none were left to spare too. */
+  #release(slot: number): void {
+    const inUse = this.#freeSlots.length + this.#running.size - this.#abandoned
+    if (inUse < this.#options.concurrency) this.#freeSlots.push(slot)
+    else this.#spareSlots.push(slot)
   }
 
   #conclude(running: Running, outcome: Outcome): void {

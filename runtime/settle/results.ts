@@ -97,6 +97,7 @@ export class Results {
   }
 
   #remember(number: number, end: End): void {
+    this.#forget(number)
     this.#recent.set(number, end)
     this.#order.push(number)
     this.#recentBytes += end.output?.length ?? 0

@@ -31,6 +31,7 @@ export interface SettlerOptions {
 /** Decides what outcomes come to and hands them to the journal. A new settler begins with what the last one left. */
 export class Settler implements Behavior<SettlerMessage> {
   readonly #options: SettlerOptions
+  readonly #learning = new Set<Promise<void>>()
 
   constructor(options: SettlerOptions) {
     this.#options = options
@@ -41,26 +42,29 @@ export class Settler implements Behavior<SettlerMessage> {
   }
 
   /** What was told and not read is an outcome all the same: it is written before the journal closes. */
-  stop(): void {
+  async stop(): Promise<void> {
     this.#takeRest()
+    await Promise.all(this.#learning)
   }
 
   receive({ group }: SettlerMessage): void {
-    this.#settle(group.ended)
+    this.#settle(group)
     this.#options.unsettled.delete(group)
   }
 
   #takeRest(): void {
-    for (const group of this.#options.unsettled) this.receive({ type: 'ended', group })
+    const rest = [...this.#options.unsettled]
+    // What has to be learned first stands among them again.
+    for (const group of rest) this.receive({ type: 'ended', group })
   }
 
-  #settle(jobs: readonly Ended[]): void {
+  #settle({ place, ended: jobs }: EndedGroup): void {
     const { journal, catalog, clock, customs, keepEndedMs, random, wishes } = this.#options
     const now = clock.now()
     for (const ended of jobs) {
       const unknown = this.#unknownChildren(ended.outcome)
       if (unknown.length > 0) {
-        void journal.learn(unknown).then(() => this.#settle([ended]))
+        this.#learnFirst(unknown, { place, ended: [ended] })
         continue
       }
       const decision = decide(ended, {
@@ -75,6 +79,18 @@ export class Settler implements Behavior<SettlerMessage> {
       if (decision === 'finish') journal.finish(ended)
       else journal.settle({ ended, settle: decision })
     }
+  }
+
+  /** Meanwhile it is among what is not settled: a reroute would else give back a job that has run. */
+  #learnFirst(names: readonly string[], group: EndedGroup): void {
+    const { journal, unsettled } = this.#options
+    unsettled.add(group)
+    const learning = journal.learn(names).then(() => {
+      this.#learning.delete(learning)
+      // Unless another settler has taken it over.
+      if (unsettled.has(group)) this.receive({ type: 'ended', group })
+    })
+    this.#learning.add(learning)
   }
 
   /** Tasks of children that the journal has no index for yet. */

@@ -3,7 +3,8 @@ import { StartsWriter } from '../journal/starts.ts'
 import { childPort, placeListener } from '../listeners.ts'
 import type { Place, PlaceListener } from '../messages.ts'
 import { startsOf } from '../place-layout.ts'
-import { importHandlers } from '../places/handlers.ts'
+import { AbsentPlace } from '../places/absent-place.ts'
+import { type Handlers, importHandlers } from '../places/handlers.ts'
 import { LoopLane } from '../places/loop-lane.ts'
 import { ThreadPlace } from '../places/thread-place.ts'
 import type { Wires } from '../wires.ts'
@@ -30,10 +31,10 @@ export class PlaceChild implements Behavior<PlaceMessage> {
       listener.failed(place, error)
       self.tell({ type: 'failed', error })
     }
-    const place =
-      this.#config.threads === 0 ? await this.#startLane(listener) : this.#startThreads({ ...listener, failed })
-    this.#place = place
-    this.#wires.places[this.#index] = place
+    this.#wires.stopped.delete(this.#index)
+    const lane = this.#config.threads === 0
+    this.#place = lane ? await this.#startLane(listener) : this.#startThreads({ ...listener, failed })
+    this.#wires.places[this.#index] = this.#place
   }
 
   receive({ error }: PlaceMessage): void {
@@ -47,12 +48,26 @@ export class PlaceChild implements Behavior<PlaceMessage> {
   }
 
   async #startLane(listener: PlaceListener): Promise<Place> {
-    const { clock, catalog, config, journal } = this.#wires
-    if (this.#wires.handlers === undefined) {
-      this.#wires.handlers = await importHandlers(config.modules)
-      await this.#wires.handlers.setUp()
+    try {
+      return this.#laneWith(await this.#handlers(), listener)
+    } catch (error) {
+      this.#wires.places[this.#index] = new AbsentPlace(this.#config, error as Error)
+      listener.failed(this.#index, error as Error)
+      throw error
     }
-    const { handlers } = this.#wires
+  }
+
+  /** Set up once for all lanes of the service's own loop. */
+  async #handlers(): Promise<Handlers> {
+    if (this.#wires.handlers !== undefined) return this.#wires.handlers
+    const handlers = await importHandlers(this.#wires.config.modules)
+    await handlers.setUp()
+    this.#wires.handlers = handlers
+    return handlers
+  }
+
+  #laneWith(handlers: Handlers, listener: PlaceListener): Place {
+    const { clock, catalog, journal } = this.#wires
     const place = this.#config
     return new LoopLane(
       { ...place, index: this.#index, handBytes: HAND_BYTES },

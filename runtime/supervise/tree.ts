@@ -84,10 +84,11 @@ function startSettler(wires: Wires) {
 }
 
 function startDispatcher(wires: Wires) {
-  const { clock, catalog, places } = wires
+  const { clock, catalog, places, stopped } = wires
   const dispatcher = new Dispatcher({
     clock,
     places,
+    stopped,
     placeOf: (task) => catalog.placeOf(task),
     ended: placeListener(wires).ended,
   })
@@ -98,13 +99,14 @@ function startDispatcher(wires: Wires) {
 }
 
 function startRouter(wires: Wires) {
-  const { catalog, journal, places, paused, emit } = wires
+  const { catalog, journal, places, paused, stopped, emit } = wires
   const child = spawn(
     new Router({
       catalog,
       journal,
       places,
       paused,
+      stopped,
       held: () => heldBy(wires),
       unknown: (task) => emit.emit('task.unknown', { task }),
     }),

@@ -1,0 +1,51 @@
+import type { ClaimedJob, JobSource, Place, Stuck } from '../../runtime/messages.ts'
+
+/** A place that keeps what it takes in slots until a test ends it, and notes what it was asked. */
+export class SlotPlace implements Place {
+  readonly name = 'slots'
+  readonly kind = 'tier'
+  readonly ready = Promise.resolve([])
+  readonly capacity = { jobs: 10, bytes: 1_000 }
+  readonly recalls: number[] = []
+  pulls = 0
+  slots: number
+  #claims: ClaimedJob[] = []
+
+  constructor(slots: number) {
+    this.slots = slots
+  }
+
+  pull(source: JobSource): void {
+    this.pulls++
+    while (this.#claims.length < this.slots) {
+      const job = source.take()
+      if (job === undefined) return
+      this.#claims.push(job)
+    }
+  }
+
+  recallBehind(rank: number): void {
+    this.recalls.push(rank)
+  }
+
+  cancel(): 'absent' {
+    return 'absent'
+  }
+
+  claims(): readonly ClaimedJob[] {
+    return this.#claims
+  }
+
+  stop(): Promise<readonly Stuck[]> {
+    return Promise.resolve([])
+  }
+
+  finish(number: number): void {
+    this.#claims = this.#claims.filter((job) => job.number !== number)
+  }
+
+  /** Everything that it has, as after the exit of its thread. */
+  giveUp(): ClaimedJob[] {
+    return this.#claims.splice(0)
+  }
+}

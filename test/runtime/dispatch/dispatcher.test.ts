@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { ManualClock } from '../../../lib/manual-clock.ts'
+import { Dispatcher } from '../../../runtime/dispatch/dispatcher.ts'
+import type { ClaimedJob, Ended } from '../../../runtime/messages.ts'
+import { claimOf, claimsOf, numbersOf } from '../../helpers/claims.ts'
+import { SlotPlace } from '../../helpers/slot-place.ts'
+
+/** A dispatcher in front of places with so many slots each; task n runs in place n. */
+function dispatcherOf(...slots: readonly number[]) {
+  const clock = new ManualClock(1_000)
+  const places = slots.map((each) => new SlotPlace(each))
+  const stopped = new Map<number, Error>()
+  const ended: (Ended & { readonly place: number })[] = []
+  const dispatcher = new Dispatcher({
+    clock,
+    places,
+    stopped,
+    placeOf: (task) => (task < places.length ? task : -1),
+    ended: (place, group) => void ended.push(...group.map((each) => ({ place, ...each }))),
+  })
+  const claim = (...jobs: readonly ClaimedJob[]) => dispatcher.receive({ type: 'claimed', jobs })
+  const endings = () => ended.map(({ place, job, outcome }) => [place, job.number, outcome.type])
+  return { clock, stopped, places, place: places[0] as SlotPlace, dispatcher, claim, ended, endings }
+}
+
+describe('the dispatcher', () => {
+  it("offers claims to their task's place, as many as it has slots for", () => {
+    const { places, dispatcher, claim } = dispatcherOf(2, 1)
+    claim(...claimsOf(4), claimOf({ ord: 9, task: 1 }))
+    assert.deepEqual(
+      places.map((place) => numbersOf(place.claims())),
+      [[1, 2], [9]],
+    )
+    assert.deepEqual([dispatcher.held, numbersOf(dispatcher.jobs())], [2, [3, 4]])
+  })
+
+  it('offers the next when a place has room again', () => {
+    const { place, dispatcher, claim } = dispatcherOf(1)
+    claim(...claimsOf(3))
+    place.finish(1)
+    dispatcher.receive({ type: 'room', place: 0 })
+    assert.deepEqual(numbersOf(place.claims()), [2])
+    dispatcher.receive({ type: 'room', place: 0 })
+    assert.deepEqual([numbersOf(place.claims()), dispatcher.held], [[2], 1])
+  })
+
+  it('leaves a place alone that it has nothing for', () => {
+    const { place, dispatcher } = dispatcherOf(1)
+    dispatcher.receive({ type: 'room', place: 0 })
+    assert.equal(place.pulls, 0)
+  })
+
+  it('ends what may not start any more instead of offering it', () => {
+    const { clock, place, dispatcher, claim, endings } = dispatcherOf(1)
+    const expiring = (ord: number, expiresAt: number) => claimOf({ ord, extra: { expiresAt } })
+    claim(claimOf({ ord: 1 }), expiring(2, 1_010), expiring(3, 1_011), expiring(4, 1_010))
+    clock.advance(10)
+    place.finish(1)
+    dispatcher.receive({ type: 'room', place: 0 })
+    assert.deepEqual(numbersOf(place.claims()), [3])
+    place.finish(3)
+    dispatcher.receive({ type: 'room', place: 0 })
+    assert.deepEqual(endings(), [
+      [0, 2, 'expired'],
+      [0, 4, 'expired'],
+    ])
+    assert.equal(dispatcher.held, 0)
+  })
+
+  it('has what was offered recalled when something outranks the whole hand', () => {
+    const { place, claim } = dispatcherOf(1)
+    claim(...claimsOf(3, { rank: 5 }))
+    place.recalls.length = 0
+    claim(claimOf({ ord: 9, rank: 5 }))
+    assert.deepEqual(place.recalls, [], 'nothing waits behind what is offered that comes first')
+    claim(claimOf({ ord: 10, rank: 2 }))
+    assert.deepEqual(place.recalls, [2])
+  })
+
+  it('offers what was put back before what came after it, in its old order', () => {
+    const { place, dispatcher, claim } = dispatcherOf(3)
+    claim(...claimsOf(5))
+    const back = place.giveUp()
+    place.slots = 4
+    dispatcher.receive({ type: 'put-back', place: 0, jobs: back })
+    assert.deepEqual(numbersOf(place.claims()), [1, 2, 3, 4])
+  })
+
+  it('takes a job out of whichever hand it is in', () => {
+    const { dispatcher, claim } = dispatcherOf(0, 0)
+    claim(claimOf({ ord: 1 }), claimOf({ ord: 2, task: 1 }))
+    const removed: (number | undefined)[] = []
+    const remove = (number: number) =>
+      dispatcher.receive({ type: 'remove', number, answer: (job) => void removed.push(job?.number) })
+    for (const number of [2, 2, 7]) remove(number)
+    assert.deepEqual(removed, [2, undefined, undefined])
+    assert.deepEqual(numbersOf(dispatcher.jobs()), [1])
+  })
+
+  it('gives back what it holds when it stops, and leaves what was offered to its place', () => {
+    const { dispatcher, claim, endings, ended } = dispatcherOf(1, 0)
+    claim(...claimsOf(2), claimOf({ ord: 3, task: 1 }))
+    dispatcher.stop()
+    assert.deepEqual(endings(), [
+      [0, 2, 'interrupted'],
+      [1, 3, 'interrupted'],
+    ])
+    assert.deepEqual([ended[0]?.startedAt, ended[0]?.endedAt], [undefined, undefined])
+    assert.equal(dispatcher.held, 0)
+  })
+
+  it('gives the hand of a place back that has stopped, and no other', () => {
+    const { dispatcher, claim, endings } = dispatcherOf(0, 0)
+    claim(claimOf({ ord: 1 }), claimOf({ ord: 2, task: 1 }))
+    dispatcher.receive({ type: 'place-stopped', place: 1 })
+    assert.deepEqual(endings(), [[1, 2, 'interrupted']])
+    assert.equal(dispatcher.held, 1)
+  })
+
+  it('gives back what a place puts back after it has stopped', () => {
+    const { stopped, dispatcher, endings, claim } = dispatcherOf(0)
+    stopped.set(0, new Error('no thread starts'))
+    dispatcher.receive({ type: 'place-stopped', place: 0 })
+    dispatcher.receive({ type: 'put-back', place: 0, jobs: claimsOf(1) })
+    assert.deepEqual(endings(), [[0, 1, 'interrupted']])
+    claim(claimOf({ ord: 2 }))
+    assert.deepEqual(endings().length, 2, 'a claim that was under way as well')
+  })
+
+  it('does not keep claims of a task that has no place any more: the router has them go back', () => {
+    const { dispatcher, claim, endings } = dispatcherOf(0)
+    claim(claimOf({ ord: 1, task: 7 }))
+    assert.deepEqual([dispatcher.held, endings()], [0, []])
+  })
+})

@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Context } from '../../../lib/context.ts'
+import { ManualClock } from '../../../lib/manual-clock.ts'
+import { collectTasks, defineTask, taskManifest } from '../../../lib/task.ts'
+import { Catalog } from '../../../runtime/catalog.ts'
+import type { Ended, JobSource, PlaceListener } from '../../../runtime/messages.ts'
+import { Handlers } from '../../../runtime/places/handlers.ts'
+import { LoopLane } from '../../../runtime/places/loop-lane.ts'
+import { claimOf, claimsOf, numbersOf } from '../../helpers/claims.ts'
+
+const START = 1_000_000
+const SOFT_MS = 50
+const HARD_MS = 80
+
+interface Attempt {
+  readonly context: Context
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Until what has ended by now is told, which is a turn later. */
+async function turn(): Promise<void> {
+  for (let turns = 0; turns < 2; turns++) await new Promise<void>((resolve) => void setImmediate(resolve))
+}
+
+/** A lane whose jobs run until the test ends them; `during` is called when one begins. */
+function laneOf(concurrency: number, during: (number: number) => unknown = () => undefined) {
+  const clock = new ManualClock(START)
+  const attempts: Attempt[] = []
+  const work = defineTask({
+    name: 'work',
+    lane: 'network',
+    softLimitMs: SOFT_MS,
+    hardLimitMs: HARD_MS,
+    run: (input: number, context) =>
+      during(input) === 'sync'
+        ? (null as never)
+        : new Promise<null>((resolve, reject) => {
+            attempts.push({ context, resolve: resolve as Attempt['resolve'], reject })
+          }),
+  })
+  const catalog = new Catalog()
+  catalog.add([taskManifest(work)])
+  catalog.bind(0, 'work', 0)
+  const told = { ended: [] as Ended[], rooms: 0, zombies: [] as number[], begun: [] as (readonly number[])[] }
+  const listener = {
+    ended: (_place, ended) => void told.ended.push(...ended),
+    room: () => void told.rooms++,
+    zombies: (_place, count) => void told.zombies.push(count),
+  } satisfies Partial<PlaceListener> as unknown as PlaceListener
+  const lane = new LoopLane(
+    { name: 'network', kind: 'lane', index: 0, concurrency, handJobs: 10, handBytes: 1_000 },
+    {
+      clock,
+      catalog,
+      listener,
+      children: { takeNumbers: () => 1, enqueue: () => Promise.resolve() },
+      handlers: new Handlers(collectTasks([{ url: 'file:tasks', exports: { work } }])),
+      journal: 'test00',
+      starts: { begin: (slot, number, claim) => void told.begun.push([slot, number, claim]) },
+    },
+  )
+  const hand = claimsOf(20).map((job) => ({ ...job, input: String(job.number) }))
+  const source: JobSource = {
+    get size() {
+      return hand.length
+    },
+    take: () => hand.shift(),
+  }
+  return { clock, lane, attempts, told, hand, source, pull: () => lane.pull(source) }
+}
+
+const outcomes = (ended: readonly Ended[]) => ended.map(({ job, outcome }) => [job.number, outcome.type])
+const codeOf = ({ outcome }: Ended) => (outcome.type === 'failed' ? outcome.error.code : outcome.type)
+
+describe('a lane on the loop', () => {
+  it('takes as many jobs as it has slots, and each of them starts at once', () => {
+    const { lane, attempts, told, hand, pull } = laneOf(3)
+    pull()
+    assert.deepEqual([attempts.length, numbersOf(lane.claims()), hand.length], [3, [1, 2, 3], 17])
+    assert.deepEqual(told.begun, [
+      [0, 1, 1],
+      [1, 2, 1],
+      [2, 3, 1],
+    ])
+    assert.equal(lane.capacity.jobs, 13)
+    pull()
+    assert.equal(attempts.length, 3)
+  })
+
+  it('tells once a turn what has ended, with its times, and that there is room', async () => {
+    const { clock, attempts, told, pull } = laneOf(3)
+    pull()
+    clock.advance(7)
+    attempts[0]?.resolve(null)
+    attempts[2]?.reject(new Error('no luck'))
+    await turn()
+    assert.deepEqual(outcomes(told.ended), [
+      [1, 'succeeded'],
+      [3, 'failed'],
+    ])
+    assert.deepEqual([told.ended[0]?.startedAt, told.ended[0]?.endedAt, told.rooms], [START, START + 7, 1])
+  })
+
+  it('counts what has ended as held until it is told', async () => {
+    const { lane, attempts, told, pull } = laneOf(1)
+    pull()
+    attempts[0]?.resolve(null)
+    for (let step = 0; step < 10 && told.ended.length === 0; step++) {
+      assert.deepEqual(numbersOf(lane.claims()), [1], `not held after ${step} microtasks`)
+      await Promise.resolve()
+    }
+    await turn()
+    assert.deepEqual([outcomes(told.ended), lane.claims()], [[[1, 'succeeded']], []])
+  })
+
+  it('gives the loop back after 2 ms of starting jobs, and goes on in the next turn', async () => {
+    const parts = laneOf(10, (number) => {
+      if (number === 3) parts.clock.advance(3)
+    })
+    parts.pull()
+    assert.equal(parts.attempts.length, 3 + 1, 'the job that was first late has begun')
+    parts.pull()
+    assert.equal(parts.attempts.length, 4, 'a hint does not start another round meanwhile')
+    await turn()
+    assert.equal(parts.attempts.length, 10)
+  })
+
+  it('runs a handler without a promise to its end, and needs a slot for no longer', async () => {
+    const { attempts, told, hand, pull } = laneOf(1, () => 'sync')
+    pull()
+    await turn()
+    assert.deepEqual([hand.length, told.ended.length, attempts.length], [0, 20, 0])
+  })
+
+  it('aborts the attempt that somebody wants cancelled, and knows no other', async () => {
+    const { lane, attempts, told, pull } = laneOf(2)
+    pull()
+    const signals = attempts.map(({ context }) => context.signal)
+    assert.deepEqual([lane.cancel(2), lane.cancel(9)], ['aborted', 'absent'])
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [false, true],
+    )
+    attempts[1]?.reject(signals[1]?.reason)
+    await turn()
+    assert.deepEqual(outcomes(told.ended), [[2, 'cancelled']])
+    assert.equal(lane.cancel(2), 'absent')
+  })
+})
+
+describe('the limits of a lane', () => {
+  it('are kept by one timer, whoever is next', () => {
+    const { clock, pull, hand } = laneOf(3)
+    hand.splice(1)
+    pull()
+    assert.equal(clock.nextTimerAt, START + SOFT_MS)
+    clock.advance(20)
+    hand.push(claimOf({ number: 2 }), claimOf({ number: 3, extra: { overrides: '{"softLimitMs":5}' } }))
+    pull()
+    assert.equal(clock.nextTimerAt, START + 25, 'the shortest, which began last')
+    clock.advance(5)
+    assert.equal(clock.nextTimerAt, START + SOFT_MS)
+    clock.advance(SOFT_MS - 25)
+    assert.equal(clock.nextTimerAt, START + 20 + SOFT_MS)
+  })
+
+  it('abort at the soft one, and the attempt may still end by itself', async () => {
+    const { clock, attempts, told, pull } = laneOf(1)
+    pull()
+    const { signal } = (attempts[0] as Attempt).context
+    clock.advance(SOFT_MS - 1)
+    assert.equal(signal.aborted, false)
+    clock.advance(1)
+    assert.deepEqual([signal.aborted, (signal.reason as { code: string }).code], [true, 'MILLRACE_SOFT_LIMIT'])
+    attempts[0]?.resolve('in time')
+    await turn()
+    assert.deepEqual(outcomes(told.ended), [[1, 'succeeded']])
+  })
+
+  it('give an attempt up at the hard one: a spare slot takes its place, and it commits nothing later', async () => {
+    const { clock, lane, attempts, told, pull } = laneOf(1)
+    pull()
+    clock.advance(HARD_MS)
+    assert.deepEqual([numbersOf(lane.claims()), told.zombies], [[1], [1]], 'held until it is told')
+    await turn()
+    assert.deepEqual([told.ended.map(codeOf), lane.claims()], [['MILLRACE_HARD_LIMIT'], []])
+    pull()
+    assert.deepEqual(
+      told.begun.map(([slot]) => slot),
+      [0, 1],
+    )
+    attempts[0]?.resolve('too late')
+    await turn()
+    assert.deepEqual([told.ended.length, numbersOf(lane.claims())], [1, [2]])
+  })
+
+  it('let the slot of an attempt that was given up go when its promise ends, and only then', async () => {
+    const { clock, attempts, told, hand, pull } = laneOf(1)
+    pull()
+    clock.advance(HARD_MS)
+    pull()
+    clock.advance(HARD_MS)
+    await turn()
+    pull()
+    assert.equal(attempts.length, 2, 'as many as the lane has may be given up; then nothing more starts')
+    attempts[0]?.resolve(null)
+    await turn()
+    pull()
+    assert.equal(attempts.length, 3, 'a slot is back')
+    attempts[2]?.resolve(null)
+    await turn()
+    assert.deepEqual([told.ended.length, told.zombies, hand.length], [3, [1, 2], 17])
+  })
+})
+
+describe('a lane that stops', () => {
+  /** Lets the time of the lane pass until it has stopped; says how long that took. */
+  async function stopped({ clock, lane }: ReturnType<typeof laneOf>, graceMs: number, each = () => {}) {
+    const begunAt = clock.now()
+    let over = false
+    const stopping = lane.stop(graceMs).then((stuck) => {
+      over = true
+      return stuck
+    })
+    for (;;) {
+      await turn()
+      if (over) return { stuck: await stopping, tookMs: clock.now() - begunAt }
+      clock.advance(1)
+      each()
+    }
+  }
+
+  it('starts nothing more, and lets what runs end within the grace', async () => {
+    const parts = laneOf(2)
+    parts.pull()
+    const { tookMs, stuck } = await stopped(parts, 1_000, () => {
+      if (parts.clock.now() === START + 30) for (const { resolve } of parts.attempts) resolve(null)
+      parts.pull()
+    })
+    assert.deepEqual(
+      [stuck, outcomes(parts.told.ended)],
+      [
+        [],
+        [
+          [1, 'succeeded'],
+          [2, 'succeeded'],
+        ],
+      ],
+    )
+    assert.ok(tookMs >= 30 && tookMs <= 40, `took ${tookMs} ms`)
+    assert.deepEqual([parts.attempts.length, parts.told.rooms, parts.clock.nextTimerAt], [2, 0, undefined])
+  })
+
+  it('asks what outlasts the grace to end, and that comes back uncharged', async () => {
+    const parts = laneOf(1)
+    parts.pull()
+    const { signal } = (parts.attempts[0] as Attempt).context
+    const { tookMs } = await stopped(parts, 20, () => {
+      if (signal.aborted) parts.attempts[0]?.reject(signal.reason)
+    })
+    assert.deepEqual(outcomes(parts.told.ended), [[1, 'interrupted']])
+    assert.ok(tookMs >= 20 && tookMs <= 35, `took ${tookMs} ms`)
+  })
+
+  it('gives back uncharged what is deaf to that, 100 ms later', async () => {
+    const parts = laneOf(1)
+    parts.hand[0] = claimOf({ number: 1, extra: { overrides: '{"softLimitMs":9000,"hardLimitMs":9000}' } })
+    parts.pull()
+    const { tookMs, stuck } = await stopped(parts, 20)
+    assert.deepEqual([outcomes(parts.told.ended), stuck], [[[1, 'interrupted']], []])
+    assert.ok(tookMs >= 120 && tookMs <= 135, `took ${tookMs} ms`)
+    parts.attempts[0]?.resolve('too late')
+    await turn()
+    assert.equal(parts.told.ended.length, 1)
+  })
+
+  it('does not wait for what was given up before', async () => {
+    const parts = laneOf(1)
+    parts.pull()
+    parts.clock.advance(HARD_MS)
+    await turn()
+    const { tookMs } = await stopped(parts, 1_000)
+    assert.deepEqual([parts.told.ended.map(codeOf), tookMs], [['MILLRACE_HARD_LIMIT'], 0])
+  })
+})
