@@ -11,6 +11,7 @@ export type RunEnd = { readonly type: 'returned' } | { readonly type: 'lost'; re
  */
 export class TierPool {
   readonly #pool: Piscina
+  #destroyed: Promise<void> | undefined
 
   constructor(threads: number, data: ThreadData, options: { readonly maxHeapMb: number | undefined }) {
     this.#pool = new Piscina({
@@ -42,16 +43,20 @@ export class TierPool {
     const worker = this.#pool.threads.find((each) => each.threadId === threadId)
     if (worker === undefined) return Promise.resolve(0)
     return new Promise((resolve) => {
-      worker.once('exit', (code) => {
-        resolve(code)
-      })
+      worker.once('exit', resolve)
     })
   }
 
   /** Resolves when all threads have exited, those that hang in native calls excepted if they were given up before. */
-  async destroy(): Promise<void> {
-    // A thread whose exit comes late is replaced all the same.
-    this.#pool.on('workerCreate', () => void this.#pool.destroy())
-    await this.#pool.destroy()
+  destroy(): Promise<void> {
+    if (this.#destroyed === undefined) {
+      this.#destroyed = this.#pool.destroy()
+      // A thread whose exit comes late is replaced all the same. One after another: where two overlap, the first to end
+      // lets piscina replace what the other one ends.
+      this.#pool.on('workerCreate', () => {
+        this.#destroyed = this.#destroyed?.then(() => this.#pool.destroy())
+      })
+    }
+    return this.#destroyed
   }
 }

@@ -56,6 +56,7 @@ function laneOf(concurrency: number, during: (number: number) => unknown = () =>
       catalog,
       listener,
       children: { takeNumbers: () => 1, enqueue: () => Promise.resolve() },
+      watchdog: undefined,
       handlers: new Handlers(collectTasks([{ url: 'file:tasks', exports: { work } }])),
       journal: 'test00',
       starts: { begin: (slot, number, claim) => void told.begun.push([slot, number, claim]) },
