@@ -8,6 +8,7 @@ import { decodePayload } from '../lib/payload.ts'
 import type { Answer, Request } from './journal/protocol.ts'
 import { parseCursor } from './journal/page-cursor.ts'
 import { stateOf, toJobRecord } from './journal/record.ts'
+import { INBOX_NUMBERS_FROM } from './journal/schema.ts'
 import type { Wished } from './journal/wish.ts'
 import { placeListener } from './listeners.ts'
 import type { ClaimedJob } from './messages.ts'
@@ -227,6 +228,8 @@ export class Desk implements JobDesk {
   /** For a job that may have ended long ago: what the journal has decides. */
   async #lookUp(number: number): Promise<void> {
     const { journal, results } = this.#wires
+    // In this order: a job that is moved between the two questions is found by the second one.
+    if (number >= INBOX_NUMBERS_FROM && (await journal.query((queries) => queries.isInInbox(number)))) return
     const row = await journal.query((queries) => queries.record(number))
     if (row === undefined) {
       return results.refuse(number, notKept(formatJobId(this.journalName, number)))

@@ -4,6 +4,8 @@ import { nodeEndpoint } from './comlink-node.ts'
 import { stateCodes } from '../../lib/job-state.ts'
 import type { Ledger } from './ledger.ts'
 import { type PageQuery, pageOf, type StoredPage } from './page.ts'
+import { INBOX_NUMBERS_FROM } from './schema.ts'
+import { prepareValue } from './sqlite.ts'
 import { recordOf, type StoredJob } from './record.ts'
 
 /** How many jobs of a task are in a state. */
@@ -19,6 +21,8 @@ export interface TaskCount {
  */
 export interface JournalQueries {
   record(number: number): StoredJob | undefined
+  /** Whether a job was published and the owner has not taken it over yet. */
+  isInInbox(number: number): boolean
   page(query: PageQuery): StoredPage
   counts(): TaskCount[]
   /** Copies the journal, foreign tables included, while it is in use. */
@@ -29,8 +33,10 @@ export interface JournalQueries {
 
 export function journalQueries(ledger: Ledger): JournalQueries {
   const { db } = ledger
+  const inbox = prepareValue<[number], number>(db, 'SELECT id FROM millrace_inbox WHERE id = ?')
   return {
     record: (number) => recordOf(db, number),
+    isInInbox: (number) => inbox.get(number - INBOX_NUMBERS_FROM) !== undefined,
     page: (query) => pageOf(db, query),
     counts: () => countsOf(ledger),
     async backup(to) {

@@ -21,6 +21,8 @@ class JournalThread implements JournalConnection {
   readonly #worker: Worker
   readonly #queries: Remote<JournalQueries>
   readonly #queryPort: MessagePort
+  readonly #asking = new Set<(error: Error) => void>()
+  #status: 'running' | 'exited' = 'running'
   #lastError = new Error('the journal thread exited')
 
   constructor(options: JournalOptions, resume: number | undefined, listener: ConnectionListener) {
@@ -42,6 +44,8 @@ class JournalThread implements JournalConnection {
     this.exited = new Promise((resolve) => {
       this.#worker.once('exit', () => {
         this.#queryPort.close()
+        this.#status = 'exited'
+        for (const reject of this.#asking) reject(unanswered())
         listener.exited(this.#lastError)
         resolve()
       })
@@ -59,13 +63,20 @@ class JournalThread implements JournalConnection {
   }
 
   /** Comlink alone would never settle when the thread ends first. */
-  async query<T>(ask: (queries: Remote<JournalQueries>) => Promise<T>): Promise<T> {
-    const gone = this.exited.then(() => {
-      throw new MillraceError(
-        'MILLRACE_JOURNAL_IO',
-        'the journal thread ended before it answered a query; nothing was changed by it; ask again',
-      )
+  query<T>(ask: (queries: Remote<JournalQueries>) => Promise<T>): Promise<T> {
+    if (this.#status === 'exited') return Promise.reject(unanswered())
+    return new Promise<T>((resolve, reject) => {
+      this.#asking.add(reject)
+      ask(this.#queries)
+        .then(resolve, reject)
+        .finally(() => this.#asking.delete(reject))
     })
-    return Promise.race([ask(this.#queries), gone])
   }
+}
+
+function unanswered(): MillraceError {
+  return new MillraceError(
+    'MILLRACE_JOURNAL_IO',
+    'the journal thread ended before it answered a query; nothing was changed by it; ask again',
+  )
 }

@@ -3,6 +3,7 @@ import { MillraceError } from '../../lib/errors.ts'
 import { decodePayload } from '../../lib/payload.ts'
 import type { EndedState } from '../../lib/job-state.ts'
 import { Ring } from '../../lib/ring.ts'
+import { INBOX_NUMBERS_FROM } from '../journal/schema.ts'
 
 /** How a job ended, as far as `result()` needs it. */
 export interface End {
@@ -57,9 +58,12 @@ export class Results {
     return this.#recent.get(number)
   }
 
-  /** Whether a job that is not remembered must still be under way here, so that nobody need ask the journal. */
+  /**
+   * Whether a job that is not remembered must still be under way here, so that nobody need ask the journal. Numbers of
+   * the inbox do not tell when they were given out.
+   */
   isSurelyOpen(number: number): boolean {
-    return number > this.#forgottenUpTo && !this.#recent.has(number)
+    return number < INBOX_NUMBERS_FROM && number > this.#forgottenUpTo && !this.#recent.has(number)
   }
 
   wait(number: number): { readonly promise: Promise<unknown>; leave(): void } {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cpSync } from 'node:fs'
+import { cpSync, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -41,6 +41,19 @@ describe('runtime.transaction', () => {
     assert.equal(await job.result({ timeoutMs: 20_000 }), 7)
     assert.equal((await job.record()).id, job.id)
     assert.equal(photos(db), 1)
+  })
+
+  it('enqueues jobs whose results can be asked for after a restart', async (test) => {
+    const { runtime, db, file } = await withDatabase(test)
+    const [keeping, dropping] = runtime.transaction(db, (transaction) => [
+      transaction.enqueue(kept, { value: 7 }),
+      transaction.enqueue(echo, { value: 8 }),
+    ])
+    await Promise.all([keeping.result({ timeoutMs: 20_000 }), dropping.result({ timeoutMs: 20_000 })])
+    await runtime.stop()
+    const next = await startRuntime(test, { journal: { file } })
+    assert.equal(await next.job(keeping.id).result({ timeoutMs: 20_000 }), 7)
+    await assert.rejects(next.job(dropping.id).result({ timeoutMs: 20_000 }), { code: 'MILLRACE_RESULT_NOT_KEPT' })
   })
 
   it('leaves nothing behind when its function throws, or enqueues what cannot be', async (test) => {
@@ -125,7 +138,10 @@ function foreignSqlite(test: { after(clean: () => void): unknown }): typeof Data
     recursive: true,
     filter: (path) => !sources.includes(relative(original, path)),
   })
-  cpSync(join(dirname(original), 'bindings'), join(dirname(copy), 'bindings'), { recursive: true })
-  cpSync(join(dirname(original), 'file-uri-to-path'), join(dirname(copy), 'file-uri-to-path'), { recursive: true })
+  // Versions that are built where they are installed find their binary by these.
+  for (const helper of ['bindings', 'file-uri-to-path']) {
+    const installed = join(dirname(original), helper)
+    if (existsSync(installed)) cpSync(installed, join(dirname(copy), helper), { recursive: true })
+  }
   return createRequire(join(copy, 'package.json'))(copy) as typeof Database
 }
