@@ -53,6 +53,8 @@ function isPossible({ source }) {
 function run(paths) {
   const options = [
     '--enable-source-maps',
+    '--import',
+    new URL('../dist/test/helpers/leak-check-each-file.js', import.meta.url).href,
     '--test',
     '--test-reporter=spec',
     `--test-concurrency=${CONCURRENCY}`,

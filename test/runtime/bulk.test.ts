@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { echo, hang, laneEcho, parked, traced } from '../fixtures/tasks.ts'
-import { leakCheck } from '../helpers/leak-check.ts'
 import { scratchFolder } from '../helpers/scratch.ts'
 import { startRuntime } from '../helpers/start-runtime.ts'
-
-leakCheck({ after }, { withinMs: 5_000 })
 
 const LATER = { delayMs: 600_000 }
 

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { echo, hang, parked, stubborn, traced } from '../fixtures/tasks.ts'
-import { leakCheck } from '../helpers/leak-check.ts'
 import { nextEvent } from '../helpers/next-event.ts'
 import { ledgerLines, scratchFolder } from '../helpers/scratch.ts'
 import { startRuntime } from '../helpers/start-runtime.ts'
-
-leakCheck({ after }, { withinMs: 5_000 })
 
 const ONE_THREAD = { tiers: { default: { threads: 1 }, small: { threads: 1 } } }
 const TIMEOUT = { timeoutMs: 20_000 }

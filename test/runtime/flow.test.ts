@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { createRuntime } from '../../runtime/index.ts'
 import {
   atOnce,
@@ -14,11 +14,8 @@ import {
   teller,
   whereabouts,
 } from '../fixtures/tasks.ts'
-import { leakCheck } from '../helpers/leak-check.ts'
 import { nextEvent } from '../helpers/next-event.ts'
 import { fixtureTasks, startRuntime } from '../helpers/start-runtime.ts'
-
-leakCheck({ after }, { withinMs: 5_000 })
 
 const TIMEOUT = { timeoutMs: 20_000 }
 

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { createRuntime } from '../../runtime/index.ts'
 import { echo, laneEcho, native, parked, stubborn, traced } from '../fixtures/tasks.ts'
-import { leakCheck } from '../helpers/leak-check.ts'
 import { nextEvent } from '../helpers/next-event.ts'
 import { ledgerLines, scratchFolder } from '../helpers/scratch.ts'
 import { fixtureTasks, startRuntime } from '../helpers/start-runtime.ts'
-
-leakCheck({ after }, { withinMs: 5_000 })
 
 const TIERS = { default: { threads: 2 }, small: { threads: 1 } }
 const LANES = { network: { concurrency: 10 } }

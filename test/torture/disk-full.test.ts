@@ -3,16 +3,13 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { Database, type MillraceError } from '../../runtime/index.ts'
 import { defineTask } from '../../lib/task.ts'
 import { kept, stubborn } from '../fixtures/tasks.ts'
-import { leakCheck } from '../helpers/leak-check.ts'
 import { nextEvent } from '../helpers/next-event.ts'
 import { ledgerLines, scratchFolder } from '../helpers/scratch.ts'
 import { startRuntime } from '../helpers/start-runtime.ts'
-
-leakCheck({ after }, { withinMs: 5_000 })
 
 /** A contract of which nothing here is the handler, so that its jobs pile up. */
 const heavy = defineTask<{ text: string }, void>({ name: 'heavy' })

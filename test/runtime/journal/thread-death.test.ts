@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { Worker } from 'node:worker_threads'
 import type { Runtime } from '../../../runtime/index.ts'
 import { echo, kept, parked } from '../../fixtures/tasks.ts'
-import { leakCheck } from '../../helpers/leak-check.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
 import { markWorkers, workersSince } from '../../helpers/workers.ts'
-
-leakCheck({ after }, { withinMs: 5_000 })
 
 async function withJournalThread(test: { after(clean: () => unknown): unknown }) {
   const mark = markWorkers()

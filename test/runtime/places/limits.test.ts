@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { Runtime } from '../../../runtime/index.ts'
 import {
   echo,
@@ -13,12 +13,9 @@ import {
   native,
   polite,
 } from '../../fixtures/tasks.ts'
-import { leakCheck } from '../../helpers/leak-check.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { ledgerLines, scratchFolder } from '../../helpers/scratch.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
-
-leakCheck({ after }, { withinMs: 5_000 })
 
 /** From the limit to the end of the thread and the commit; loaded machines are slow, so this is no measurement. */
 const GENEROUS_MS = 2_000

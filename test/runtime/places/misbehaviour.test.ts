@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Runtime } from '../../../runtime/index.ts'
 import { echo, misbehave, type Misdeed } from '../../fixtures/tasks.ts'
-import { leakCheck } from '../../helpers/leak-check.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
-
-leakCheck({ after }, { withinMs: 5_000 })
 
 const TIMEOUT = { timeoutMs: 30_000 }
 

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { after, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { block, laneEcho } from '../../fixtures/tasks.ts'
-import { leakCheck } from '../../helpers/leak-check.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
-
-leakCheck({ after }, { withinMs: 5_000 })
 
 const BLOCK_MS = 1_900
 

@@ -2,14 +2,11 @@ import assert from 'node:assert/strict'
 import { cpSync, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { Database, type Runtime } from '../../../runtime/index.ts'
 import { echo, kept, parked } from '../../fixtures/tasks.ts'
-import { leakCheck } from '../../helpers/leak-check.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
-
-leakCheck({ after }, { withinMs: 5_000 })
 
 async function withDatabase(test: { after(clean: () => unknown): unknown }) {
   const file = join(scratchFolder(test), 'jobs.db')

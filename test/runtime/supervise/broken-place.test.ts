@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, describe, it, type TestContext } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { createRuntime, type MillraceError, type Runtime, type RuntimeOptions } from '../../../runtime/index.ts'
-import { leakCheck } from '../../helpers/leak-check.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { ledgerLines, scratchFolder } from '../../helpers/scratch.ts'
 import { network, small, solid, suicide } from '../../fixtures/fragile-tasks.ts'
-
-leakCheck({ after }, { withinMs: 5_000 })
 
 const TIMEOUT = { timeoutMs: 20_000 }
 

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { MillraceError, PermanentError } from '../../../lib/errors.ts'
 import { defineTask, discard, handle, snooze } from '../../../lib/task.ts'
 import { testRuntime } from '../../../runtime/testing/index.ts'
-import { leakCheck } from '../../helpers/leak-check.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 
 const doubled = defineTask({ name: 'doubled', run: (input: { n: number }) => input.n * 2 })
@@ -30,8 +29,6 @@ const endless = defineTask({
   retry: { attempts: 1 },
   run: (_input: null) => new Promise<void>(() => {}),
 })
-
-leakCheck({ after })
 
 describe('testRuntime', () => {
   // The modules behind the first runtime are loaded once for the whole process.
