@@ -13,6 +13,7 @@ import { tailLostError } from './journal/mark.ts'
 import type { StartsSink } from './journal/starts.ts'
 import { startJournalThread } from './journal/thread.ts'
 import { journalListener, supervisionListener, tellStopped } from './listeners.ts'
+import { HandlerCalls } from './places/handler-calls.ts'
 import type { Handlers } from './places/handlers.ts'
 import { Watchdog, type WatchdogListener } from './places/watchdog.ts'
 import { Publisher } from './publish/publisher.ts'
@@ -89,6 +90,7 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     desk,
     results,
     wishes,
+    calls: new HandlerCalls(),
     announcer: new Announcer({ ...wires, results, wishes, journalName: () => journal.name }),
     publisher: new Publisher(journal, clock, (number, duplicate) => new Job(desk, number, duplicate)),
     unsettled: new Set(),
@@ -96,7 +98,6 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     places: [],
     stopping: 'no',
     handlers,
-    watchdog: undefined,
     starts: undefined,
   } satisfies Partial<Wires>)
 }

@@ -37,6 +37,7 @@ export class Runtime {
   /** Resolves once the job is durable. */
   enqueue<T extends Task<never, unknown, never>>(task: T, ...rest: EnqueueArguments<T>): Promise<Job<OutputOf<T>>> {
     const [input, options] = rest as [unknown, EnqueueOptions?]
+    this.#booted.wires.calls.warnOfEnqueue()
     return this.#booted.wires.publisher.enqueue(task as AnyTask, input, options) as Promise<Job<OutputOf<T>>>
   }
 

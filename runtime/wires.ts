@@ -9,6 +9,7 @@ import type { JournalAccess } from './journal/access.ts'
 import type { DispatcherMessage, EndedGroup, Place, RouterMessage, SettlerMessage, UpkeepMessage } from './messages.ts'
 import type { StartsSink } from './journal/starts.ts'
 import type { Handlers } from './places/handlers.ts'
+import type { HandlerCalls } from './places/handler-calls.ts'
 import type { Watchdog, WatchdogListener } from './places/watchdog.ts'
 import type { Job } from './publish/job-handle.ts'
 import type { Publisher } from './publish/publisher.ts'
@@ -31,6 +32,7 @@ export interface Fixtures {
   readonly desk: Desk
   /** Running jobs that somebody wants cancelled. */
   readonly wishes: Set<number>
+  readonly calls: HandlerCalls
   readonly unsettled: Set<EndedGroup>
   /** Places, by index, that are given nothing to run; tell the router after a change. */
   readonly paused: Set<number>
@@ -53,8 +55,6 @@ export interface Present {
   stopping: 'asked' | 'no'
   /** The handlers of lanes on the service's own loop; `undefined` if there is no such lane. */
   handlers: Handlers | undefined
-  /** Watches the service's own loop, if there is a lane on it. */
-  watchdog: Watchdog | undefined
   /** Path of the starts file of this owner epoch. */
   starts: string | undefined
 }

@@ -9,7 +9,7 @@ import type { ChildPort, ClaimedJob, Ended, JobSource, Place, PlaceListener, Stu
 import { runAttempt } from './attempt.ts'
 import { AttemptContext, type AttemptHost } from './attempt-context.ts'
 import type { Handlers } from './handlers.ts'
-import type { Watchdog } from './watchdog.ts'
+import type { HandlerCalls } from './handler-calls.ts'
 
 export interface LoopLaneOptions {
   readonly name: string
@@ -28,7 +28,7 @@ export interface LoopLaneContext {
   readonly handlers: Handlers
   readonly journal: string
   readonly starts: StartsSink | undefined
-  readonly watchdog: Watchdog | undefined
+  readonly calls: HandlerCalls
 }
 
 interface Running {
@@ -141,7 +141,7 @@ export class LoopLane implements Place {
   }
 
   #start(job: ClaimedJob): number {
-    const { catalog, clock, handlers, starts, watchdog } = this.#context
+    const { catalog, clock, handlers, starts, calls } = this.#context
     const startedAt = clock.monotonicMs()
     const slot = this.#freeSlots.pop() as number
     const task = catalog.name(job.task)
@@ -158,13 +158,13 @@ export class LoopLane implements Place {
     const limitAt = startedAt + limits.softLimitMs
     const running: Running = { job, context, limits, slot, startedAt, limitAt, status: 'running' }
     this.#running.set(slot, running)
-    watchdog?.enter(job.task, task)
+    calls.enter(job.task, task)
     const handler = handlers.loaded(task)
     const outcome =
       handler instanceof Promise
         ? handler.then((loaded) => runAttempt(loaded, handlers.around, job.input, context), loadFailed)
         : runAttempt(handler, handlers.around, job.input, context)
-    watchdog?.leave()
+    calls.leave()
     if (outcome instanceof Promise) {
       void outcome.then((settled) => this.#settle(running, settled))
       this.#watch(limitAt)

@@ -79,7 +79,7 @@ export class PlaceChild implements Behavior<PlaceMessage> {
         handlers,
         journal: journal.name,
         starts: this.#wires.begun ?? this.#startsWriter(),
-        watchdog: this.#wires.watchdog,
+        calls: this.#wires.calls,
       },
     )
   }

@@ -10,9 +10,9 @@ export class WatchdogChild implements Behavior<never> {
   }
 
   start(): void {
-    const { config, watch, emit } = this.#wires
+    const { config, calls, watch, emit } = this.#wires
     if (!config.places.some(({ threads }) => threads === 0)) return
-    this.#wires.watchdog = watch?.({
+    calls.watchdog = watch?.({
       blocked: (incident) => emit.emit('loop.blocked', incident),
       failed: (error) => emit.emit('runtime.error', { error }),
     })
@@ -21,6 +21,6 @@ export class WatchdogChild implements Behavior<never> {
   receive(): void {}
 
   async stop(): Promise<void> {
-    await this.#wires.watchdog?.stop()
+    await this.#wires.calls.watchdog?.stop()
   }
 }

@@ -6,6 +6,7 @@ import { collectTasks, defineTask, taskManifest } from '../../../lib/task.ts'
 import { Catalog } from '../../../runtime/catalog.ts'
 import type { Ended, JobSource, PlaceListener } from '../../../runtime/messages.ts'
 import { Handlers } from '../../../runtime/places/handlers.ts'
+import { HandlerCalls } from '../../../runtime/places/handler-calls.ts'
 import { LoopLane } from '../../../runtime/places/loop-lane.ts'
 import { claimOf, claimsOf, numbersOf } from '../../helpers/claims.ts'
 
@@ -56,7 +57,7 @@ function laneOf(concurrency: number, during: (number: number) => unknown = () =>
       catalog,
       listener,
       children: { takeNumbers: () => 1, enqueue: () => Promise.resolve() },
-      watchdog: undefined,
+      calls: new HandlerCalls(),
       handlers: new Handlers(collectTasks([{ url: 'file:tasks', exports: { work } }])),
       journal: 'test00',
       starts: { begin: (slot, number, claim) => void told.begun.push([slot, number, claim]) },
