@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { siblingUrl } from '../sibling-url.ts'
 import type { ThreadData, ThreadRun } from './thread-protocol.ts'
@@ -11,6 +12,7 @@ export type RunEnd = { readonly type: 'returned' } | { readonly type: 'lost'; re
  */
 export class TierPool {
   readonly #pool: Piscina
+  readonly #watched = new WeakSet<Worker>()
   #status: 'serving' | 'destroyed' = 'serving'
 
   constructor(threads: number, data: ThreadData, options: { readonly maxHeapMb: number | undefined }) {
@@ -26,6 +28,7 @@ export class TierPool {
     })
     // Without a listener an entry that does not load ends the process; the run that was on the thread rejects as well.
     this.#pool.on('error', () => {})
+    this.#pool.on('workerCreate', () => this.#watch())
   }
 
   /** Occupies a free thread until it returns, is aborted or exits. */
@@ -42,18 +45,23 @@ export class TierPool {
   exitOf(threadId: number): Promise<number> {
     const worker = this.#pool.threads.find((each) => each.threadId === threadId)
     if (worker === undefined) return Promise.resolve(0)
-    return new Promise((resolve) => {
-      worker.once('exit', (code) => {
-        resolve(code)
-        // Piscina replaces a thread that exits after its pool was destroyed.
-        if (this.#status === 'destroyed') void this.#pool.destroy()
-      })
-    })
+    return new Promise((resolve) => void worker.once('exit', resolve))
   }
 
   /** Resolves when all threads have exited, those that hang in native calls excepted if they were given up before. */
   async destroy(): Promise<void> {
     this.#status = 'destroyed'
     await this.#pool.destroy()
+  }
+
+  /** Piscina replaces a thread that exits after its pool was destroyed, as one does that was aborted just before. */
+  #watch(): void {
+    for (const worker of this.#pool.threads) {
+      if (this.#watched.has(worker)) continue
+      this.#watched.add(worker)
+      worker.once('exit', () => {
+        if (this.#status === 'destroyed') void this.#pool.destroy()
+      })
+    }
   }
 }
