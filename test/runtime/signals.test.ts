@@ -38,7 +38,7 @@ describe('stopOnSignals', () => {
     })
   }
 
-  it('ends the process at once when it is asked again', async (test) => {
+  it('ends the process at once when it is asked again', { timeout: 5_000 }, async (test) => {
     const { child, line, exited, ended, jobsLeft } = await serviceWith(test, 'stubborn', 60_000, 60_000)
     child.kill('SIGTERM')
     await line('stopping')

@@ -135,7 +135,7 @@ describe('createPublisher', () => {
 })
 
 describe('a publisher that closes', () => {
-  it('writes what was handed over, and answers nobody with silence', async (test) => {
+  it('writes what was handed over, and answers nobody with silence', { timeout: 5_000 }, async (test) => {
     const journal = journalIn(test)
     const runtime = await startRuntime(test, { journal: { file: journal } })
     const publisher = await createPublisher({ journal })
