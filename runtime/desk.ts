@@ -7,7 +7,8 @@ import type { Outcome } from '../lib/outcome.ts'
 import { decodePayload } from '../lib/payload.ts'
 import type { Answer, Request } from './journal/protocol.ts'
 import { parseCursor } from './journal/page-cursor.ts'
-import { stateOf, toJobRecord } from './journal/record.ts'
+import { stateOf, type StoredJob, toJobRecord } from './journal/record.ts'
+import { INBOX_NUMBERS_FROM } from './journal/schema.ts'
 import type { Wished } from './journal/wish.ts'
 import { placeListener } from './listeners.ts'
 import type { ClaimedJob } from './messages.ts'
@@ -118,11 +119,11 @@ export class Desk implements JobDesk {
   }
 
   async result(number: number, options: ResultOptions | undefined): Promise<unknown> {
-    const { results } = this.#wires
+    const { results, journal } = this.#wires
     const recent = results.recent(number)
     if (recent !== undefined) return new Promise((resolve, reject) => answer(recent, { resolve, reject }))
     const { promise, leave } = results.wait(number)
-    if (!results.isSurelyOpen(number))
+    if (!journal.hasNumbered(number) || !results.isSurelyOpen(number))
       void this.#lookUp(number).catch((error: unknown) => results.refuse(number, error))
     return options?.timeoutMs === undefined ? promise : this.#withTimeout(promise, options.timeoutMs, leave, number)
   }
@@ -227,16 +228,32 @@ export class Desk implements JobDesk {
   /** For a job that may have ended long ago: what the journal has decides. */
   async #lookUp(number: number): Promise<void> {
     const { journal, results } = this.#wires
+    if (number >= INBOX_NUMBERS_FROM) await this.#outOfInbox(number)
     const row = await journal.query((queries) => queries.record(number))
     if (row === undefined) {
       return results.refuse(number, notKept(formatJobId(this.journalName, number)))
     }
+    if (row.id !== number) results.follow(number, row.id)
+    this.#answerFrom(row)
+  }
+
+  /** A commit moves it into the queue; a transaction that asks before its own end has committed by then. */
+  async #outOfInbox(number: number): Promise<void> {
+    const { journal } = this.#wires
+    do await journal.barrier()
+    while (await journal.query((queries) => queries.isInInbox(number)))
+  }
+
+  #answerFrom(row: StoredJob): void {
+    const { results } = this.#wires
+    const recent = results.recent(row.id)
+    if (recent !== undefined) return results.answer(row.id, recent)
     const record = toJobRecord(this.journalName, row)
     // It runs or waits: its settle will answer.
     if (row.ended_at === null) return
-    if (record.state === 'succeeded' && row.output === null) return results.refuse(number, notKept(record.id))
+    if (record.state === 'succeeded' && row.output === null) return results.refuse(row.id, notKept(record.id))
     const last = record.history.at(-1)
-    results.answer(number, {
+    results.answer(row.id, {
       state: record.state as EndedState,
       ...(row.output !== null && { output: row.output }),
       ...(last?.error !== undefined && { error: last.error }),

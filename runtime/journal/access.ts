@@ -114,6 +114,10 @@ export class JournalAccess {
     return this.#client.takeNumber()
   }
 
+  hasNumbered(number: number): boolean {
+    return this.#client.hasNumbered(number)
+  }
+
   takeNumbers(count: number): number {
     return this.#client.takeNumbers(count)
   }

@@ -5,6 +5,7 @@ import { stateCodes } from '../../lib/job-state.ts'
 import type { Ledger } from './ledger.ts'
 import { type PageQuery, pageOf, type StoredPage } from './page.ts'
 import { recordOf, type StoredJob } from './record.ts'
+import { INBOX_NUMBERS_FROM } from './schema.ts'
 
 /** How many jobs of a task are in a state. */
 export interface TaskCount {
@@ -19,6 +20,8 @@ export interface TaskCount {
  */
 export interface JournalQueries {
   record(number: number): StoredJob | undefined
+  /** Whether a job from outside is still in the inbox; if not, `record` has what there is of it. */
+  isInInbox(number: number): boolean
   page(query: PageQuery): StoredPage
   counts(): TaskCount[]
   /** Copies the journal, foreign tables included, while it is in use. */
@@ -31,6 +34,8 @@ export function journalQueries(ledger: Ledger): JournalQueries {
   const { db } = ledger
   return {
     record: (number) => recordOf(db, number),
+    isInInbox: (number) =>
+      db.prepare('SELECT 1 FROM millrace_inbox WHERE id = ?').get(number - INBOX_NUMBERS_FROM) !== undefined,
     page: (query) => pageOf(db, query),
     counts: () => countsOf(ledger),
     async backup(to) {

@@ -3,6 +3,7 @@ import { MillraceError } from '../../lib/errors.ts'
 import { decodePayload } from '../../lib/payload.ts'
 import type { EndedState } from '../../lib/job-state.ts'
 import { Ring } from '../../lib/ring.ts'
+import { INBOX_NUMBERS_FROM } from '../journal/schema.ts'
 
 /** How a job ended, as far as `result()` needs it. */
 export interface End {
@@ -57,9 +58,18 @@ export class Results {
     return this.#recent.get(number)
   }
 
-  /** Whether a job that is not remembered must still be under way here, so that nobody need ask the journal. */
+  /**
+   * Whether a job that is not remembered must still be under way here, so that nobody need ask the journal. Of numbers
+   * that others have given, in the inbox, this cannot be told.
+   */
   isSurelyOpen(number: number): boolean {
-    return number > this.#forgottenUpTo && !this.#recent.has(number)
+    return number > this.#forgottenUpTo && number < INBOX_NUMBERS_FROM && !this.#recent.has(number)
+  }
+
+  /** Who waits for a duplicate waits for the first job from now on. */
+  follow(duplicate: number, first: number): void {
+    const waiters = this.#take(duplicate)
+    if (waiters.length > 0) this.#waiters.set(first, [...(this.#waiters.get(first) ?? []), ...waiters])
   }
 
   wait(number: number): { readonly promise: Promise<unknown>; leave(): void } {
@@ -104,7 +114,7 @@ export class Results {
     while (this.#order.length > RECENT_JOBS || this.#recentBytes > RECENT_BYTES) {
       const oldest = this.#order.shift() as number
       this.#forget(oldest)
-      if (oldest > this.#forgottenUpTo) this.#forgottenUpTo = oldest
+      if (oldest > this.#forgottenUpTo && oldest < INBOX_NUMBERS_FROM) this.#forgottenUpTo = oldest
     }
   }
 
