@@ -88,6 +88,7 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     announcer: new Announcer({ ...wires, results, wishes, journalName: () => journal.name }),
     publisher: new Publisher(journal, clock, (number, duplicate) => new Job(desk, number, duplicate)),
     unsettled: new Set(),
+    undispatched: new Set(),
     stopped: new Map(),
     places: [],
     stopping: 'no',

@@ -71,8 +71,8 @@ export class Desk implements JobDesk {
 
   /** Whether nothing waits for a place and nothing runs, as of the journal's last commit. */
   isQuiet(): boolean {
-    const { journal, places, dispatcher, unsettled } = this.#wires
-    const inMemory = dispatcher.held + unsettled.size
+    const { journal, places, dispatcher, undispatched, unsettled } = this.#wires
+    const inMemory = undispatched.size + dispatcher.held + unsettled.size
     return journal.waiting === 0 && inMemory === 0 && places.every((place) => place.claims().length === 0)
   }
 
@@ -192,7 +192,9 @@ export class Desk implements JobDesk {
   }
 
   #takeFromHand(number: number): Promise<ClaimedJob | undefined> {
-    return new Promise((answer) => this.#wires.dispatch.tell({ type: 'remove', number, answer }))
+    return new Promise((answer) => {
+      if (this.#wires.dispatch.tell({ type: 'remove', number, answer }) !== 'accepted') answer(undefined)
+    })
   }
 
   #end(job: ClaimedJob, outcome: Outcome): void {

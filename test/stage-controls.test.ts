@@ -3,6 +3,12 @@ import { describeControls } from './helpers/controls.ts'
 /** Of the stages, one by one; what takes all of them is in controls.test.ts. */
 describeControls([
   {
+    protection: 'claims on their way to the dispatcher are held',
+    mutation: { file: 'runtime/listeners.js', from: 'wires.undispatched.add(jobs);', to: '' },
+    file: 'runtime/supervise/held.test.js',
+    test: 'until the commit that ends it',
+  },
+  {
     protection: 'a hand gives out the oldest once in eight',
     mutation: { file: 'runtime/dispatch/hand.js', from: '++this.#taken % OLDEST_EVERY === 0', to: 'false' },
     file: 'runtime/dispatch/hand.test.js',
