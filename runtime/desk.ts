@@ -60,6 +60,7 @@ export class Desk implements JobDesk {
   async idle(): Promise<void> {
     const { journal, clock } = this.#wires
     for (let quietLooks = 0; ; ) {
+      if (journal.end !== undefined) throw journal.end
       await journal.barrier()
       // What that commit has claimed or settled is on its way to whoever it concerns.
       await new Promise<void>((resolve) => clock.setImmediate(resolve))
@@ -122,6 +123,7 @@ export class Desk implements JobDesk {
     const { results, journal } = this.#wires
     const recent = results.recent(number)
     if (recent !== undefined) return new Promise((resolve, reject) => answer(recent, { resolve, reject }))
+    if (journal.end !== undefined) throw journal.end
     const { promise, leave } = results.wait(number)
     if (!journal.hasNumbered(number) || !results.isSurelyOpen(number))
       void this.#lookUp(number).catch((error: unknown) => results.refuse(number, error))
@@ -232,6 +234,8 @@ export class Desk implements JobDesk {
     const { journal, results } = this.#wires
     if (number >= INBOX_NUMBERS_FROM) await this.#outOfInbox(number)
     const row = await journal.query((queries) => queries.record(number))
+    // The query may have seen a commit that this process hears of only now: its own settle answers better.
+    await journal.barrier()
     if (row === undefined) {
       return results.refuse(number, notKept(formatJobId(this.journalName, number)))
     }
