@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3'
 import type { Child, ExitReason } from '../lib/actor.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
+import { MillraceError } from '../lib/errors.ts'
 import type { RuntimeEvents } from '../lib/events.ts'
 import { supervise } from '../lib/supervision.ts'
 import { Catalog } from './catalog.ts'
@@ -94,6 +95,7 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     announcer: new Announcer({ ...wires, results, wishes, journalName: () => journal.name }),
     publisher: new Publisher(journal, clock, (number, duplicate) => new Job(desk, number, duplicate)),
     unsettled: new Set(),
+    undispatched: new Set(),
     stopped: new Map(),
     places: [],
     stopping: 'no',
@@ -116,8 +118,12 @@ function tellTailLoss({ journal, emit, config }: Wires): void {
     emit.emit('runtime.error', { error: tailLostError(config.journal.file, journal.lost) })
 }
 
+function stopped(): MillraceError {
+  return new MillraceError('MILLRACE_STOPPING', 'the runtime has stopped; ask the next one, on the same journal')
+}
+
 function causeOf(reason: ExitReason): Error {
   const ending = reason.type === 'abandoned' ? reason.ending : reason
-  const error = ending.type === 'crashed' ? ending.error : new Error('the runtime has stopped')
+  const error = ending.type === 'crashed' ? ending.error : stopped()
   return error instanceof Error ? error : new Error(String(error))
 }

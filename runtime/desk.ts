@@ -7,7 +7,7 @@ import type { Outcome } from '../lib/outcome.ts'
 import { decodePayload } from '../lib/payload.ts'
 import type { Answer, Request } from './journal/protocol.ts'
 import { parseCursor } from './journal/page-cursor.ts'
-import { stateOf, toJobRecord } from './journal/record.ts'
+import { stateOf, type StoredJob, toJobRecord } from './journal/record.ts'
 import { INBOX_NUMBERS_FROM } from './journal/schema.ts'
 import type { Wished } from './journal/wish.ts'
 import { placeListener } from './listeners.ts'
@@ -60,6 +60,7 @@ export class Desk implements JobDesk {
   async idle(): Promise<void> {
     const { journal, clock } = this.#wires
     for (let quietLooks = 0; ; ) {
+      if (journal.end !== undefined) throw journal.end
       await journal.barrier()
       // What that commit has claimed or settled is on its way to whoever it concerns.
       await new Promise<void>((resolve) => clock.setImmediate(resolve))
@@ -71,8 +72,8 @@ export class Desk implements JobDesk {
 
   /** Whether nothing waits for a place and nothing runs, as of the journal's last commit. */
   isQuiet(): boolean {
-    const { journal, places, dispatcher, unsettled } = this.#wires
-    const inMemory = dispatcher.held + unsettled.size
+    const { journal, places, dispatcher, undispatched, unsettled } = this.#wires
+    const inMemory = undispatched.size + dispatcher.held + unsettled.size
     return journal.waiting === 0 && inMemory === 0 && places.every((place) => place.claims().length === 0)
   }
 
@@ -119,11 +120,12 @@ export class Desk implements JobDesk {
   }
 
   async result(number: number, options: ResultOptions | undefined): Promise<unknown> {
-    const { results } = this.#wires
+    const { results, journal } = this.#wires
     const recent = results.recent(number)
     if (recent !== undefined) return new Promise((resolve, reject) => answer(recent, { resolve, reject }))
+    if (journal.end !== undefined) throw journal.end
     const { promise, leave } = results.wait(number)
-    if (!results.isSurelyOpen(number))
+    if (!journal.hasNumbered(number) || !results.isSurelyOpen(number))
       void this.#lookUp(number).catch((error: unknown) => results.refuse(number, error))
     return options?.timeoutMs === undefined ? promise : this.#withTimeout(promise, options.timeoutMs, leave, number)
   }
@@ -192,7 +194,9 @@ export class Desk implements JobDesk {
   }
 
   #takeFromHand(number: number): Promise<ClaimedJob | undefined> {
-    return new Promise((answer) => this.#wires.dispatch.tell({ type: 'remove', number, answer }))
+    return new Promise((answer) => {
+      if (this.#wires.dispatch.tell({ type: 'remove', number, answer }) !== 'accepted') answer(undefined)
+    })
   }
 
   #end(job: ClaimedJob, outcome: Outcome): void {
@@ -228,18 +232,34 @@ export class Desk implements JobDesk {
   /** For a job that may have ended long ago: what the journal has decides. */
   async #lookUp(number: number): Promise<void> {
     const { journal, results } = this.#wires
-    // In this order: a job that is moved between the two questions is found by the second one.
-    if (number >= INBOX_NUMBERS_FROM && (await journal.query((queries) => queries.isInInbox(number)))) return
+    if (number >= INBOX_NUMBERS_FROM) await this.#outOfInbox(number)
     const row = await journal.query((queries) => queries.record(number))
+    // The query may have seen a commit that this process hears of only now: its own settle answers better.
+    await journal.barrier()
     if (row === undefined) {
       return results.refuse(number, notKept(formatJobId(this.journalName, number)))
     }
+    if (row.id !== number) results.follow(number, row.id)
+    this.#answerFrom(row)
+  }
+
+  /** A commit moves it into the queue; a transaction that asks before its own end has committed by then. */
+  async #outOfInbox(number: number): Promise<void> {
+    const { journal } = this.#wires
+    do await journal.barrier()
+    while (await journal.query((queries) => queries.isInInbox(number)))
+  }
+
+  #answerFrom(row: StoredJob): void {
+    const { results } = this.#wires
+    const recent = results.recent(row.id)
+    if (recent !== undefined) return results.answer(row.id, recent)
     const record = toJobRecord(this.journalName, row)
     // It runs or waits: its settle will answer.
     if (row.ended_at === null) return
-    if (record.state === 'succeeded' && row.output === null) return results.refuse(number, notKept(record.id))
+    if (record.state === 'succeeded' && row.output === null) return results.refuse(row.id, notKept(record.id))
     const last = record.history.at(-1)
-    results.answer(number, {
+    results.answer(row.id, {
       state: record.state as EndedState,
       ...(row.output !== null && { output: row.output }),
       ...(last?.error !== undefined && { error: last.error }),

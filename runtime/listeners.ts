@@ -10,7 +10,10 @@ import type { Wires } from './wires.ts'
 export function journalListener(wires: Wires, fail: (error: Error) => void): JournalAccessListener {
   const { emit } = wires
   return {
-    claimed: (jobs) => wires.dispatch.tell({ type: 'claimed', jobs }),
+    claimed(jobs) {
+      wires.undispatched.add(jobs)
+      wires.dispatch.tell({ type: 'claimed', jobs })
+    },
     settled: (finished, settles, stale) => wires.announcer.committed(finished, settles, stale),
     unsettled: (number, error) => emit.emit('job.unsettled', { id: formatJobId(wires.journal.name, number), error }),
     wished: (wished) => wires.desk.wished(wished),
@@ -42,7 +45,10 @@ export function placeListener(wires: Wires): PlaceListener {
       for (const { job } of ended) bytes += job.input.length
       journal.giveRoom(place, ended.length, bytes)
     },
-    putBack: (place, jobs) => wires.dispatch.tell({ type: 'put-back', place, jobs }),
+    putBack(place, jobs) {
+      wires.undispatched.add(jobs)
+      wires.dispatch.tell({ type: 'put-back', place, jobs })
+    },
     room: (place) => wires.dispatch.tell({ type: 'room', place }),
     progress(number, task, value) {
       wires.desk.progressed(number, value)

@@ -6,7 +6,15 @@ import type { Desk } from './desk.ts'
 import type { Dispatcher } from './dispatch/dispatcher.ts'
 import type { Emit, Emitter } from './emit.ts'
 import type { JournalAccess } from './journal/access.ts'
-import type { DispatcherMessage, EndedGroup, Place, RouterMessage, SettlerMessage, UpkeepMessage } from './messages.ts'
+import type {
+  ClaimedJob,
+  DispatcherMessage,
+  EndedGroup,
+  Place,
+  RouterMessage,
+  SettlerMessage,
+  UpkeepMessage,
+} from './messages.ts'
 import type { StartsSink } from './journal/starts.ts'
 import type { Handlers } from './places/handlers.ts'
 import type { HandlerCalls } from './places/handler-calls.ts'
@@ -34,6 +42,8 @@ export interface Fixtures {
   readonly wishes: Set<number>
   readonly calls: HandlerCalls
   readonly unsettled: Set<EndedGroup>
+  /** Claims on their way to the dispatcher: they stand in no hand yet, or no more in a place. */
+  readonly undispatched: Set<readonly ClaimedJob[]>
   /** Places, by index, that are given nothing to run; tell the router after a change. */
   readonly paused: Set<number>
   /** Places, by index, that have given up, and why; outlives the stages that ask, which may be started anew. */

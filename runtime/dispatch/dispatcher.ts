@@ -8,6 +8,8 @@ export interface DispatcherOptions {
   readonly places: readonly Place[]
   /** Places, by index, that take nothing any more. */
   readonly stopped: ReadonlyMap<number, Error>
+  /** Claims that were told and not read yet, by this dispatcher or by one before it. */
+  readonly undispatched: Set<readonly ClaimedJob[]>
   placeOf(task: number): number
   /** Claims that ended without a place: expired in the hand, or given back. */
   ended(place: number, ended: readonly Ended[]): void
@@ -37,13 +39,19 @@ export class Dispatcher implements Behavior<DispatcherMessage> {
     for (const hand of this.#hands) yield* hand
   }
 
+  start(): void {
+    this.#takeRest()
+  }
+
   receive(message: DispatcherMessage): void {
     switch (message.type) {
       case 'claimed':
+        this.#options.undispatched.delete(message.jobs)
         return this.#claimed(message.jobs)
       case 'room':
         return this.#feed(message.place)
       case 'put-back':
+        this.#options.undispatched.delete(message.jobs)
         return this.#putBack(message.place, message.jobs)
       case 'remove':
         return message.answer(this.#remove(message.number))
@@ -54,7 +62,12 @@ export class Dispatcher implements Behavior<DispatcherMessage> {
 
   /** What is in the hands has not started: it goes back, uncharged and at its old place in the order. */
   stop(): void {
+    this.#takeRest()
     this.#hands.forEach((_, place) => this.#giveBack(place))
+  }
+
+  #takeRest(): void {
+    for (const jobs of this.#options.undispatched) this.receive({ type: 'claimed', jobs })
   }
 
   #claimed(jobs: readonly ClaimedJob[]): void {

@@ -33,6 +33,7 @@ export class JournalAccess {
   #opened: OpenedJournal | undefined
   #status: 'new' | 'open' | 'closing' | 'closed' = 'new'
   #losses: readonly number[] = []
+  #end: Error | undefined
   #lastError = new Error('the journal thread exited')
   #opening: { resolve(opened: OpenedJournal): void; reject(error: Error): void } | undefined
 
@@ -60,6 +61,11 @@ export class JournalAccess {
 
   get taskNames(): readonly string[] {
     return this.#client.taskNames
+  }
+
+  /** Why nothing is written or answered any more. */
+  get end(): Error | undefined {
+    return this.#end
   }
 
   get turnstile(): Turnstile {
@@ -91,7 +97,7 @@ export class JournalAccess {
   }
 
   request(request: Request): Promise<Answer> {
-    return this.#client.request(request)
+    return this.#end === undefined ? this.#client.request(request) : Promise.reject(this.#end)
   }
 
   route(routes: Routes): void {
@@ -114,6 +120,10 @@ export class JournalAccess {
     return this.#client.takeNumber()
   }
 
+  hasNumbered(number: number): boolean {
+    return this.#client.hasNumbered(number)
+  }
+
   takeNumbers(count: number): number {
     return this.#client.takeNumbers(count)
   }
@@ -127,6 +137,7 @@ export class JournalAccess {
   }
 
   query<T>(ask: (queries: Remote<JournalQueries>) => Promise<T>): Promise<T> {
+    if (this.#end !== undefined) return Promise.reject(this.#end)
     return (this.#connection as JournalConnection).query(ask)
   }
 
@@ -144,7 +155,8 @@ export class JournalAccess {
     return this.#client.unsettled()
   }
 
-  abandon(error: unknown): void {
+  abandon(error: Error): void {
+    this.#end = error
     this.#client.abandon(error)
   }
 

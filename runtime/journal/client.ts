@@ -118,6 +118,11 @@ export class JournalClient {
     return this.#nextNumber++
   }
 
+  /** Whether a job of the owner may have this number. */
+  hasNumbered(number: number): boolean {
+    return number < this.#nextNumber
+  }
+
   /** A range of numbers for somebody who numbers jobs apart. */
   takeNumbers(count: number): number {
     const first = this.#nextNumber

@@ -4,9 +4,9 @@ import { nodeEndpoint } from './comlink-node.ts'
 import { stateCodes } from '../../lib/job-state.ts'
 import type { Ledger } from './ledger.ts'
 import { type PageQuery, pageOf, type StoredPage } from './page.ts'
-import { INBOX_NUMBERS_FROM } from './schema.ts'
 import { prepareValue } from './sqlite.ts'
 import { recordOf, type StoredJob } from './record.ts'
+import { INBOX_NUMBERS_FROM } from './schema.ts'
 
 /** How many jobs of a task are in a state. */
 export interface TaskCount {
@@ -21,7 +21,7 @@ export interface TaskCount {
  */
 export interface JournalQueries {
   record(number: number): StoredJob | undefined
-  /** Whether a job was published and the owner has not taken it over yet. */
+  /** Whether a job from outside is still in the inbox; if not, `record` has what there is of it. */
   isInInbox(number: number): boolean
   page(query: PageQuery): StoredPage
   counts(): TaskCount[]

@@ -1,15 +1,15 @@
 import { Worker } from 'node:worker_threads'
-import { type Clock, systemClock } from '../../lib/clock.ts'
+import { systemClock } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { formatJobId, type JobRecord, parseJobId } from '../../lib/job.ts'
 import type { EnqueueArguments, EnqueueOptions, InputOf } from '../../lib/task.ts'
-import type { NewJob } from '../journal/gather.ts'
 import type { FromInbox, InboxThreadData, ToInbox } from '../journal/inbox-thread-main.ts'
 import { toJobRecord } from '../journal/record.ts'
 import type { StoredJob } from '../journal/record.ts'
 import { siblingUrl } from '../sibling-url.ts'
-import { type AnyTask, type EnqueuedMany, Publisher, type PublishSink } from './publisher.ts'
+import { InboxSink } from './inbox-sink.ts'
+import { type AnyTask, type EnqueuedMany, Publisher } from './publisher.ts'
 
 export interface PublisherOptions {
   /** Path of a journal that a runtime has opened before; the runtime need not run now. */
@@ -25,80 +25,11 @@ export interface PublishedJob {
   result(options: { readonly timeoutMs: number }): Promise<unknown>
 }
 
-const GROUP_JOBS = 1_000
 const RESULT_LOOK_MS = 50
 
-/** Groups what callers enqueue, as the owner's journal does: one group commits while the next gathers. */
-class InboxSink implements PublishSink {
-  readonly #names: string[] = []
-  readonly #clock: Clock
-  readonly #post: (message: ToInbox) => void
-  #waiting: NewJob[] = []
-  #sent: NewJob[] | undefined
-  #plan: 'planned' | 'idle' = 'idle'
-  #quiet: (() => void)[] = []
-
-  constructor(clock: Clock, post: (message: ToInbox) => void) {
-    this.#clock = clock
-    this.#post = post
-  }
-
-  /** The inbox gives the numbers. */
-  takeNumber(): number {
-    return -1
-  }
-
-  taskIndex(name: string): number {
-    const known = this.#names.indexOf(name)
-    return known >= 0 ? known : this.#names.push(name) - 1
-  }
-
-  learn(): Promise<void> {
-    return Promise.resolve()
-  }
-
-  append(job: NewJob): void {
-    this.#waiting.push(job)
-    if (this.#plan === 'planned' || this.#sent !== undefined) return
-    this.#plan = 'planned'
-    this.#clock.setImmediate(() => this.#send())
-  }
-
-  written(first: number): void {
-    const jobs = this.#sent ?? []
-    this.#sent = undefined
-    jobs.forEach((job, at) => job.accepted(first + at, 'new'))
-    this.#send()
-  }
-
-  refused(error: Error): void {
-    const jobs = this.#sent ?? this.#waiting.splice(0)
-    this.#sent = undefined
-    for (const job of jobs) job.refused(error)
-    this.#send()
-  }
-
-  quiet(): Promise<void> {
-    if (this.#sent === undefined && this.#waiting.length === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#quiet.push(resolve))
-  }
-
-  #send(): void {
-    this.#plan = 'idle'
-    if (this.#waiting.length === 0) {
-      for (const resolve of this.#quiet.splice(0)) resolve()
-      return
-    }
-    const jobs = this.#waiting.splice(0, GROUP_JOBS)
-    this.#sent = jobs
-    this.#post({
-      type: 'group',
-      tasks: jobs.map((job) => this.#names[job.task] as string),
-      inputs: jobs.map((job) => job.input),
-      options: jobs.map((job) => (job.extra === null ? null : JSON.stringify(job.extra))),
-      createdAt: this.#clock.now(),
-    })
-  }
+interface Asked {
+  resolve(job: StoredJob | undefined): void
+  reject(error: Error): void
 }
 
 /**
@@ -110,9 +41,12 @@ export class JournalPublisher {
   readonly #journal: string
   readonly #sink: InboxSink
   readonly #publisher: Publisher<PublishedJob>
-  readonly #requests = new Map<number, (job: StoredJob | undefined) => void>()
+  readonly #requests = new Map<number, Asked>()
   readonly #clock = systemClock
   #lastRequest = 0
+  #closing: Promise<void> | undefined
+  /** Why nothing is answered any more. */
+  #end: Error | undefined
 
   constructor(worker: Worker, journal: string) {
     this.#worker = worker
@@ -120,7 +54,8 @@ export class JournalPublisher {
     this.#sink = new InboxSink(this.#clock, (message) => worker.postMessage(message))
     this.#publisher = new Publisher(this.#sink, this.#clock, (number) => this.#handle(number))
     worker.on('message', (message: FromInbox) => this.#received(message))
-    worker.on('error', (error) => this.#sink.refused(error as Error))
+    worker.on('error', (error) => this.#ended(threadDied(error)))
+    worker.on('exit', () => this.#ended(closed()))
   }
 
   enqueue<T extends AnyTask>(task: T, ...rest: EnqueueArguments<T>): Promise<PublishedJob> {
@@ -147,9 +82,15 @@ export class JournalPublisher {
   }
 
   /** Writes what was handed over, then lets the journal go. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#publisher.close()
     await this.#sink.quiet()
+    if (this.#end !== undefined) return
     const exited = new Promise((resolve) => this.#worker.once('exit', resolve))
     this.#worker.postMessage({ type: 'close' } satisfies ToInbox)
     await exited
@@ -191,11 +132,20 @@ export class JournalPublisher {
   }
 
   #read(number: number): Promise<StoredJob | undefined> {
+    if (this.#end !== undefined) return Promise.reject(this.#end)
     const request = ++this.#lastRequest
-    return new Promise((resolve) => {
-      this.#requests.set(request, resolve)
+    return new Promise((resolve, reject) => {
+      this.#requests.set(request, { resolve, reject })
       this.#worker.postMessage({ type: 'record', request, number } satisfies ToInbox)
     })
+  }
+
+  #ended(error: Error): void {
+    if (this.#end !== undefined) return
+    this.#end = error
+    this.#sink.end(error)
+    for (const { reject } of this.#requests.values()) reject(error)
+    this.#requests.clear()
   }
 
   #received(message: FromInbox): void {
@@ -205,7 +155,7 @@ export class JournalPublisher {
       case 'refused':
         return this.#sink.refused(fromErrorRecord(message.error))
       case 'record':
-        this.#requests.get(message.request)?.(message.job)
+        this.#requests.get(message.request)?.resolve(message.job)
         this.#requests.delete(message.request)
         return
       case 'opened':
@@ -213,6 +163,18 @@ export class JournalPublisher {
         return
     }
   }
+}
+
+function closed(): MillraceError {
+  return new MillraceError('MILLRACE_STOPPING', 'the publisher is closed; make another one with createPublisher')
+}
+
+function threadDied(cause: unknown): MillraceError {
+  return new MillraceError(
+    'MILLRACE_JOURNAL_IO',
+    'the thread that writes for this publisher has died; see the cause, and make another one with createPublisher',
+    { cause },
+  )
 }
 
 function resultOf(record: JobRecord, output: string | null): unknown {

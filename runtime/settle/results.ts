@@ -59,11 +59,17 @@ export class Results {
   }
 
   /**
-   * Whether a job that is not remembered must still be under way here, so that nobody need ask the journal. Numbers of
-   * the inbox do not tell when they were given out.
+   * Whether a job that is not remembered must still be under way here, so that nobody need ask the journal. Of numbers
+   * that others have given, in the inbox, this cannot be told.
    */
   isSurelyOpen(number: number): boolean {
-    return number < INBOX_NUMBERS_FROM && number > this.#forgottenUpTo && !this.#recent.has(number)
+    return number > this.#forgottenUpTo && number < INBOX_NUMBERS_FROM && !this.#recent.has(number)
+  }
+
+  /** Who waits for a duplicate waits for the first job from now on. */
+  follow(duplicate: number, first: number): void {
+    const waiters = this.#take(duplicate)
+    if (waiters.length > 0) this.#waiters.set(first, [...(this.#waiters.get(first) ?? []), ...waiters])
   }
 
   wait(number: number): { readonly promise: Promise<unknown>; leave(): void } {
@@ -108,7 +114,7 @@ export class Results {
     while (this.#order.length > RECENT_JOBS || this.#recentBytes > RECENT_BYTES) {
       const oldest = this.#order.shift() as number
       this.#forget(oldest)
-      if (oldest > this.#forgottenUpTo) this.#forgottenUpTo = oldest
+      if (oldest > this.#forgottenUpTo && oldest < INBOX_NUMBERS_FROM) this.#forgottenUpTo = oldest
     }
   }
 

@@ -84,11 +84,12 @@ function startSettler(wires: Wires) {
 }
 
 function startDispatcher(wires: Wires) {
-  const { clock, catalog, places, stopped } = wires
+  const { clock, catalog, places, stopped, undispatched } = wires
   const dispatcher = new Dispatcher({
     clock,
     places,
     stopped,
+    undispatched,
     placeOf: (task) => catalog.placeOf(task),
     ended: placeListener(wires).ended,
   })
@@ -116,7 +117,8 @@ function startRouter(wires: Wires) {
   return child
 }
 
-function* heldBy({ dispatcher, places, unsettled, journal }: Wires): Generator<ClaimedJob> {
+export function* heldBy({ dispatcher, undispatched, places, unsettled, journal }: Wires): Generator<ClaimedJob> {
+  for (const jobs of undispatched) yield* jobs
   yield* dispatcher.jobs()
   for (const place of places) yield* place.claims()
   for (const { ended } of unsettled) for (const { job } of ended) yield job

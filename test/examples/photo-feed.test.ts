@@ -25,7 +25,7 @@ interface Test {
 }
 
 function storeOf(test: Test, users: number): { readonly file: string; readonly store: FeedStore } {
-  const file = join(scratchFolder(test), 'feeds.bin')
+  const file = join(scratchFolder(), 'feeds.bin')
   FeedStore.create(file, users)
   const store = FeedStore.open(file)
   test.after(() => store.close())
@@ -139,8 +139,8 @@ describe('the check', () => {
     assert.equal(checkFeeds(file, users, posts).faults.length, 1)
   })
 
-  it('finds thumbnails that are missing, cut off, or of another width', async (test) => {
-    const folder = scratchFolder(test)
+  it('finds thumbnails that are missing, cut off, or of another width', async () => {
+    const folder = scratchFolder()
     mkdirSync(join(folder, 'thumbnails'))
     const draw = (width: number, file: string) =>
       sharp({
@@ -214,8 +214,8 @@ describe('the flaky network', () => {
 describe('npm run demo', () => {
   const CHECKS = ['deliveries', 'thumbnails', 'cross-posts', 'jobs']
 
-  it('kills the service half-way, starts it again and finds everything in its place', async (test) => {
-    const temporary = scratchFolder(test)
+  it('kills the service half-way, starts it again and finds everything in its place', async () => {
+    const temporary = scratchFolder()
     const { code, stdout, stderr } = await demo(['--quick'], temporary).ended
     assert.equal(code, 0, stdout + stderr)
     assert.match(stdout, /kill -9: \d+ jobs are unfinished/)
@@ -228,8 +228,8 @@ describe('npm run demo', () => {
     assert.deepEqual(readdirSync(temporary), [])
   })
 
-  it('posts the pictures of a folder, and keeps its files where it is told to', async (test) => {
-    const [temporary, photos] = [scratchFolder(test), scratchFolder(test)]
+  it('posts the pictures of a folder, and keeps its files where it is told to', async () => {
+    const [temporary, photos] = [scratchFolder(), scratchFolder()]
     await sharp({ create: { width: 200, height: 100, channels: 3, background: 'teal' } }).toFile(join(photos, 'a.png'))
     const folder = join(temporary, 'kept')
     const { code, stdout } = await demo(['--quick', '--no-kill', '--photos', photos, '--folder', folder], temporary)
@@ -243,8 +243,8 @@ describe('npm run demo', () => {
     assert.match(again.stderr, /is not empty/)
   })
 
-  it('stops on Ctrl-C and leaves nothing behind', async (test) => {
-    const temporary = scratchFolder(test)
+  it('stops on Ctrl-C and leaves nothing behind', async () => {
+    const temporary = scratchFolder()
     const { child, ended } = demo(['--quick', '--no-kill'], temporary)
     for await (const chunk of child.stdout) if (String(chunk).includes('posts ')) break
     child.kill('SIGINT')
@@ -252,8 +252,8 @@ describe('npm run demo', () => {
     assert.deepEqual(readdirSync(temporary), [])
   })
 
-  it('refuses what it does not understand', async (test) => {
-    const folder = scratchFolder(test)
+  it('refuses what it does not understand', async () => {
+    const folder = scratchFolder()
     const unknown = await demo(['--fast'], folder).ended
     assert.deepEqual([unknown.code, /--fast/.test(unknown.stderr)], [1, true])
     const empty = await demo(['--quick', '--photos', folder], folder).ended

@@ -27,7 +27,7 @@ export async function openLoopJournal(
   clock: ManualClock,
   listener: Partial<JournalAccessListener> = {},
 ): Promise<LoopJournal> {
-  const options = { file: join(scratchFolder(test), 'jobs.db'), durability: 'relaxed', keepEndedMs: 60_000 } as const
+  const options = { file: join(scratchFolder(), 'jobs.db'), durability: 'relaxed', keepEndedMs: 60_000 } as const
   const groups: Group[] = []
   const claimed: ClaimedJob[] = []
   const learned: string[][] = []

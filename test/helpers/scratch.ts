@@ -10,7 +10,7 @@ process.once('exit', () => {
 })
 
 /** A folder of its own, which is gone when the tests of the file are over. */
-export function scratchFolder(_test?: unknown): string {
+export function scratchFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-test-'))
   folders.push(folder)
   return folder

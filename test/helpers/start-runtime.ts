@@ -12,7 +12,7 @@ interface Test {
 export async function startRuntime(test: Test, options: Partial<RuntimeOptions> = {}): Promise<Runtime> {
   const runtime = await createRuntime({
     tasks: fixtureTasks,
-    journal: { file: join(scratchFolder(test), 'jobs.db') },
+    journal: { file: join(scratchFolder(), 'jobs.db') },
     tiers: { default: { threads: 2 }, small: { threads: 1, maxHeapMb: 32 } },
     lanes: { network: { concurrency: 100 } },
     ...options,

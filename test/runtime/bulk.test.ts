@@ -10,7 +10,7 @@ const LATER = { delayMs: 600_000 }
 describe('cancelMany', () => {
   it('ends what waits and what runs, and nothing that does not match', async (test) => {
     const runtime = await startRuntime(test, { tiers: { default: { threads: 1, handJobs: 5 }, small: { threads: 1 } } })
-    const ledger = join(scratchFolder(test), 'ledger')
+    const ledger = join(scratchFolder(), 'ledger')
     const inputs = Array.from({ length: 1_300 }, () => ({ ledger, ms: 600_000 }))
     await runtime.enqueueMany(traced, inputs)
     await runtime.enqueueMany(traced, inputs.slice(0, 700), LATER)

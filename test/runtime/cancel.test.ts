@@ -22,7 +22,7 @@ async function started(ledger: string): Promise<void> {
 describe('cancel', () => {
   it('ends a job that waits, wherever it waits', async (test) => {
     const runtime = await startRuntime(test, ONE_THREAD)
-    const ledger = join(scratchFolder(test), 'ledger')
+    const ledger = join(scratchFolder(), 'ledger')
     const running = await runtime.enqueue(traced, { ledger, ms: 60_000 })
     await started(ledger)
     const inJournal = await runtime.enqueue(parked, null)
@@ -43,7 +43,7 @@ describe('cancel', () => {
 
   it('lets a success win that comes before the end', async (test) => {
     const runtime = await startRuntime(test, ONE_THREAD)
-    const ledger = join(scratchFolder(test), 'ledger')
+    const ledger = join(scratchFolder(), 'ledger')
     const job = await runtime.enqueue(stubborn, { ledger, ms: 300 })
     await started(ledger)
     assert.equal(await job.cancel(), 'requested')

@@ -25,7 +25,7 @@ async function startsIn(ledger: string, count: number): Promise<void> {
 describe('stop', () => {
   it('lets running jobs end within the grace, and starts nothing new', async (test) => {
     const runtime = await startRuntime(test)
-    const ledger = join(scratchFolder(test), 'ledger')
+    const ledger = join(scratchFolder(), 'ledger')
     for (let at = 0; at < 20; at++) await runtime.enqueue(traced, { ledger, ms: 150 })
     await startsIn(ledger, 2)
     assert.deepEqual(await runtime.stop({ graceMs: 10_000 }), { stuck: [] })
@@ -36,8 +36,8 @@ describe('stop', () => {
   })
 
   it('aborts what outlasts the grace, returns it uncharged, and is in time', async (test) => {
-    const file = join(scratchFolder(test), 'jobs.db')
-    const ledger = join(scratchFolder(test), 'ledger')
+    const file = join(scratchFolder(), 'jobs.db')
+    const ledger = join(scratchFolder(), 'ledger')
     const runtime = await startRuntime(test, { journal: { file } })
     const polite = await runtime.enqueue(traced, { ledger, ms: 60_000 })
     const deaf = await runtime.enqueue(stubborn, { ledger, ms: 60_000 })
@@ -58,7 +58,7 @@ describe('stop', () => {
   })
 
   it('keeps what was waiting, and refuses who comes late', async (test) => {
-    const file = join(scratchFolder(test), 'jobs.db')
+    const file = join(scratchFolder(), 'jobs.db')
     const runtime = await startRuntime(test, { journal: { file } })
     const { id } = await runtime.enqueue(parked, null)
     const pending = runtime.enqueue(echo, { value: 'in time' })
@@ -72,8 +72,8 @@ describe('stop', () => {
   })
 
   it('says which jobs are stuck in a native call, and leaves them to the next start', async (test) => {
-    const file = join(scratchFolder(test), 'jobs.db')
-    const ledger = join(scratchFolder(test), 'ledger')
+    const file = join(scratchFolder(), 'jobs.db')
+    const ledger = join(scratchFolder(), 'ledger')
     const runtime = await startRuntime(test, { journal: { file } })
     const job = await runtime.enqueue(native, { ledger, seconds: 2, how: 'exec' })
     await nextEvent(runtime, 'place.zombies', { timeoutMs: 20_000 })

@@ -36,7 +36,7 @@ describe('a full disk', () => {
     if (disk === undefined) return test.skip('only root may mount a file system')
     const file = join(disk, 'jobs.db')
     const runtime = await startRuntime(test, { journal: { file } })
-    const ledger = join(scratchFolder(test), 'ledger')
+    const ledger = join(scratchFolder(), 'ledger')
     const degraded = nextEvent(runtime, 'journal.degraded', { timeoutMs: 30_000 })
     const running = await runtime.enqueue(stubborn, { ledger, ms: 1_500 })
     while (ledgerLines(ledger).length === 0) await new Promise((resolve) => setTimeout(resolve, 5))

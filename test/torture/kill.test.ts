@@ -54,7 +54,7 @@ const broken: readonly {
 
 describe('a service that is killed', () => {
   it(`loses nothing in ${CYCLES} kills, and runs nothing again that was committed`, LIMIT, async (test) => {
-    const folder = scratchFolder(test)
+    const folder = scratchFolder()
     const verdict = await killLoop({ built, folder, cycles: CYCLES, withinMs: WITHIN_MS })
     test.diagnostic(JSON.stringify(verdict))
     const { acknowledged, ranTwice, ...faults } = verdict
@@ -72,7 +72,7 @@ describe('a service that is killed', () => {
       using copy = mutant(...mutations)
       const verdict = await killLoop({
         built: copy.folder,
-        folder: scratchFolder(test),
+        folder: scratchFolder(),
         cycles: 10,
         withinMs: WITHIN_MS,
         drainMs: 5_000,

@@ -34,7 +34,7 @@ function stillThere(folder: string): { state: number; error: string | null }[] {
 
 describe('a job that takes its process down', () => {
   it('is found and ends as dead, and all that ran beside it succeed', { timeout: 120_000 }, async (test) => {
-    const folder = scratchFolder(test)
+    const folder = scratchFolder()
     const deaths = await deathsOf(built, folder, MOST_DEATHS)
     test.diagnostic(`${deaths} deaths`)
     assert.ok(deaths < MOST_DEATHS, `still dying after ${deaths} deaths`)
@@ -46,12 +46,12 @@ describe('a job that takes its process down', () => {
     assert.equal(new Set(ends.map(([, id]) => id)).size, INNOCENTS)
   })
 
-  it('would take it down for ever if nobody counted', { timeout: 120_000 }, async (test) => {
+  it('would take it down for ever if nobody counted', { timeout: 120_000 }, async () => {
     using copy = mutant({
       file: 'runtime/journal/recover.js',
       from: /const hadBegun = .*/,
       to: 'const hadBegun = () => false;',
     })
-    assert.equal(await deathsOf(copy.folder, scratchFolder(test), MOST_DEATHS), MOST_DEATHS)
+    assert.equal(await deathsOf(copy.folder, scratchFolder(), MOST_DEATHS), MOST_DEATHS)
   })
 })

@@ -11,17 +11,19 @@ function dispatcherOf(...slots: readonly number[]) {
   const clock = new ManualClock(1_000)
   const places = slots.map((each) => new SlotPlace(each))
   const stopped = new Map<number, Error>()
+  const undispatched = new Set<readonly ClaimedJob[]>()
   const ended: (Ended & { readonly place: number })[] = []
   const dispatcher = new Dispatcher({
     clock,
     places,
     stopped,
+    undispatched,
     placeOf: (task) => (task < places.length ? task : -1),
     ended: (place, group) => void ended.push(...group.map((each) => ({ place, ...each }))),
   })
   const claim = (...jobs: readonly ClaimedJob[]) => dispatcher.receive({ type: 'claimed', jobs })
   const endings = () => ended.map(({ place, job, outcome }) => [place, job.number, outcome.type])
-  return { clock, stopped, places, place: places[0] as SlotPlace, dispatcher, claim, ended, endings }
+  return { clock, stopped, undispatched, places, place: places[0] as SlotPlace, dispatcher, claim, ended, endings }
 }
 
 describe('the dispatcher', () => {
@@ -108,6 +110,24 @@ describe('the dispatcher', () => {
     ])
     assert.deepEqual([ended[0]?.startedAt, ended[0]?.endedAt], [undefined, undefined])
     assert.equal(dispatcher.held, 0)
+  })
+
+  it('takes over what was told and not read, and keeps nothing of it among that', () => {
+    const { dispatcher, undispatched, place, endings } = dispatcherOf(1)
+    const [first, second] = [claimsOf(1), [claimOf({ ord: 2 })]]
+    undispatched.add(first).add(second)
+    dispatcher.start()
+    assert.deepEqual([numbersOf(place.claims()), numbersOf(dispatcher.jobs()), undispatched.size], [[1], [2], 0])
+    const third = [claimOf({ ord: 3 })]
+    undispatched.add(third)
+    dispatcher.receive({ type: 'put-back', place: 0, jobs: third })
+    assert.equal(undispatched.size, 0)
+    undispatched.add([claimOf({ ord: 4 })])
+    dispatcher.stop()
+    assert.deepEqual(
+      endings().map(([, number]) => number),
+      [2, 3, 4],
+    )
   })
 
   it('gives the hand of a place back that has stopped, and no other', () => {

@@ -10,7 +10,7 @@ import { scratchFolder } from '../../helpers/scratch.ts'
 
 /** A journal on disk, and a connection to it that is not its owner's. */
 function journalAndWriter(test: TestContext) {
-  const file = join(scratchFolder(test), 'jobs.db')
+  const file = join(scratchFolder(), 'jobs.db')
   const journal = new StoreDriver({ open: openerOf(test, file) })
   const db = openDatabase(file)
   test.after(() => db.close())
@@ -95,7 +95,7 @@ describe('the inbox', () => {
 
   it('is only given to a connection that is open on the journal', (test) => {
     const { file, db } = journalAndWriter(test)
-    const other = openDatabase(join(scratchFolder(test), 'other.db'))
+    const other = openDatabase(join(scratchFolder(), 'other.db'))
     test.after(() => other.close())
     assert.throws(() => inboxOf(other, file), { code: 'MILLRACE_INVALID_OPTION', path: 'db' })
     const foreign = Object.setPrototypeOf({ name: file }, null) as typeof db

@@ -49,7 +49,7 @@ function openInAnotherProcess(file: string): Tried {
 
 describe('opening a journal', () => {
   it('makes its files for nobody else to read', (test) => {
-    const folder = join(scratchFolder(test), 'data', 'jobs')
+    const folder = join(scratchFolder(), 'data', 'jobs')
     const file = join(folder, 'jobs.db')
     open(test, file)
     assert.equal(statSync(folder).mode & 0o777, 0o700)
@@ -58,8 +58,8 @@ describe('opening a journal', () => {
     for (const name of names) assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600, name)
   })
 
-  it('leaves the modes of what is there alone', (test) => {
-    const folder = scratchFolder(test)
+  it('leaves the modes of what is there alone', () => {
+    const folder = scratchFolder()
     const file = join(folder, 'jobs.db')
     openJournal(optionsOf(file), START).close()
     chmodSync(folder, 0o750)
@@ -67,9 +67,9 @@ describe('opening a journal', () => {
     assert.equal(statSync(folder).mode & 0o777, 0o750)
   })
 
-  it('refuses links in the place of its files, and does not make what they point to', (test) => {
+  it('refuses links in the place of its files, and does not make what they point to', () => {
     for (const name of ['main', 'wal', 'shm', 'lock', 'starts'] as const) {
-      const folder = scratchFolder(test)
+      const folder = scratchFolder()
       const file = join(folder, 'jobs.db')
       symlinkSync(join(folder, 'elsewhere'), journalFiles(file)[name])
       assert.throws(() => openJournal(optionsOf(file), START), { code: 'MILLRACE_JOURNAL_UNSAFE_FILE' }, name)
@@ -78,7 +78,7 @@ describe('opening a journal', () => {
   })
 
   it('refuses a link in the place of its folder', (test) => {
-    const folder = scratchFolder(test)
+    const folder = scratchFolder()
     mkdirSync(join(folder, 'real'))
     symlinkSync(join(folder, 'real'), join(folder, 'link'))
     assert.throws(() => openJournal(optionsOf(join(folder, 'link', 'jobs.db')), START), {
@@ -88,7 +88,7 @@ describe('opening a journal', () => {
   })
 
   it('refuses what is no database, and leaves it as it is', (test) => {
-    const file = join(scratchFolder(test), 'jobs.db')
+    const file = join(scratchFolder(), 'jobs.db')
     const text = 'this is no database, it is a letter to a friend of mine\n'.repeat(100)
     writeFileSync(file, text)
     assert.throws(() => openJournal(optionsOf(file), START), { code: 'MILLRACE_JOURNAL_CORRUPT' })
@@ -97,8 +97,8 @@ describe('opening a journal', () => {
     open(test, file)
   })
 
-  it('refuses a database whose pages are damaged', (test) => {
-    const file = join(scratchFolder(test), 'jobs.db')
+  it('refuses a database whose pages are damaged', () => {
+    const file = join(scratchFolder(), 'jobs.db')
     const { store, close } = openJournal(optionsOf(file), START)
     store.ledger.db.exec("INSERT INTO millrace_tasks (name) VALUES ('a')")
     close()
@@ -110,7 +110,7 @@ describe('opening a journal', () => {
   })
 
   it('refuses a journal of a later version, and leaves it as it is', (test) => {
-    const file = join(scratchFolder(test), 'jobs.db')
+    const file = join(scratchFolder(), 'jobs.db')
     const { store, opened, close } = openJournal(optionsOf(file), START)
     store.ledger.db.prepare('UPDATE millrace_meta SET version = ?').run(JOURNAL_VERSION + 1)
     close()
@@ -124,7 +124,7 @@ describe('opening a journal', () => {
   })
 
   it('leaves the tables and the version of others in the same file alone', (test) => {
-    const file = join(scratchFolder(test), 'jobs.db')
+    const file = join(scratchFolder(), 'jobs.db')
     const theirs = openDatabase(file)
     theirs.exec('CREATE TABLE orders (id INTEGER); INSERT INTO orders VALUES (7); PRAGMA user_version = 42')
     theirs.close()
@@ -138,7 +138,7 @@ describe('opening a journal', () => {
       ['full', 2],
       ['relaxed', 1],
     ] as const) {
-      const file = join(scratchFolder(test), 'jobs.db')
+      const file = join(scratchFolder(), 'jobs.db')
       const journal = openJournal(optionsOf(file, durability), START)
       test.after(() => journal.close())
       const { db } = journal.store.ledger
@@ -150,7 +150,7 @@ describe('opening a journal', () => {
 
 describe('the owner of a journal', () => {
   it('is one process: another one is told who it is', (test) => {
-    const file = join(scratchFolder(test), 'jobs.db')
+    const file = join(scratchFolder(), 'jobs.db')
     open(test, file)
     const { code, message = '', details } = openInAnotherProcess(file)
     assert.equal(code, 'MILLRACE_JOURNAL_LOCKED')
@@ -159,7 +159,7 @@ describe('the owner of a journal', () => {
   })
 
   it('stays the owner after its own process has read the files', (test) => {
-    const file = join(scratchFolder(test), 'jobs.db')
+    const file = join(scratchFolder(), 'jobs.db')
     open(test, file)
     readFileSync(file)
     readFileSync(journalFiles(file).wal)
@@ -167,7 +167,7 @@ describe('the owner of a journal', () => {
   })
 
   it('would not, if the lock was on the journal itself (control)', (test) => {
-    const file = join(scratchFolder(test), 'plain.db')
+    const file = join(scratchFolder(), 'plain.db')
     const first = openDatabase(file, { timeout: 0 })
     test.after(() => first.close())
     first.exec('CREATE TABLE t (x)')
@@ -180,15 +180,15 @@ describe('the owner of a journal', () => {
     assert.equal(attempt(), 'got it')
   })
 
-  it('may be another process once it has closed the journal', (test) => {
-    const file = join(scratchFolder(test), 'jobs.db')
+  it('may be another process once it has closed the journal', () => {
+    const file = join(scratchFolder(), 'jobs.db')
     const first = openJournal(optionsOf(file), START)
     first.close()
     assert.equal(openInAnotherProcess(file).epoch, first.opened.epoch + 1)
   })
 
-  it('goes on under the same epoch when only its thread has died, and not when it was replaced', (test) => {
-    const file = join(scratchFolder(test), 'jobs.db')
+  it('goes on under the same epoch when only its thread has died, and not when it was replaced', () => {
+    const file = join(scratchFolder(), 'jobs.db')
     const { opened, close } = openJournal(optionsOf(file), START)
     close()
     const again = openJournal(optionsOf(file), START, opened.epoch)

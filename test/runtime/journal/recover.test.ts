@@ -16,7 +16,7 @@ class Life {
   #starts!: StartsWriter
 
   constructor(test: TestContext) {
-    this.#file = join(scratchFolder(test), 'jobs.db')
+    this.#file = join(scratchFolder(), 'jobs.db')
     this.journal = new StoreDriver({ open: openerOf(test, this.#file) })
     this.#write()
     test.after(() => this.#starts.close())

@@ -11,7 +11,7 @@ import { markWorkers, workersSince } from '../../helpers/workers.ts'
 
 async function withJournalThread(test: { after(clean: () => unknown): unknown }) {
   const mark = markWorkers()
-  const runtime = await startRuntime(test, { journal: { file: join(scratchFolder(test), 'jobs.db') } })
+  const runtime = await startRuntime(test, { journal: { file: join(scratchFolder(), 'jobs.db') } })
   const journalThread = () => workersSince(mark).at(-1) as Worker
   return { runtime, first: workersSince(mark)[0] as Worker, latest: journalThread }
 }

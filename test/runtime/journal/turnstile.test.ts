@@ -10,8 +10,8 @@ import { scratchFolder } from '../../helpers/scratch.ts'
 const WRITES = 30
 
 /** The longest wait of a writer beside a thread that commits without a pause, in ms. */
-async function longestWait(test: { after(clean: () => void): unknown }, use: 'yes' | 'no'): Promise<number> {
-  const file = join(scratchFolder(test), 'busy.db')
+async function longestWait(use: 'yes' | 'no'): Promise<number> {
+  const file = join(scratchFolder(), 'busy.db')
   const db = openDatabase(file, { timeout: 20_000 })
   db.pragma('journal_mode = WAL')
   db.exec('CREATE TABLE busy (text TEXT)')
@@ -42,8 +42,8 @@ describe('the turnstile', () => {
     // The lock alone is not always unlucky: a measurement that shows nothing is repeated.
     let best = 0
     for (let attempt = 0; attempt < 5 && best < 2; attempt++) {
-      const withMs = await longestWait(test, 'yes')
-      const withoutMs = await longestWait(test, 'no')
+      const withMs = await longestWait('yes')
+      const withoutMs = await longestWait('no')
       test.diagnostic(`longest wait ${withMs.toFixed(1)} ms; by the lock alone ${withoutMs.toFixed(1)} ms`)
       best = Math.max(best, withoutMs / withMs)
     }

@@ -83,7 +83,7 @@ describe('a thread in a native call', () => {
   for (const how of ['exec', 'sqlite'] as const) {
     it(`is counted while it hangs (${how}), and its job waits for its exit`, async (test) => {
       const runtime = await startRuntime(test, { tiers: { default: { threads: 1 }, small: { threads: 1 } } })
-      const ledger = join(scratchFolder(test), 'ledger')
+      const ledger = join(scratchFolder(), 'ledger')
       const zombies = nextEvent(runtime, 'place.zombies', { timeoutMs: 20_000 })
       const job = await runtime.enqueue(native, { ledger, seconds: 1, how })
       const enqueuedAt = Date.now()
@@ -107,7 +107,7 @@ describe('a thread in a native call', () => {
   it('drains the runtime when too many of them hang', async (test) => {
     const tiers = { default: { threads: 1, maxZombies: 0 }, small: { threads: 1 } }
     const runtime = await startRuntime(test, { tiers })
-    const ledger = join(scratchFolder(test), 'ledger')
+    const ledger = join(scratchFolder(), 'ledger')
     const stopped = nextEvent(runtime, 'runtime.stopped', { timeoutMs: 30_000 })
     const unfit = nextEvent(runtime, 'runtime.unfit', { timeoutMs: 20_000 })
     await runtime.enqueue(native, { ledger, seconds: 1, how: 'exec' }, { retry: { attempts: 1 } })

@@ -9,7 +9,7 @@ import { scratchFolder } from '../../helpers/scratch.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
 
 async function withDatabase(test: { after(clean: () => unknown): unknown }) {
-  const file = join(scratchFolder(test), 'jobs.db')
+  const file = join(scratchFolder(), 'jobs.db')
   const runtime = await startRuntime(test, { journal: { file } })
   const db = new Database(file)
   db.exec('CREATE TABLE photos (id INTEGER PRIMARY KEY, name TEXT) STRICT')
@@ -90,7 +90,7 @@ describe('runtime.transaction', () => {
 
   it('refuses a connection of another SQLite, of another file, or in a transaction', async (test) => {
     const { runtime, db } = await withDatabase(test)
-    const foreign = foreignSqlite(test)
+    const foreign = foreignSqlite()
     const other = new foreign(db.name)
     test.after(() => other.close())
     assert.throws(() => runtime.transaction(other, () => {}), { code: 'MILLRACE_FOREIGN_SQLITE' })
@@ -126,10 +126,10 @@ describe('runtime.transaction', () => {
 })
 
 /** A second copy of the driver, as another version of it in somebody's node_modules would be. */
-function foreignSqlite(test: { after(clean: () => void): unknown }): typeof Database {
+function foreignSqlite(): typeof Database {
   const require = createRequire(import.meta.url)
   const original = dirname(require.resolve('better-sqlite3/package.json'))
-  const copy = join(scratchFolder(test), 'node_modules', 'better-sqlite3')
+  const copy = join(scratchFolder(), 'node_modules', 'better-sqlite3')
   const sources = ['deps', 'src', join('build', 'Release', 'obj'), join('build', 'Release', 'obj.target')]
   cpSync(original, copy, {
     recursive: true,

@@ -16,7 +16,7 @@ type Where = 'default' | 'small' | 'loop'
 
 /** A service whose tasks do not load where the test says so. */
 function fragile(test: TestContext, ...broken: readonly Where[]) {
-  const folder = scratchFolder(test)
+  const folder = scratchFolder()
   const breakOn = (...places: readonly Where[]) => writeFileSync(join(folder, 'broken'), places.join(' '))
   breakOn(...broken)
   process.env['FRAGILE'] = folder
@@ -42,7 +42,9 @@ function assertStopped({ place, error }: { place: string; error: Error }, which:
 }
 
 describe('a place whose tasks do not load', () => {
-  it('stays away: its jobs wait, the others go on, and it does not start over and over', async (test) => {
+  it('stays away: its jobs wait, the others go on, and it does not start over and over', {
+    timeout: 5_000,
+  }, async (test) => {
     const { start, loadsOn } = fragile(test, 'small')
     const runtime = await start()
     assertStopped(await nextEvent(runtime, 'place.stopped'), 'small', /no luck on small/)

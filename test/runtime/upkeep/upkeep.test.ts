@@ -94,7 +94,7 @@ describe('what is due next', () => {
     assert.deepEqual(nudges, [START + 10, START + 10])
   })
 
-  it('is due when the clock of the machine says so, also if that is set', async (test) => {
+  it('is due when the clock of the machine says so, also if that is set', { timeout: 5_000 }, async (test) => {
     const { set, now } = settableClock(test)
     const { upkeep, nudges, nudge, nextDueAt } = upkeepOn(systemClock)
     test.after(() => upkeep.stop())

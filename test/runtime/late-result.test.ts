@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { formatJobId, parseJobId } from '../../lib/job.ts'
+import { createPublisher, Database } from '../../runtime/index.ts'
+import { echo, kept, laneEcho, parked } from '../fixtures/tasks.ts'
+import { leakCheck } from '../helpers/leak-check.ts'
+import { nextEvent } from '../helpers/next-event.ts'
+import { scratchFolder } from '../helpers/scratch.ts'
+import { startRuntime } from '../helpers/start-runtime.ts'
+
+leakCheck({ after }, { withinMs: 5_000 })
+
+const SOON = { timeout: 10_000 }
+
+describe('a result that is asked for by an id', () => {
+  it('is not waited for when nobody has ever given that number', SOON, async (test) => {
+    const runtime = await startRuntime(test)
+    const { id } = await runtime.enqueue(parked, null)
+    const { journal } = parseJobId(id) as { journal: string }
+    for (const number of [1_000_000_000, 2 ** 52 + 77]) {
+      await assert.rejects(runtime.job(formatJobId(journal, number)).result(), { code: 'MILLRACE_RESULT_NOT_KEPT' })
+    }
+  })
+
+  it(
+    'is not waited for when the job came from another process and has ended in an earlier life',
+    SOON,
+    async (test) => {
+      const file = join(scratchFolder(), 'jobs.db')
+      const first = await startRuntime(test, { journal: { file } })
+      await using publisher = await createPublisher({ journal: file })
+      const ended = nextEvent(first, 'job.succeeded')
+      const { id } = await publisher.enqueue(laneEcho, { value: 1 })
+      await ended
+      await first.stop()
+      const next = await startRuntime(test, { journal: { file } })
+      await assert.rejects(next.job(id).result(), { code: 'MILLRACE_RESULT_NOT_KEPT' })
+    },
+  )
+
+  it('comes when the job is still on its way into the queue', SOON, async (test) => {
+    const file = join(scratchFolder(), 'jobs.db')
+    const runtime = await startRuntime(test, { journal: { file } })
+    await using publisher = await createPublisher({ journal: file })
+    const { id } = await publisher.enqueue(laneEcho, { value: 'from outside' })
+    assert.deepEqual(await runtime.job(id).result(), { value: 'from outside' })
+  })
+
+  it('comes when the job is a duplicate: that of the first, whether it has ended or not', SOON, async (test) => {
+    const file = join(scratchFolder(), 'jobs.db')
+    const runtime = await startRuntime(test, { journal: { file } })
+    await using publisher = await createPublisher({ journal: file })
+    const key = { key: 'k', scope: 60_000 }
+    await runtime.enqueue(kept, { value: 1 }, { key, delayMs: 300 })
+    const { id } = await publisher.enqueue(kept, { value: 2 }, { key })
+    assert.equal(await runtime.job(id).result(), 1)
+    assert.equal(await runtime.job(id).result(), 1)
+  })
+
+  it('comes when it is asked for inside of the transaction that enqueues the job', SOON, async (test) => {
+    const file = join(scratchFolder(), 'jobs.db')
+    const runtime = await startRuntime(test, { journal: { file } })
+    const db = new Database(file)
+    test.after(() => db.close())
+    const result = runtime.transaction(db, (transaction) => ({
+      later: transaction.enqueue(echo, { value: 'inside' }).result(),
+    }))
+    assert.deepEqual(await result.later, { value: 'inside' })
+  })
+})

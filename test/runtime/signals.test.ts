@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { Database } from '../../runtime/index.ts'
+import { startNode } from '../helpers/node-process.ts'
+import { ledgerLines, scratchFolder } from '../helpers/scratch.ts'
+
+const service = new URL('../fixtures/signalled-service.js', import.meta.url)
+
+/** A service in a process of its own whose one job has begun. */
+async function serviceWith(test: TestContext, task: 'traced' | 'stubborn', ms: number, graceMs: number) {
+  const folder = scratchFolder()
+  const [file, ledger] = [join(folder, 'jobs.db'), join(folder, 'ledger')]
+  const process = startNode(test, service, file, ledger, task, String(ms), String(graceMs))
+  await process.line('job')
+  while (ledgerLines(ledger).length === 0) {
+    // A thread of another process writes it: there is no event to wait for.
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  const jobsLeft = () => {
+    using db = closing(new Database(file, { readonly: true }))
+    return db.prepare<[], number>('SELECT count(*) FROM millrace_jobs').pluck().get()
+  }
+  return { ...process, jobsLeft, ended: () => ledgerLines(ledger).some(([what]) => what === 'end') }
+}
+
+function closing(db: InstanceType<typeof Database>) {
+  return Object.assign(db, { [Symbol.dispose]: () => void db.close() })
+}
+
+describe('stopOnSignals', () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    it(`lets jobs end within the grace, then ends the process by ${signal} itself`, async (test) => {
+      const { child, exited, ended, jobsLeft } = await serviceWith(test, 'traced', 300, 10_000)
+      child.kill(signal)
+      assert.deepEqual(await exited, { code: null, signal, errors: '' })
+      assert.deepEqual([ended(), jobsLeft()], [true, 0])
+    })
+  }
+
+  it('ends the process at once when it is asked again', { timeout: 5_000 }, async (test) => {
+    const { child, line, exited, ended, jobsLeft } = await serviceWith(test, 'stubborn', 60_000, 60_000)
+    child.kill('SIGTERM')
+    await line('stopping')
+    const askedAt = performance.now()
+    child.kill('SIGTERM')
+    assert.deepEqual(await exited, { code: null, signal: 'SIGTERM', errors: '' })
+    assert.ok(performance.now() - askedAt < 5_000)
+    assert.deepEqual([ended(), jobsLeft()], [false, 1], 'the job is there for the next start')
+  })
+
+  it('returns what outlasts the grace, and ends the process all the same', async (test) => {
+    const { child, line, exited, jobsLeft } = await serviceWith(test, 'stubborn', 60_000, 100)
+    child.kill('SIGTERM')
+    await line('stopped')
+    assert.equal((await exited).signal, 'SIGTERM')
+    assert.equal(jobsLeft(), 1)
+  })
+})
