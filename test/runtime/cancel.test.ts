@@ -36,7 +36,8 @@ describe('cancel', () => {
       await result
       assert.equal(await job.cancel(), 'ended')
     }
-    assert.equal(await running.cancel(), 'requested')
+    // Where the attempt follows at once, its end may be in the same commit as the wish.
+    assert.match(await running.cancel(), /^(requested|cancelled)$/)
     await assert.rejects(running.result(TIMEOUT), { code: 'MILLRACE_JOB_CANCELLED' })
     const [first, ...more] = ledgerLines(ledger)
     assert.deepEqual([first?.[0], more], ['start', []], 'it has not run to its end')
