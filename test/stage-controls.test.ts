@@ -18,7 +18,7 @@ describeControls([
     protection: 'what was put back is in its old order',
     mutation: { file: 'runtime/dispatch/hand.js', from: 'first !== undefined && first.ord < job.ord', to: 'false' },
     file: 'runtime/dispatch/hand.test.js',
-    test: 'sorted by priority',
+    test: 'in front of what came after',
   },
   {
     protection: 'what has expired in the hand does not start',
@@ -108,7 +108,11 @@ describeControls([
   },
   {
     protection: 'a result that was forgotten may have ended',
-    mutation: { file: 'runtime/settle/results.js', from: 'if (oldest > this.#forgottenUpTo)', to: 'if (false)' },
+    mutation: {
+      file: 'runtime/settle/results.js',
+      from: 'if (oldest > this.#forgottenUpTo && oldest < INBOX_NUMBERS_FROM)',
+      to: 'if (false)',
+    },
     file: 'runtime/settle/results.test.js',
     test: 'a later one was forgotten',
   },
