@@ -7,7 +7,7 @@ export type RunEnd = { readonly type: 'returned' } | { readonly type: 'lost'; re
 
 /**
  * The threads of one place. Piscina starts, replaces and limits them; its queue, its time limits and its closing are not
- * used (FACTS: they lose tasks), since every thread serves a single run for as long as it lives.
+ * used, since they lose tasks (docs/decisions/001-dependencies.md): every thread serves a single run for its whole life.
  */
 export class TierPool {
   readonly #pool: Piscina
