@@ -21,6 +21,7 @@ export interface Verdict {
   readonly ranTwice: number
   /** Acknowledged, or the child of a committed success, and never run to its end. */
   readonly lost: number
+  readonly firstLost: string | undefined
   /** Begun again although its end had been committed. */
   readonly afterSettled: number
   /** Begun twice as the same attempt within one life of the process. */
@@ -100,8 +101,9 @@ function textFrom(ledger: string, at: number): string {
   return buffer.toString()
 }
 
-/** Reads the ledger line by line, in the order in which everything has happened. */
-function verdictOf(lines: readonly (readonly string[])[]): Verdict {
+/** Reads the ledger line by line, in the order in which everything has happened; a torn line has not happened. */
+function verdictOf(all: readonly (readonly string[])[]): Verdict {
+  const lines = all.filter((words) => words.at(-1) === '.')
   const acknowledged = new Set<string>()
   const ended = new Set<string>()
   const settled = new Set<string>()
@@ -131,6 +133,7 @@ function verdictOf(lines: readonly (readonly string[])[]): Verdict {
     acknowledged: acknowledged.size,
     ranTwice: [...runsOf.values()].filter((runs) => runs.length > 1).length,
     lost: due.filter((id) => !ended.has(id)).length,
+    firstLost: due.find((id) => !ended.has(id)),
     afterSettled,
     overlaps,
     ghosts: children.filter(({ last, child }) => !last && runsOf.has(child)).length,
