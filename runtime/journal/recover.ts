@@ -32,7 +32,8 @@ export function recover(ledger: Ledger, now: number, begun: Begun | undefined): 
   const statements = prepare(ledger)
   for (const job of orphans) {
     if (job.cancel_at !== null) statements.cancel(job, now)
-    else if (!hadBegun(job)) statements.free(job, job.crashes, job.crashes >= SUSPECT_CRASHES ? job.lone_crashes : 0)
+    // A death without it speaks for it: somebody else has taken the process down.
+    else if (!hadBegun(job)) statements.free(job, job.crashes, 0)
     else {
       const alone = job.crashes >= SUSPECT_CRASHES && suspectsBegun === 1
       const loneCrashes = alone ? job.lone_crashes + 1 : 0

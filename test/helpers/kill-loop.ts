@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readSync, statSync, watch } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { Database } from '../../runtime/index.ts'
 import { ledgerLines } from './scratch.ts'
 
 export interface KillLoop {
@@ -21,7 +22,8 @@ export interface Verdict {
   readonly ranTwice: number
   /** Acknowledged, or the child of a committed success, and never run to its end. */
   readonly lost: number
-  readonly firstLost: string | undefined
+  /** Everything that the ledger says of the first of them, and what is left in the journal. */
+  readonly evidence: readonly string[]
   /** Begun again although its end had been committed. */
   readonly afterSettled: number
   /** Begun twice as the same attempt within one life of the process. */
@@ -38,7 +40,8 @@ export async function killLoop({ built, folder, cycles, withinMs, drainMs = DRAI
   const ledger = join(folder, 'ledger')
   for (let cycle = 0; cycle < cycles; cycle++) await killOnce(built, folder, ledger, withinMs)
   await runVictim({ built, folder, ledger, mode: ['drain'], lifeMs: drainMs })
-  return verdictOf(ledgerLines(ledger))
+  const verdict = verdictOf(ledgerLines(ledger))
+  return { ...verdict, evidence: [...verdict.evidence, ...leftIn(join(folder, 'jobs.db'))] }
 }
 
 export interface Life {
@@ -48,6 +51,14 @@ export interface Life {
   readonly mode: readonly string[]
   /** After this long it is killed. Default 60,000. */
   readonly lifeMs?: number
+}
+
+/** Rows that should not be there any more. */
+function leftIn(journal: string): string[] {
+  const db = new Database(journal, { readonly: true })
+  const rows = db.prepare('SELECT id, task, state, rank, claim, attempt, crashes FROM millrace_jobs LIMIT 5').all()
+  db.close()
+  return rows.map((row) => JSON.stringify(row))
 }
 
 /** One life of the victim, to its end; resolves to its exit code, or the signal that ended it. */
@@ -129,11 +140,12 @@ function verdictOf(all: readonly (readonly string[])[]): Verdict {
     return all.map(({ run, child }) => ({ child, committed: run === runs && settled.has(parent), last: run === runs }))
   })
   const due = [...acknowledged, ...children.filter(({ committed }) => committed).map(({ child }) => child)]
+  const firstLost = due.find((id) => !ended.has(id))
   return {
     acknowledged: acknowledged.size,
     ranTwice: [...runsOf.values()].filter((runs) => runs.length > 1).length,
     lost: due.filter((id) => !ended.has(id)).length,
-    firstLost: due.find((id) => !ended.has(id)),
+    evidence: lines.filter((words) => words.includes(firstLost ?? 'none')).map((words) => words.join(' ')),
     afterSettled,
     overlaps,
     ghosts: children.filter(({ last, child }) => !last && runsOf.has(child)).length,
