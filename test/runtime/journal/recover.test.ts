@@ -130,6 +130,24 @@ describe('after the death of the process', () => {
     assert.deepEqual(life.journal.claim(1), [number])
   })
 
+  it('a death without it, between two with it, speaks for a suspect', (test) => {
+    const life = new Life(test)
+    const { number } = life.journal.enqueue('alpha')
+    const dieWithIt = () => {
+      if (life.journal.opened.suspects === 0) life.journal.claim(1)
+      else life.trial()
+      life.begin(0, number)
+      life.die()
+    }
+    for (let crash = 0; crash < 4; crash++) dieWithIt()
+    life.trial()
+    life.die()
+    dieWithIt()
+    assert.equal(life.journal.row(number)?.state, stateCodes.available)
+    dieWithIt()
+    assert.equal(life.journal.row(number)?.state, stateCodes.dead)
+  })
+
   it('the killers among any jobs end dead within a few deaths, and nobody else does', (test) => {
     const life = new Life(test)
     const jobs = fc.array(fc.boolean(), { minLength: 1, maxLength: 12 })
