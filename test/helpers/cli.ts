@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, statSync, watch } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { existsSync, statSync, watch } from 'node:fs'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { scratchFolder } from './scratch.ts'
 
 export const millrace = fileURLToPath(new URL('../../adapters/cli/main.js', import.meta.url))
 export const cliTasks = fileURLToPath(new URL('../fixtures/cli-tasks.js', import.meta.url))
@@ -45,11 +45,9 @@ export function cli(args: readonly string[], options?: CliOptions): Promise<Ende
   return startCli(args, options).ended
 }
 
-/** A folder that is gone when the test is over. */
-export function scratch(test: { after(clean: () => void): unknown }): string {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-cli-'))
-  test.after(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
+/** A folder that is gone when the tests of the file are over, and what they have started with them. */
+export function scratch(_test: unknown): string {
+  return scratchFolder()
 }
 
 /** Resolves when a file has more bytes than that; `false` when `over` comes first. */
