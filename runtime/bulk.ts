@@ -1,6 +1,7 @@
 import { MillraceError } from '../lib/errors.ts'
 import { jobStates, stateCodes } from '../lib/job-state.ts'
 import type { JobFilter } from '../lib/job.ts'
+import { heldBy } from './held.ts'
 import type { ManyCursor, Request, Selection } from './journal/protocol.ts'
 import { selectionOf } from './selection.ts'
 import type { Wires } from './wires.ts'
@@ -14,10 +15,8 @@ export async function cancelMany(wires: Wires, filter: JobFilter): Promise<numbe
   const waiting = where.states.filter((state) => state !== stateCodes.running)
   let count = await many(wires, 'cancel-many', { ...where, states: waiting })
   if (waiting.length === where.states.length) return count
-  const { dispatcher, places, desk } = wires
-  const held = [...dispatcher.jobs(), ...places.flatMap((place) => place.claims())]
-  const meant = held.filter(({ task }) => where.tasks?.includes(task) ?? true)
-  const ends = await Promise.all(meant.map(({ number }) => desk.cancel(number, undefined)))
+  const meant = [...heldBy(wires)].filter(({ task }) => where.tasks?.includes(task) ?? true)
+  const ends = await Promise.all(meant.map(({ number }) => wires.desk.cancel(number, undefined)))
   for (const end of ends) if (end !== 'ended') count++
   return count
 }

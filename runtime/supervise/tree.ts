@@ -2,8 +2,8 @@ import { spawn } from '../../lib/actor.ts'
 import { type ChildSpec, supervise } from '../../lib/supervision.ts'
 import { Dispatcher } from '../dispatch/dispatcher.ts'
 import { Router } from '../dispatch/router.ts'
+import { heldBy } from '../held.ts'
 import { placeListener, supervisionListener } from '../listeners.ts'
-import type { ClaimedJob } from '../messages.ts'
 import { Settler } from '../settle/settler.ts'
 import { Upkeep } from '../upkeep/upkeep.ts'
 import type { Wires } from '../wires.ts'
@@ -115,14 +115,6 @@ function startRouter(wires: Wires) {
   )
   wires.router = child
   return child
-}
-
-export function* heldBy({ dispatcher, undispatched, places, unsettled, journal }: Wires): Generator<ClaimedJob> {
-  for (const jobs of undispatched) yield* jobs
-  yield* dispatcher.jobs()
-  for (const place of places) yield* place.claims()
-  for (const { ended } of unsettled) for (const { job } of ended) yield job
-  yield* journal.unsettled()
 }
 
 function startUpkeep(wires: Wires) {
