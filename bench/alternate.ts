@@ -25,13 +25,14 @@ export async function alternate(scale: Scale, ceiling: Measure, subject: Measure
   return measured
 }
 
-/** The figure of the subject, with the median of its ratios to the ceiling; `least` is the ratio that is the target. */
+/** The figure of the subject, with the median of its ratios to the ceiling; `least` is the ratio that is the target, if there is one. */
 export function ratioFigure(
   what: string,
   unit: Unit,
   { subject, ceiling }: Alternated,
-  against: { readonly name: string; readonly least: number; readonly note?: string },
+  against: { readonly name: string; readonly least?: number; readonly note?: string },
 ): Figure {
+  const { least } = against
   const ratios = subject.map((value, run) => value / (ceiling[run] as number))
   const ratio = median(ratios)
   const measured: Against = { name: against.name, value: median(ceiling), ratio, ratioRange: rangeOf(ratios) }
@@ -42,7 +43,9 @@ export function ratioFigure(
     runs: subject.length,
     range: rangeOf(subject),
     against: measured,
-    target: { text: `>= ${against.least.toFixed(2)} x`, verdict: ratio >= against.least ? 'ok' : 'below' },
+    ...(least !== undefined && {
+      target: { text: `>= ${least.toFixed(2)} x`, verdict: ratio >= least ? 'ok' : 'below' },
+    }),
     ...(against.note !== undefined && { note: against.note }),
   }
 }

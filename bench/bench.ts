@@ -1,7 +1,7 @@
 /** How much a bench does: 'full' for figures to quote, 'quick' for a look, 'once' to see that it still runs. */
 export type Scale = 'full' | 'quick' | 'once'
 
-export type Unit = 'jobs/s' | 'commits/s' | 'ms' | 'µs' | 'MB' | 'jobs'
+export type Unit = 'jobs/s' | 'messages/s' | 'commits/s' | 'ms' | 'µs' | 'MB' | 'jobs'
 
 /** Lowest and highest of the runs. */
 export interface Range {

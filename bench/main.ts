@@ -37,15 +37,24 @@ function wanted(args: readonly string[]): Wanted | 'help' {
     },
   })
   if (values.help === true) return 'help'
+  const scale = values.once === true ? 'once' : values.quick === true ? 'quick' : 'full'
   const unknown = positionals.find((name) => benches.every((bench) => bench.name !== name))
   if (unknown !== undefined) {
     throw new Error(`there is no bench ${unknown}; expected ${benches.map(({ name }) => name).join(', ')}`)
   }
   return {
-    names: positionals.length > 0 ? positionals : benches.map(({ name }) => name),
-    scale: values.once === true ? 'once' : values.quick === true ? 'quick' : 'full',
+    names: positionals.length > 0 ? positionals : namesFor(scale),
+    scale,
     output: values.json === true ? 'json' : 'table',
   }
+}
+
+/** What says nothing in a second. */
+const LONG: readonly string[] = ['mix', 'celery']
+
+/** A quick look leaves out what is long. */
+function namesFor(scale: Scale): string[] {
+  return benches.filter(({ name }) => scale !== 'quick' || !LONG.includes(name)).map(({ name }) => name)
 }
 
 async function measure({ names, scale, output }: Wanted): Promise<void> {

@@ -1,6 +1,8 @@
+import { across } from './across.ts'
 import { backlog } from './backlog.ts'
 import type { Bench } from './bench.ts'
 import { callers } from './callers.ts'
+import { celery } from './celery.ts'
 import { ceiling } from './ceiling.ts'
 import { cold } from './cold.ts'
 import { drain } from './drain.ts'
@@ -10,7 +12,9 @@ import { enqueueOne } from './enqueue-one.ts'
 import { kill } from './kill.ts'
 import { latency } from './latency.ts'
 import { micro } from './micro.ts'
+import { mix } from './mix.ts'
 import { mixed } from './mixed.ts'
+import { rabbitmqBench } from './rabbitmq.ts'
 
 /** Every bench, in the order of the table. */
 export const benches: readonly Bench[] = [
@@ -23,7 +27,11 @@ export const benches: readonly Bench[] = [
   latency,
   backlog,
   mixed,
+  mix,
   kill,
   cold,
+  rabbitmqBench,
+  across,
+  celery,
   micro,
 ]

@@ -49,6 +49,24 @@ export async function publish(runtime: Runtime, task: PlainTask, jobs: number, p
   await Promise.all(Array.from({ length: publishers }, publisher))
 }
 
+/** Resolves when so many jobs have succeeded, and rejects with the first that is dead. */
+export function succeeded(runtime: Runtime, jobs: number): Promise<void> {
+  let left = jobs
+  return new Promise((resolve, reject) => {
+    const done = (settle: () => void) => {
+      runtime.off('job.succeeded', count)
+      runtime.off('job.dead', fail)
+      settle()
+    }
+    const count = () => {
+      if (--left === 0) done(resolve)
+    }
+    const fail = () => done(() => reject(new Error('a job is dead')))
+    runtime.on('job.succeeded', count)
+    runtime.on('job.dead', fail)
+  })
+}
+
 /** Inputs for `enqueueMany`. */
 export function* inputs(count: number): Generator<typeof INPUT> {
   for (let at = 0; at < count; at++) yield INPUT

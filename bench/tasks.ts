@@ -13,6 +13,25 @@ export const laneNoop = defineTask({ name: 'bench.lane-noop', lane: 'network', r
 /** Returns 20 bytes. */
 export const twenty = defineTask({ name: 'bench.twenty', run: (_input: Input) => 'twenty bytes of it' })
 
+const BUSY_MS = 1
+
+/** Holds a processor for 1 ms. */
+export const busy = defineTask({
+  name: 'bench.busy',
+  run(_input: Input) {
+    for (const end = nowMs() + BUSY_MS; nowMs() < end; );
+  },
+})
+
+const WAITING_MS = 10
+
+/** Waits for 10 ms, on the service's own loop. */
+export const waiting = defineTask({
+  name: 'bench.waiting',
+  lane: 'network',
+  run: (_input: Input) => new Promise<void>((resolve) => setTimeout(resolve, WAITING_MS)),
+})
+
 /** Has no handler: its jobs wait. */
 export const parked = defineTask<Input, void>({ name: 'bench.parked' })
 

@@ -49,7 +49,7 @@ class SystemTimer implements Timer {
 
   /** Rounded up: Node drops fractions. */
   #wait(leftMs: number): NodeJS.Timeout {
-    return setTimeout(() => this.#fire(), Math.min(Math.ceil(leftMs), LONGEST_MS))
+    return setTimeout(() => this.#fire(), Math.max(0, Math.min(Math.ceil(leftMs), LONGEST_MS)))
   }
 
   /** What is left: a delay longer than the longest, or the millisecond by which Node's timers may be early. */

@@ -1,5 +1,7 @@
+import type { BreakerOptions, BreakerPolicy } from './breaker.ts'
 import type { Priority } from './job.ts'
 import type { Json } from './json.ts'
+import type { LimitKeys, MaxWaiting, PartLimits } from './limits.ts'
 import { duration, invalidOption } from './options.ts'
 import type { RetryOptions, RetryPolicy } from './retry.ts'
 import type { StandardSchemaV1 } from './schema.ts'
@@ -32,6 +34,15 @@ export interface TaskManifest {
   readonly keepResultMs?: number
   readonly keepHistory?: KeepHistory
   readonly keepEndedMs?: number
+  /** What its jobs share. */
+  readonly limits?: PartLimits
+  readonly maxWaiting?: MaxWaiting
+  readonly useByMs?: number
+  /** Which shape its input has; 1 if absent. */
+  readonly version?: number
+  /** Its jobs run on the node where they are enqueued, also where there is a broker. */
+  readonly local?: true
+  readonly breaker?: BreakerPolicy
 }
 
 type PlaceOptions =
@@ -66,6 +77,14 @@ interface CommonSettings {
   readonly keepHistory?: KeepHistory
   /** How long jobs are kept that ended otherwise. Default: the journal's. */
   readonly keepEndedMs?: number
+  /** How many jobs may wait in the journal, besides those in the hand of their place. Default: as many as it holds. */
+  readonly maxWaiting?: MaxWaiting
+  /** Its jobs never go to a broker: they run on the node where they are enqueued. Default: they may run on any. */
+  readonly local?: true
+  /** A job that has not started so long after it could is of no use any more: it ends as expired. Default: never. */
+  readonly useByMs?: number
+  /** Suspends the task while its attempts keep failing, and tries it with one job now and then. Default: never. */
+  readonly breaker?: BreakerOptions
 }
 
 declare const types: unique symbol
@@ -83,6 +102,10 @@ export interface Task<in Input, out Output, in Parsed = Input> extends TaskManif
   readonly output?: StandardSchemaV1
   /** Says which errors are worth another attempt; every error is where it is absent. */
   readonly retryWhen?: (error: unknown) => boolean
+  /** What names the keys of its jobs, by which they share. */
+  readonly limitKeys?: LimitKeys
+  /** Makes an input of the task's version from an older one. */
+  readonly upgrade?: (input: unknown, fromVersion: number) => unknown
   /** For the compiler only. */
   readonly [types]?: (input: Input, parsed: Parsed) => Output
 }
@@ -100,11 +123,23 @@ export type OutputOf<T> = T extends Task<infer _Input, infer Output, infer _Pars
 export type ParsedOf<T> = T extends Task<infer _Input, infer _Output, infer Parsed> ? Parsed : never
 
 /** What makes a job the same as another one of its task: while one has the key, enqueuing another returns the first. */
-export interface JobKey {
-  readonly key: string
-  /** How long the key is taken: until the job has ended, or for so many ms from its enqueue on. */
-  readonly scope: 'unfinished' | number
-}
+export type JobKey = { readonly key: string } & (
+  | {
+      /** How long the key is taken: until the job has ended, or for so many ms from its enqueue on. */
+      readonly scope: 'unfinished' | number
+    }
+  | {
+      /** The first of so many ms is the only one; the same as a window as scope. */
+      readonly throttleMs: number
+    }
+  | {
+      /**
+       * The job starts when so long no other was enqueued, with the input of the last one: each puts off the one that
+       * waits. One that was claimed already is left alone, and the next is a new job.
+       */
+      readonly debounceMs: number
+    }
+)
 
 type When =
   | {

@@ -1,10 +1,12 @@
-import { DEFAULT_PRIORITY, type JobExtra, type JobOverrides } from './job.ts'
+import type { Clock } from './clock.ts'
 import type { MillraceError } from './errors.ts'
-import { duration, invalidOption, refuseUnknown, TEN_YEARS_MS, wholeNumber } from './options.ts'
+import { DEFAULT_PRIORITY, type JobExtra } from './job.ts'
+import { checkedInstant, checkedKey, checkedOverrides, checkedPriority } from './job-extra.ts'
+import { partOf } from './limits.ts'
+import { duration, invalidOption, refuseUnknown } from './options.ts'
 import { encodePayload } from './payload.ts'
-import { retryPolicy } from './retry.ts'
 import { parseWith } from './schema.ts'
-import type { AnyTask, EnqueueOptions } from './task.ts'
+import { type AnyTask, type EnqueueOptions, isTask } from './task.ts'
 
 /** A job as it goes to the journal: its input as one string, and its rare parts. */
 export interface PreparedJob {
@@ -34,8 +36,11 @@ export function prepareJob(
   task: AnyTask,
   input: unknown,
   options: EnqueueOptions | undefined,
-  now: number,
+  clock: Pick<Clock, 'now'>,
 ): PreparedJob | Promise<PreparedJob> {
+  refuseStranger(task)
+  // The clock is not read for a job that says nothing of time.
+  const now = options === undefined && task.useByMs === undefined ? 0 : clock.now()
   const extra = extraOf(task, options, now)
   const schema = task.input
   if (schema !== undefined) {
@@ -45,25 +50,57 @@ export function prepareJob(
   return encoded(task, input, extra)
 }
 
+/** Throws `MILLRACE_INVALID_OPTION` for what is no task: a handler, a name, something that only looks like one. */
+export function refuseStranger(task: AnyTask): void {
+  if (!isTask(task)) throw invalidOption('task', task, 'a task made by defineTask')
+}
+
 function encoded(task: AnyTask, input: unknown, extra: JobExtra | null): PreparedJob {
-  return { task: task.name, input: encodePayload(input, 'input'), extra }
+  const prepared = { task: task.name, input: encodePayload(input, 'input'), extra }
+  if (task.limitKeys === undefined) return prepared
+  return { ...prepared, extra: { ...extra, part: partOf(task.limitKeys, input) } }
 }
 
 function extraOf(task: AnyTask, options: EnqueueOptions | undefined, now: number): JobExtra | null {
-  if (options === undefined) return task.priority === DEFAULT_PRIORITY ? null : { priority: task.priority }
+  if (options === undefined) return plainExtraOf(task, now)
   refuseUnknown(options, OPTION_KEYS, '')
   const { key, priority = task.priority } = options
-  const dueAt = dueAtOf(options, now)
-  const overrides = overridesOf(task, options)
+  const keyed = key === undefined ? undefined : keyOf(key, now)
+  const dueAt = keyed?.dueAt ?? dueAtOf(options, now)
+  if (keyed?.dueAt !== undefined && (options.delayMs ?? options.runAt) !== undefined) {
+    throw invalidOption(
+      'key.debounceMs',
+      keyed.dueAt - now,
+      'no debounceMs together with delayMs or runAt: it is the delay',
+    )
+  }
+  const overrides = checkedOverrides({ ...options, version: task.version }, task.retry)
   const extra: JobExtra = {
-    ...(priority !== DEFAULT_PRIORITY && { priority: wholeNumber(priority, 0, 9, 'priority') }),
+    ...(priority !== DEFAULT_PRIORITY && { priority: checkedPriority(priority) }),
     ...(dueAt !== undefined && { dueAt }),
-    ...(options.expiresAt !== undefined && { expiresAt: instant(options.expiresAt, 'expiresAt') }),
-    ...(key !== undefined && keyOf(key)),
+    ...expiryOf(task, options, dueAt ?? now),
+    ...keyed,
     ...(overrides !== undefined && { overrides: JSON.stringify(overrides) }),
   }
   for (const _ in extra) return extra
   return null
+}
+
+function plainExtraOf(task: AnyTask, now: number): JobExtra | null {
+  const { priority, useByMs, version } = task
+  if (priority === DEFAULT_PRIORITY && useByMs === undefined && version === undefined) return null
+  return {
+    ...(priority !== DEFAULT_PRIORITY && { priority }),
+    ...expiryOf(task, {}, now),
+    ...(version !== undefined && { overrides: JSON.stringify({ version }) }),
+  }
+}
+
+/** Whichever is earlier: what the job says, or what its task does. */
+function expiryOf({ useByMs }: AnyTask, { expiresAt }: EnqueueOptions, mayStartAt: number) {
+  const at = expiresAt === undefined ? undefined : checkedInstant(expiresAt, 'expiresAt')
+  if (useByMs === undefined) return at === undefined ? {} : { expiresAt: at }
+  return { expiresAt: Math.min(at ?? Number.POSITIVE_INFINITY, mayStartAt + useByMs), useByMs }
 }
 
 /** What `reschedule` takes; `delayMs` and `runAt` exclude each other. */
@@ -91,8 +128,8 @@ export function prepareReschedule(options: RescheduleOptions, now: number): Resc
   if (runAt !== undefined && delayMs !== undefined) throw bothTimes(runAt)
   return {
     ...(delayMs !== undefined && { dueAt: now + Math.ceil(duration(delayMs, 'delayMs')) }),
-    ...(runAt !== undefined && { dueAt: instant(runAt, 'runAt') }),
-    ...(priority !== undefined && { rank: 9 - wholeNumber(priority, 0, 9, 'priority') }),
+    ...(runAt !== undefined && { dueAt: checkedInstant(runAt, 'runAt') }),
+    ...(priority !== undefined && { rank: 9 - checkedPriority(priority) }),
     ...(input !== undefined && { input: encodePayload(input, 'input') }),
   }
 }
@@ -107,43 +144,23 @@ function dueAtOf(options: EnqueueOptions, now: number): number | undefined {
     throw bothTimes(runAt)
   }
   if (delayMs !== undefined) return delayMs === 0 ? undefined : now + Math.ceil(duration(delayMs, 'delayMs'))
-  return runAt === undefined ? undefined : instant(runAt, 'runAt')
+  return runAt === undefined ? undefined : checkedInstant(runAt, 'runAt')
 }
 
-function keyOf(key: NonNullable<EnqueueOptions['key']> | null): { key: string; keyWindowMs?: number } {
-  if (key === null) throw invalidOption('key', key, '1 to 512 characters')
-  const text = typeof key === 'string' ? key : key.key
-  if (typeof text !== 'string' || text.length === 0 || text.length > 512) {
-    throw invalidOption('key', text, '1 to 512 characters')
+/** The key of a job, and with `debounceMs` when it is due by it. */
+function keyOf(key: NonNullable<EnqueueOptions['key']>, now: number): Partial<JobExtra> & { key: string } {
+  if (typeof key !== 'object' || key === null) return { key: checkedKey(key) }
+  refuseUnknown(key, ['key', 'scope', 'throttleMs', 'debounceMs'], 'key.')
+  const { scope, throttleMs, debounceMs } = key as { scope?: unknown; throttleMs?: number; debounceMs?: number }
+  const text = checkedKey(key.key)
+  const said = [scope, throttleMs, debounceMs].filter((each) => each !== undefined)
+  if (said.length !== 1) {
+    throw invalidOption('key.scope', scope, 'one of key.scope, key.throttleMs and key.debounceMs, and no other')
   }
-  if (typeof key === 'string' || key.scope === 'unfinished') return { key: text }
-  return { key: text, keyWindowMs: Math.ceil(duration(key.scope, 'key.scope')) }
-}
-
-function overridesOf(task: AnyTask, options: EnqueueOptions): JobOverrides | undefined {
-  const { retry, softLimitMs, hardLimitMs, keepResultMs, metadata } = options
-  const overrides: JobOverrides = {
-    ...(retry !== undefined && { retry: retryPolicy(retry, task.retry, 'retry') }),
-    ...(softLimitMs !== undefined && { softLimitMs: duration(softLimitMs, 'softLimitMs') }),
-    ...(hardLimitMs !== undefined && { hardLimitMs: duration(hardLimitMs, 'hardLimitMs') }),
-    ...(keepResultMs !== undefined && { keepResultMs: wholeNumber(keepResultMs, 1, TEN_YEARS_MS, 'keepResultMs') }),
-    ...(metadata !== undefined && { metadata: checkedMetadata(metadata) }),
+  if (scope === 'unfinished') return { key: text }
+  if (debounceMs !== undefined) {
+    return { key: text, debounce: 'yes', dueAt: now + Math.max(1, Math.ceil(duration(debounceMs, 'key.debounceMs'))) }
   }
-  for (const _ in overrides) return overrides
-  return undefined
-}
-
-function checkedMetadata(metadata: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  if (typeof metadata !== 'object' || metadata === null) throw invalidOption('metadata', metadata, 'texts by name')
-  for (const [name, value] of Object.entries(metadata)) {
-    if (typeof value !== 'string') throw invalidOption(`metadata.${name}`, value, 'a string')
-  }
-  if (Buffer.byteLength(JSON.stringify(metadata)) > 16_384)
-    throw invalidOption('metadata', 'over 16 KiB', 'less than 16 KiB')
-  return metadata
-}
-
-function instant(at: number, path: string): number {
-  if (typeof at === 'number' && Number.isFinite(at) && at >= 0 && at < 8.64e15) return Math.round(at)
-  throw invalidOption(path, at, 'epoch milliseconds')
+  if (throttleMs !== undefined) return { key: text, keyWindowMs: Math.ceil(duration(throttleMs, 'key.throttleMs')) }
+  return { key: text, keyWindowMs: Math.ceil(duration(scope as number, 'key.scope')) }
 }

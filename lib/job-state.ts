@@ -13,6 +13,7 @@ export const stateCodes = {
   cancelled: 5,
   discarded: 6,
   expired: 7,
+  away: 8,
 } as const
 
 export type JobState = keyof typeof stateCodes
@@ -54,6 +55,12 @@ export const transitions = {
   postpone: { from: ['scheduled', 'available'], to: 'scheduled' },
   /** `reschedule()` to now. */
   hasten: { from: ['scheduled', 'available'], to: 'available' },
+  /** A broker has confirmed it: the row is the receipt. */
+  'hand-over': { from: ['running'], to: 'away' },
+  /** Its outcome has come home, and is settled in the same commit. */
+  'come-home': { from: ['away'], to: 'running' },
+  /** No outcome has come home in time. */
+  'give-up': { from: ['away'], to: 'dead' },
 } as const satisfies Record<string, { readonly from: readonly JobState[]; readonly to: JobState }>
 
 export type Transition = keyof typeof transitions

@@ -1,3 +1,4 @@
+import type { Suspension } from './breaker.ts'
 import type { ErrorRecord } from './error-record.ts'
 import type { JobState } from './job-state.ts'
 import type { LogLine } from './outcome.ts'
@@ -10,11 +11,15 @@ export const DEFAULT_PRIORITY = 4
 
 /** What a single job says differently from its task; stored with the job as JSON. */
 export interface JobOverrides {
+  /** Its id on the node that has it, where it runs on another one. */
+  readonly id?: string
   readonly retry?: RetryPolicy
   readonly softLimitMs?: number
   readonly hardLimitMs?: number
   readonly keepResultMs?: number
   readonly metadata?: Readonly<Record<string, string>>
+  /** The version of its task by which its input was made; 1 if absent. */
+  readonly version?: number
 }
 
 /** What of a new job is stored in columns of its own; most jobs have none of it. */
@@ -22,11 +27,17 @@ export interface JobExtra {
   readonly priority?: number
   readonly dueAt?: number
   readonly expiresAt?: number
+  /** It may be ended at once where it is clear that it cannot start within so long. */
+  readonly useByMs?: number
   readonly key?: string
   /** How long the key is taken from its enqueue on; `undefined` with a key: until the job has ended. */
   readonly keyWindowMs?: number
+  /** The waiting job with the key is put off to `dueAt`, with this input. */
+  readonly debounce?: 'yes'
   /** JSON of `JobOverrides`. */
   readonly overrides?: string
+  /** Its keys, where its task has limits by key. */
+  readonly part?: string
 }
 
 /** One attempt that has ended, as far as it left something to tell. */
@@ -80,6 +91,14 @@ export interface JobFilter {
   readonly place?: string
 }
 
+/** Which part of the jobs that match. */
+export interface PageOptions {
+  /** 1 to 200. Default 50. */
+  readonly limit?: number
+  /** The `next` of the page before. */
+  readonly after?: string
+}
+
 export interface JobPage {
   readonly jobs: readonly JobRecord[]
   /** Pass as `after` for the next page; `undefined` on the last one. */
@@ -91,7 +110,14 @@ export interface TaskSummary {
   readonly task: string
   /** `undefined` for a task that no module of this service handles: its jobs wait. */
   readonly place: string | undefined
-  /** How many there are in each state; states without any are left out. */
+  /** Somebody has paused it, or its place: its jobs wait. */
+  readonly paused?: true
+  /** Its attempts keep failing: its jobs wait until one that is tried succeeds. */
+  readonly suspended?: Suspension
+  /**
+   * How many there are in each state; states without any are left out. 'running' are those that this process has
+   * claimed: what is in a slot, and what it has in memory for the next ones (`handJobs`).
+   */
   readonly jobs: Readonly<Partial<Record<JobState, number>>>
 }
 
@@ -100,6 +126,11 @@ const PUBLIC_ID = /^([a-z0-9]{6})-([a-z0-9]{1,11})$/
 /** The public id of a job: which journal, and the job's number in it. */
 export function formatJobId(journal: string, number: number): string {
   return `${journal}-${number.toString(36)}`
+}
+
+/** Whether the id is of a job that the journal of this name has. */
+export function isJobOf(journal: string, id: string): boolean {
+  return id.startsWith(journal) && id[journal.length] === '-'
 }
 
 /** `undefined` for text that is no job id. */

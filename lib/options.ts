@@ -3,9 +3,12 @@ import { MillraceError, nearest } from './errors.ts'
 /** Ten years: no duration may be longer, so that a mistaken unit is found at once. */
 export const TEN_YEARS_MS = 10 * 366 * 24 * 3_600_000
 
+/** A timer of Node cannot wait longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /** Refuses keys that mean nothing here, with the one that was probably meant. `prefix` begins paths, as in `journal.`. */
 export function refuseUnknown(options: object, known: readonly string[], prefix: string): void {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalidOption(prefix === '' ? 'options' : prefix.slice(0, -1), options, 'an object')
   }
   for (const key of Object.keys(options)) {
@@ -34,6 +37,11 @@ export function wholeNumber(value: number, least: number, most: number, path: st
   throw invalidOption(path, value, `an integer from ${least} to ${most}`)
 }
 
+/** Milliseconds that a timer can wait. */
+export function timerMs(ms: number, path: string): number {
+  return wholeNumber(ms, 1, LONGEST_TIMER_MS, path)
+}
+
 /** Milliseconds, fractions allowed. */
 export function duration(ms: number, path: string): number {
   if (typeof ms === 'number' && ms >= 0 && ms <= TEN_YEARS_MS) return ms
@@ -44,5 +52,6 @@ export function duration(ms: number, path: string): number {
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))
   if (typeof value === 'function') return 'a function'
+  if (Array.isArray(value)) return 'an array'
   return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }

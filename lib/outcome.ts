@@ -17,6 +17,11 @@ export interface ChildJob {
   readonly extra: JobExtra | null
 }
 
+/** The encoded result; '' for `undefined`, and for every other end. */
+export function outputOf(outcome: Outcome): string {
+  return outcome.type === 'succeeded' ? outcome.output : ''
+}
+
 /** What a claim came to, as the place that ran it knows it. Retry or death is decided from it by the settler. */
 export type Outcome =
   | {
@@ -39,5 +44,12 @@ export type Outcome =
   | { readonly type: 'cancelled'; readonly log?: readonly LogLine[] }
   /** Not started before `expiresAt`. */
   | { readonly type: 'expired' }
-  /** Taken back before it started, or stopped by us: costs no attempt. */
-  | { readonly type: 'interrupted'; readonly cause: 'recalled' | 'drain' | 'neighbour' }
+  /**
+   * Taken back before it started, or stopped by us: costs no attempt. 'lost': a delivery that its broker has taken back,
+   * and gives to somebody again.
+   */
+  | { readonly type: 'interrupted'; readonly cause: 'recalled' | 'drain' | 'neighbour' | 'lost' }
+  /** It was sent away: a broker holds it. */
+  | { readonly type: 'held' }
+  /** It could not be sent away, and is tried again later. */
+  | { readonly type: 'put-off'; readonly delayMs: number }

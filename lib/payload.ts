@@ -29,6 +29,13 @@ export function encodePayload(value: unknown, kind: PayloadKind): string {
 /** Throws `MILLRACE_PAYLOAD_CORRUPT` for anything that `encodePayload` cannot have written; runs nothing. */
 export function decodePayload(text: string): unknown {
   if (text === '') return undefined
+  if (text.length > MAX_BYTES) {
+    throw new MillraceError(
+      'MILLRACE_PAYLOAD_CORRUPT',
+      `a stored payload is too large; got over ${text.length} bytes, expected at most ${MAX_BYTES}; ` +
+        'look at who else writes to the journal',
+    )
+  }
   try {
     // An own `__proto__` would pollute whoever copies it. Only where the text can have one, escaped perhaps, is it worth a
     // second look.

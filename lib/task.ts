@@ -1,6 +1,6 @@
+import { breakerPolicy } from './breaker.ts'
 import {
   type AnyTask,
-  type AroundHook,
   type Discard,
   type Handler,
   type HandlerOf,
@@ -12,14 +12,15 @@ import {
   type TaskManifest,
   type TaskPlace,
   type TaskSettings,
-  type ThreadHook,
 } from './context.ts'
 import { MillraceError } from './errors.ts'
 import { DEFAULT_PRIORITY, type Priority } from './job.ts'
 import type { InputCheck, OutputCheck } from './json.ts'
-import { invalidOption, refuseUnknown, shown, TEN_YEARS_MS, wholeNumber } from './options.ts'
+import { type LimitOptions, limitsOf, maxWaitingOf } from './limits.ts'
+import { invalidOption, refuseUnknown, shown, TEN_YEARS_MS, timerMs, wholeNumber } from './options.ts'
 import { defaultRetry, retryPolicy } from './retry.ts'
 import type { StandardSchemaV1 } from './schema.ts'
+import { type VersionOptions, versionOf } from './version.ts'
 
 export { discard, isDiscard, isSnooze, snooze } from './context.ts'
 export type {
@@ -58,14 +59,16 @@ type VoidIfUnknown<T> = unknown extends T ? void : T
 type Kept<Output> = Exclude<Output, Snooze | Discard>
 
 /** What `defineTask` takes. */
-export type TaskOptions<Input, Result, Parsed, Output> = TaskSettings & {
-  /** Any Standard Schema. What is stored is the input; what the handler gets is what the schema makes of it. */
-  readonly input?: StandardSchemaV1<Input, Parsed>
-  /** Any Standard Schema that accepts its own output. What is stored is what it makes of the result. */
-  readonly output?: StandardSchemaV1<unknown, Output>
-  /** The work, where it is small enough to stand beside its contract; else see `handle`. */
-  readonly run?: Handler<Parsed, Result> & Handler<Parsed, NoInfer<Output>> & Annotated<Parsed>
-}
+export type TaskOptions<Input, Result, Parsed, Output> = TaskSettings &
+  LimitOptions<NoInfer<Input>> &
+  VersionOptions<NoInfer<Input>> & {
+    /** Any Standard Schema. What is stored is the input; what the handler gets is what the schema makes of it. */
+    readonly input?: StandardSchemaV1<Input, Parsed>
+    /** Any Standard Schema that accepts its own output. What is stored is what it makes of the result. */
+    readonly output?: StandardSchemaV1<unknown, Output>
+    /** The work, where it is small enough to stand beside its contract; else see `handle`. */
+    readonly run?: Handler<Parsed, Result> & Handler<Parsed, NoInfer<Output>> & Annotated<Parsed>
+  }
 
 /**
  * Defines a task: `defineTask<Input, Output>({ name })` is a contract whose work is attached by `handle`;
@@ -127,6 +130,11 @@ export function isTask(value: unknown): value is AnyTask {
   return isOfKind(value, 'task')
 }
 
+/** Whether a task may have this name. */
+export function isTaskName(name: unknown): boolean {
+  return typeof name === 'string' && TASK_NAME.test(name)
+}
+
 function isLazy<H extends AnyHandler>(value: H | LazyHandler<H>): value is LazyHandler<H> {
   return isOfKind(value, 'lazy')
 }
@@ -146,52 +154,13 @@ export function taskManifest(task: AnyTask): TaskManifest {
     input: _input,
     output: _output,
     retryWhen: _retryWhen,
+    limitKeys: _limitKeys,
+    upgrade: _upgrade,
     [work]: _work,
     [kind]: _kind,
     ...manifest
   } = task as WorkingTask
   return manifest
-}
-
-/** What tasks modules give to a thread. */
-export interface CollectedTasks {
-  /** By the name of the task. */
-  readonly handlers: ReadonlyMap<string, LoadableHandler>
-  /** In the order of the modules. */
-  readonly setup: readonly ThreadHook[]
-  /** In the opposite order: what was set up last is torn down first. */
-  readonly teardown: readonly ThreadHook[]
-  /** The first one is the outermost. */
-  readonly around: readonly AroundHook[]
-}
-
-/**
- * Finds the handlers and hooks among the exports of tasks modules. Contracts without work are passed over, and so is
- * everything else; the same object exported twice counts once.
- * Throws `MILLRACE_DUPLICATE_TASK` for two handlers of one name, `MILLRACE_TASKS_MODULE` for a hook that is no function.
- */
-export function collectTasks(
-  modules: readonly { readonly url: string; readonly exports: Readonly<Record<string, unknown>> }[],
-): CollectedTasks {
-  const found = new Map<string, { readonly handler: LoadableHandler; readonly value: unknown; readonly at: string }>()
-  const hooks = { setup: new Set<ThreadHook>(), teardown: new Set<ThreadHook>(), around: new Set<AroundHook>() }
-  for (const { url, exports } of modules) {
-    for (const [name, value] of Object.entries(exports)) {
-      if (Object.hasOwn(hooks, name)) hooks[name as keyof typeof hooks].add(hookOf(name, value, url))
-      const handler = handlerOf(value)
-      if (handler === undefined) continue
-      const at = `${name} in ${url}`
-      const other = found.get(handler.task.name)
-      if (other !== undefined && other.value !== value) throw duplicate(handler.task.name, other.at, at)
-      found.set(handler.task.name, { handler, value, at })
-    }
-  }
-  return {
-    handlers: new Map([...found].map(([name, { handler }]) => [name, handler])),
-    setup: [...hooks.setup],
-    teardown: [...hooks.teardown].reverse(),
-    around: [...hooks.around],
-  }
 }
 
 /** What does the work of a task that has it beside its contract, or of a handler; `undefined` for anything else. */
@@ -202,41 +171,24 @@ export function handlerOf(value: unknown): LoadableHandler | undefined {
   return run === undefined ? undefined : { task: value, load: () => run }
 }
 
-function hookOf(name: string, value: unknown, url: string): () => unknown {
-  if (typeof value === 'function') return value as () => unknown
-  throw new MillraceError(
-    'MILLRACE_TASKS_MODULE',
-    `the export ${name} of ${url} cannot be used; got ${shown(value)}, expected a function, since setup, teardown ` +
-      'and around are called by the runtime; give it another name',
-  )
-}
-
-function duplicate(name: string, first: string, second: string): MillraceError {
-  return new MillraceError(
-    'MILLRACE_DUPLICATE_TASK',
-    `the task ${name} has two handlers; got ${first} and ${second}, expected one; export only one of them, or give ` +
-      'one task another name',
-  )
-}
-
 interface WorkingTask extends AnyTask {
   readonly [kind]?: 'task'
   readonly [work]?: AnyHandler
 }
 
-type UncheckedOptions = TaskSettings & {
-  readonly input?: StandardSchemaV1
-  readonly output?: StandardSchemaV1
-  readonly run?: AnyHandler
-}
+type UncheckedOptions = TaskSettings &
+  LimitOptions<never> &
+  VersionOptions<unknown> & {
+    readonly input?: StandardSchemaV1
+    readonly output?: StandardSchemaV1
+    readonly run?: AnyHandler
+  }
 
 /** Where a task that says nothing runs, until its run times are known. */
 const DEFAULT_TIER = 'default'
 const DEFAULT_SOFT_LIMIT_MS = 20_000
 const DEFAULT_HARD_LIMIT_MS = 30_000
 
-/** A timer of Node cannot wait longer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 const TASK_NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/
 const PLACE_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/
 
@@ -251,6 +203,15 @@ const OPTIONS = [
   'keepResultMs',
   'keepHistory',
   'keepEndedMs',
+  'concurrency',
+  'rate',
+  'fair',
+  'maxWaiting',
+  'useByMs',
+  'version',
+  'upgrade',
+  'local',
+  'breaker',
   'input',
   'output',
   'run',
@@ -262,19 +223,29 @@ function defined(options: UncheckedOptions): AnyTask {
   refuseUnknown(options, OPTIONS, '')
   const { name, priority = DEFAULT_PRIORITY, keepResultMs, keepEndedMs, keepHistory, input, output, run } = options
   const { when, ...retry } = options.retry ?? {}
-  if (typeof name !== 'string' || !TASK_NAME.test(name)) {
+  const { limits, keys } = limitsOf(options)
+  const { maxWaiting, useByMs, local, breaker } = options
+  if (local !== undefined && local !== true) throw invalidOption('local', local, 'true, or nothing')
+  if (!isTaskName(name)) {
     throw invalidOption('name', name, 'lower-case letters, digits, dots, underscores and dashes, at most 128')
   }
   const task: AnyTask = {
     name,
     place: placeOf(options),
-    ...limitsOf(options),
+    ...timeLimitsOf(options),
     priority: wholeNumber(priority, 0, 9, 'priority') as Priority,
     retry: retryPolicy(retry, defaultRetry, 'retry'),
     ...(when !== undefined && { retryWhen: callable('retry.when', when) }),
     ...(keepResultMs !== undefined && { keepResultMs: retention('keepResultMs', keepResultMs) }),
     ...(keepEndedMs !== undefined && { keepEndedMs: retention('keepEndedMs', keepEndedMs) }),
     ...(keepHistory !== undefined && { keepHistory: historyOf(keepHistory) }),
+    ...(limits !== undefined && { limits }),
+    ...(maxWaiting !== undefined && { maxWaiting: maxWaitingOf(maxWaiting, 'maxWaiting') }),
+    ...(useByMs !== undefined && { useByMs: retention('useByMs', useByMs) }),
+    ...(local !== undefined && { local }),
+    ...(breaker !== undefined && { breaker: breakerPolicy(breaker) }),
+    ...(keys !== undefined && { limitKeys: keys }),
+    ...versionOf(options),
     ...(input !== undefined && { input: schema('input', input) }),
     ...(output !== undefined && { output: schema('output', output) }),
   }
@@ -293,10 +264,10 @@ function placeOf({ tier, lane }: UncheckedOptions): TaskPlace {
   return Object.freeze({ type, name, pinned: lane !== undefined || tier !== undefined })
 }
 
-function limitsOf({ softLimitMs = DEFAULT_SOFT_LIMIT_MS, hardLimitMs = DEFAULT_HARD_LIMIT_MS }: UncheckedOptions) {
+function timeLimitsOf({ softLimitMs = DEFAULT_SOFT_LIMIT_MS, hardLimitMs = DEFAULT_HARD_LIMIT_MS }: UncheckedOptions) {
   const limits = {
-    softLimitMs: wholeNumber(softLimitMs, 1, LONGEST_TIMER_MS, 'softLimitMs'),
-    hardLimitMs: wholeNumber(hardLimitMs, 1, LONGEST_TIMER_MS, 'hardLimitMs'),
+    softLimitMs: timerMs(softLimitMs, 'softLimitMs'),
+    hardLimitMs: timerMs(hardLimitMs, 'hardLimitMs'),
   }
   if (limits.hardLimitMs >= limits.softLimitMs) return limits
   throw invalidOption('hardLimitMs', hardLimitMs, `at least softLimitMs, which is ${softLimitMs}; say both`)

@@ -4,25 +4,35 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import { MillraceError } from '../lib/errors.ts'
 import type { RuntimeEvents } from '../lib/events.ts'
 import { supervise } from '../lib/supervision.ts'
+import { acrossOf, meet } from './across.ts'
 import { Catalog } from './catalog.ts'
 import type { Config } from './config.ts'
+import { Pauses } from './control/pauses.ts'
+import { Suspensions } from './control/suspensions.ts'
 import { Desk } from './desk.ts'
+import { Placements } from './dispatch/placements.ts'
+import { RunWatch } from './dispatch/run-watch.ts'
 import { createEmit, type Emitter } from './emit.ts'
+import { earlyThreads, type HeadStart } from './head-start.ts'
 import { JournalAccess } from './journal/access.ts'
 import type { ConnectJournal } from './journal/link.ts'
 import { tailLostError } from './journal/mark.ts'
 import type { StartsSink } from './journal/starts.ts'
-import { startJournalThread } from './journal/thread.ts'
+import { journalThreads } from './journal/thread.ts'
 import { journalListener, supervisionListener, tellStopped } from './listeners.ts'
+import type { EarlyThreads } from './places/early-threads.ts'
 import { HandlerCalls } from './places/handler-calls.ts'
 import type { Handlers } from './places/handlers.ts'
-import { Watchdog, type WatchdogListener } from './places/watchdog.ts'
+import { ThreadBudget } from './places/thread-budget.ts'
+import { Watchdog } from './places/watchdog.ts'
+import { isPaused } from './place-of.ts'
+import { startsOf } from './place-layout.ts'
 import { Publisher } from './publish/publisher.ts'
 import { Job } from './publish/job-handle.ts'
 import { Announcer } from './settle/announcer.ts'
 import { Results } from './settle/results.ts'
 import { ROOT, rootTree } from './supervise/tree.ts'
-import type { Wires } from './wires.ts'
+import type { Watch, Wires } from './wires.ts'
 
 /** A runtime's parts, and the supervisor that keeps them running. */
 export interface Booted {
@@ -43,18 +53,25 @@ export interface Ground {
   readonly begun?: StartsSink
   /** Places, by index, that are given nothing to run. */
   readonly paused: Set<number>
+  /** Where suspects run: in a process of their own, or on this loop, which then has no such trial. */
+  readonly trials: 'in a process' | 'on the loop'
+  /** The first threads of places; without them they are started with the journal. */
+  readonly early?: EarlyThreads
   /** Watches this loop; without it nobody does. */
-  readonly watch?: (listener: WatchdogListener) => Watchdog
+  readonly watch?: Watch
 }
 
-export function systemGround(): Ground {
+/** `head`: threads that have been started already. */
+export function systemGround(head?: HeadStart): Ground {
   return {
     clock: systemClock,
-    connect: startJournalThread,
+    connect: journalThreads(head?.journal),
+    ...(head !== undefined && { early: head.threads }),
     random: Math.random,
     emitter: new EventEmitter<RuntimeEvents>(),
     paused: new Set(),
-    watch: (listener) => new Watchdog(systemClock, listener),
+    trials: 'in a process',
+    watch: (...how) => new Watchdog(systemClock, ...how),
   }
 }
 
@@ -67,21 +84,35 @@ export async function boot(config: Config, ground: Ground): Promise<Booted> {
   })
   const root = supervise(rootTree(wires), { id: 'millrace', ...ROOT, clock, onEvent: supervisionListener(wires) })
   const reason = await Promise.race([root.exited, root.started.then(() => undefined)])
+  await wires.early.close()
   if (reason !== undefined) throw causeOf(reason)
   void root.exited.then((why) => end(wires, causeOf(why)))
   const stopped = [...wires.stopped]
   // Not before the caller had a chance to listen.
   clock.setImmediate(() => {
     tellTailLoss(wires)
+    tellRecovered(wires)
     for (const [place, error] of stopped) tellStopped(wires, place, error)
+    wires.across?.letIn()
   })
   return { wires, root }
 }
 
 function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wires {
-  const { clock, emitter, connect, random, paused, handlers, begun, watch } = ground
+  const { clock, emitter, connect, random, paused, handlers, begun, trials, watch, early } = ground
   const emit = createEmit(emitter)
-  const wires = { clock, random, config, emitter, emit, paused, begun, watch, catalog: new Catalog() } as Wires
+  const wires = {
+    clock,
+    random,
+    config,
+    emitter,
+    emit,
+    paused,
+    begun,
+    trials,
+    watch,
+    catalog: new Catalog(config.places.map(({ name, limits }) => limits && { name, ...limits })),
+  } as Wires
   const journal = new JournalAccess(config.journal, connect, clock, journalListener(wires, fail))
   const desk = new Desk(wires)
   const results = new Results()
@@ -91,31 +122,124 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     desk,
     results,
     wishes,
+    pauses: pausesOf(wires, journal),
+    suspensions: suspensionsOf(wires),
     calls: new HandlerCalls(),
-    announcer: new Announcer({ ...wires, results, wishes, journalName: () => journal.name }),
-    publisher: new Publisher(journal, clock, (number, duplicate) => new Job(desk, number, duplicate)),
+    placements: new Placements(journal.settings),
+    runWatch: new RunWatch({
+      budgetOf: (task) => budgetOf(wires, task),
+      look: (task) => wires.promoter?.tell({ type: 'look', task }),
+    }),
+    promoter: undefined,
+    announcer: announcerOf(wires, journal, results, wishes),
+    publisher: publisherOf(wires, journal, desk),
+    budget: new ThreadBudget(config.maxThreads),
+    early: early ?? earlyThreads(config, clock),
+    takeStarts: startsBehind(config),
+    across: config.across === undefined ? undefined : acrossOf(wires, config.across),
     unsettled: new Set(),
-    undispatched: new Set(),
+    undispatched: new Map(),
     stopped: new Map(),
+    leftBehind: new Set(),
     places: [],
+    cluster: undefined,
     stopping: 'no',
     handlers,
     starts: undefined,
   } satisfies Partial<Wires>)
 }
 
+function announcerOf(wires: Wires, journal: JournalAccess, results: Results, wishes: Set<number>): Announcer {
+  return new Announcer({
+    ...wires,
+    results,
+    wishes,
+    journalName: () => journal.name,
+    takenId: (number) => wires.across?.deliveries.of(number)?.envelope.id,
+  })
+}
+
+function publisherOf(wires: Wires, journal: JournalAccess, desk: Desk): Publisher<Job> {
+  return new Publisher(
+    journal,
+    wires.clock,
+    (number, duplicate) => new Job(desk, number, duplicate),
+    (task) => wires.across && meet(wires, wires.across, task),
+  )
+}
+
+/** What a run of the task may take where it is; `undefined` for one that is never moved. */
+function budgetOf({ catalog, config, placements }: Wires, task: number): number | undefined {
+  const manifest = catalog.manifest(catalog.name(task))
+  if (manifest === undefined || manifest.place.pinned) return undefined
+  const { name } = placements.placeOf(manifest)
+  return config.ladder?.rungs.find(({ tier }) => tier === name)?.budgetMs
+}
+
+/** Records of places that grow, behind those that are laid out; the file grows with them. */
+function startsBehind({ places }: Config): (records: number) => number {
+  let { records: next } = startsOf(places)
+  return (records) => {
+    next += records
+    return next - records
+  }
+}
+
+function pausesOf(wires: Wires, journal: JournalAccess): Pauses {
+  return new Pauses({
+    settings: journal.settings,
+    places: wires.config.places.map(({ name }) => name),
+    tasks: () => journal.taskNames,
+    emit: wires.emit,
+    changed: () => pausesChanged(wires),
+  })
+}
+
+function suspensionsOf(wires: Wires): Suspensions {
+  const { clock, emit, catalog } = wires
+  return new Suspensions({
+    clock,
+    emit,
+    catalog,
+    changed: () => pausesChanged(wires),
+    probe(task) {
+      if (isPaused(wires, task)) return
+      wires.router.tell({ type: 'probe', task })
+    },
+  })
+}
+
+/** What stands in hands goes back to the journal first, and then nothing of it comes from there. */
+async function pausesChanged({ dispatch, router, journal, across }: Wires): Promise<void> {
+  await new Promise<void>((answer) => {
+    if (dispatch.tell({ type: 'pauses-changed', answer }) !== 'accepted') answer()
+  })
+  router.tell({ type: 'reroute' })
+  across?.tellIntake({ type: 'room' })
+  await journal.barrier()
+}
+
 /** Everybody who still waits hears why nothing comes any more. */
 function end(wires: Wires, error: Error): void {
   wires.publisher.close()
+  wires.suspensions.close()
   wires.journal.abandon(error)
   wires.results.rejectAll(error)
+  wires.across?.handOvers.rejectAll(error)
   if (wires.stopping !== 'asked') wires.emit.emit('runtime.failed', { error })
 }
 
 /** It goes on, since what is left is whole; but somebody has to know. */
-function tellTailLoss({ journal, emit, config }: Wires): void {
-  if (journal.lost !== undefined)
-    emit.emit('runtime.error', { error: tailLostError(config.journal.file, journal.lost) })
+function tellTailLoss({ journal: { found }, emit, config }: Wires): void {
+  if (found?.lost !== undefined) emit.emit('runtime.error', { error: tailLostError(config.journal.file, found.lost) })
+}
+
+function tellRecovered({ journal: { found }, emit, announcer }: Wires): void {
+  if (found === undefined) return
+  const { recovered, suspects } = found
+  const { available, begun, cancelled } = recovered
+  if (available + cancelled.length + suspects > 0) emit.emit('runtime.recovered', { available, begun, suspects })
+  announcer.recovered(recovered)
 }
 
 function stopped(): MillraceError {

@@ -1,51 +1,74 @@
-import { MillraceError } from '../lib/errors.ts'
 import { jobStates, stateCodes } from '../lib/job-state.ts'
 import type { JobFilter } from '../lib/job.ts'
+import { ask } from './ask.ts'
 import { heldBy } from './held.ts'
-import type { ManyCursor, Request, Selection } from './journal/protocol.ts'
+import type { Answer, Selection } from './journal/protocol.ts'
 import { selectionOf } from './selection.ts'
 import type { Wires } from './wires.ts'
 
-/** Rows that one commit of a bulk operation looks at, so that nobody's own commit waits for more. */
+/** Jobs that one commit of a bulk operation changes, so that nobody's own commit waits for more. */
 const AT_ONCE = 500
+const PAGE = 200
 
-/** Those that wait are cancelled in the journal; those in memory one by one, as their handles would. */
+type Changed = Extract<Answer, { readonly type: 'changed' }>
+
+/** Those that wait are cancelled in the journal; those in memory, and those that are away, one by one, as their handles would. */
 export async function cancelMany(wires: Wires, filter: JobFilter): Promise<number> {
-  const where = selectionOf(wires, filter, ['scheduled', 'available', 'running'])
-  const waiting = where.states.filter((state) => state !== stateCodes.running)
-  let count = await many(wires, 'cancel-many', { ...where, states: waiting })
-  if (waiting.length === where.states.length) return count
+  const where = selectionOf(wires, filter, ['scheduled', 'available', 'running', 'away'])
+  const waiting = where.states.filter((state) => state !== stateCodes.running && state !== stateCodes.away)
+  let count = await many(wires, 'cancel-many', { ...where, states: waiting }, ({ numbers, tasks }) =>
+    wires.announcer.cancelled(numbers, tasks),
+  )
+  if (where.states.includes(stateCodes.away)) count += await cancelAway(wires, filter)
+  if (!where.states.includes(stateCodes.running)) return count
   const meant = [...heldBy(wires)].filter(({ task }) => where.tasks?.includes(task) ?? true)
   const ends = await Promise.all(meant.map(({ number }) => wires.desk.cancel(number, undefined)))
   for (const end of ends) if (end !== 'ended') count++
   return count
 }
 
+/** Asks those who have them; they stay away until the outcome is home. */
+async function cancelAway({ desk }: Wires, filter: JobFilter): Promise<number> {
+  let count = 0
+  let after: string | undefined
+  do {
+    const page = await desk.page({ ...filter, state: 'away' }, { limit: PAGE, ...(after !== undefined && { after }) })
+    const ends = await Promise.all(page.jobs.map(({ id }) => desk.cancel(desk.numberOf(id), undefined)))
+    count += ends.filter((end) => end !== 'ended').length
+    after = page.next
+  } while (after !== undefined)
+  return count
+}
+
 export async function retryMany(wires: Wires, filter: JobFilter): Promise<number> {
-  const where = selectionOf(wires, { state: 'dead', ...filter }, ['dead', 'cancelled', 'discarded', 'expired'])
-  return many(wires, 'revive-many', where)
+  const where = selectionOf(wires, filter, ['dead', 'cancelled', 'discarded', 'expired'], ['dead'])
+  return many(wires, 'revive-many', where, ({ numbers }) => numbers.forEach((number) => wires.results.reopened(number)))
 }
 
 export async function purge(wires: Wires, filter: JobFilter): Promise<number> {
   const where = selectionOf(
     wires,
     filter,
-    jobStates.filter((state) => state !== 'running'),
+    jobStates.filter((state) => state !== 'running' && state !== 'away'),
   )
-  return many(wires, 'purge', where)
+  return many(wires, 'purge', where, ({ numbers }) => wires.results.removed(numbers))
 }
 
 /** Repeats a bounded request until it has been everywhere; returns how many jobs it changed. */
-async function many(wires: Wires, type: 'cancel-many' | 'revive-many' | 'purge', where: Selection): Promise<number> {
-  const { journal, clock, config } = wires
+async function many(
+  wires: Wires,
+  type: 'cancel-many' | 'revive-many' | 'purge',
+  where: Selection,
+  changed: (jobs: Changed) => void,
+): Promise<number> {
+  const { clock, config } = wires
   let count = 0
-  let after: ManyCursor | undefined
+  let after: number | undefined
   do {
     const keepUntil = clock.now() + config.journal.keepEndedMs
-    const answered = await journal.request({ type, where, limit: AT_ONCE, keepUntil, after } as Request)
-    if (answered.type === 'failed') throw new MillraceError('MILLRACE_JOURNAL_IO', answered.error.message)
-    if (answered.type !== 'many') return count
-    count += answered.count
+    const answered = (await ask(wires, { type, where, limit: AT_ONCE, keepUntil, after })) as Changed
+    changed(answered)
+    count += answered.numbers.length
     after = answered.next
   } while (after !== undefined)
   return count

@@ -1,3 +1,5 @@
+import type { BreakerPolicy } from '../lib/breaker.ts'
+import type { MaxWaiting, PartLimits } from '../lib/limits.ts'
 import type { TaskManifest } from '../lib/task.ts'
 import { type ClaimedJob, overridesOf } from './messages.ts'
 
@@ -11,7 +13,14 @@ export class Catalog {
   readonly #byIndex: (TaskManifest | undefined)[] = []
   readonly #byName = new Map<string, TaskManifest>()
   readonly #placeByIndex: number[] = []
+  readonly #homeByIndex: number[] = []
   readonly #names: string[] = []
+  readonly #placeLimits: readonly (PartLimits['place'] | undefined)[]
+
+  /** What the tasks of a place share, by place index. */
+  constructor(placeLimits: readonly (PartLimits['place'] | undefined)[] = []) {
+    this.#placeLimits = placeLimits
+  }
 
   /** Manifests of the tasks that some thread or the service's loop handles; the same name comes from each of them. */
   add(manifests: readonly TaskManifest[]): void {
@@ -26,10 +35,14 @@ export class Catalog {
     return this.#byName.get(name)
   }
 
-  /** Joins an index to what is known under its name; `place` is -1 for a task that nobody here handles. */
-  bind(index: number, name: string, place: number): void {
+  /**
+   * Joins an index to what is known under its name; `place` is -1 for a task that nobody here handles, or whose place has
+   * stopped, which is its `home` all the same.
+   */
+  bind(index: number, name: string, place: number, home = place): void {
+    this.#homeByIndex[index] = home
     this.#names[index] = name
-    this.#byIndex[index] = this.#byName.get(name)
+    this.#byIndex[index] = limitedBy(this.#placeLimits[place], this.#byName.get(name))
     this.#placeByIndex[index] = place
   }
 
@@ -50,11 +63,43 @@ export class Catalog {
     return this.#placeByIndex[index] ?? -1
   }
 
+  /** Whether its jobs stay on the node where they are enqueued. */
+  isLocal(index: number): boolean {
+    return this.#byIndex[index]?.local === true
+  }
+
+  /** Where it runs, or would if that place had not stopped. */
+  homeOf(index: number): number {
+    return this.#homeByIndex[index] ?? -1
+  }
+
   /** Tasks that keep succeeded jobs, and how many of them. */
   histories(): { readonly task: number; readonly max: number }[] {
     return this.#byIndex.flatMap((manifest, task) =>
       manifest?.keepHistory === undefined ? [] : [{ task, max: manifest.keepHistory.max }],
     )
+  }
+
+  /** What jobs share, by task index; empty where no task has limits. */
+  get partLimits(): readonly (PartLimits | undefined)[] {
+    if (this.#byIndex.every((manifest) => manifest?.limits === undefined)) return []
+    return Array.from(this.#byIndex, (manifest) => manifest?.limits)
+  }
+
+  /** By task index; empty where no task has a bound. */
+  get maxWaiting(): readonly (MaxWaiting | undefined)[] {
+    if (this.#byIndex.every((manifest) => manifest?.maxWaiting === undefined)) return []
+    return Array.from(this.#byIndex, (manifest) => manifest?.maxWaiting)
+  }
+
+  breakerOf(task: number): BreakerPolicy | undefined {
+    return this.#byIndex[task]?.breaker
+  }
+
+  /** Whether the starts of a task's jobs are counted. */
+  isRated(task: number): boolean {
+    const limits = this.#byIndex[task]?.limits
+    return limits !== undefined && (limits.rate ?? limits.place?.rate) !== undefined
   }
 
   of(job: ClaimedJob): TaskManifest {
@@ -67,4 +112,13 @@ export class Catalog {
     const { softLimitMs = manifest.softLimitMs, hardLimitMs = manifest.hardLimitMs } = overridesOf(job)
     return { softLimitMs, hardLimitMs }
   }
+}
+
+/** A task with what its place limits. */
+function limitedBy(
+  place: PartLimits['place'] | undefined,
+  manifest: TaskManifest | undefined,
+): TaskManifest | undefined {
+  if (place === undefined || manifest === undefined) return manifest
+  return { ...manifest, limits: { ...manifest.limits, place } }
 }

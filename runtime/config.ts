@@ -1,5 +1,17 @@
 import { availableParallelism } from 'node:os'
 import type { ErrorRecord } from '../lib/error-record.ts'
+import type { Ladder } from '../lib/ladder.ts'
+import {
+  type MaxWaiting,
+  maxWaitingOf,
+  type PlaceLimitOptions,
+  type PlaceLimits,
+  placeLimitsOf,
+} from '../lib/limits.ts'
+import { type AcrossConfig, acrossConfig, type AcrossOptions } from './across-config.ts'
+import { modulesOf } from './modules-config.ts'
+import { ladderOf, type PromotionConfig } from './promotion-config.ts'
+import type { RecycleLimits } from '../lib/recycle.ts'
 import { invalidOption, refuseUnknown, wholeNumber } from '../lib/options.ts'
 
 export interface JournalConfig {
@@ -16,14 +28,41 @@ export interface JournalConfig {
 }
 
 export interface TierConfig {
-  /** Worker threads; each runs one job at a time. Default: as many as the machine has cores. */
-  readonly threads?: number
+  /** Worker threads; each runs one job at a time. Default: as many as the machine has cores. Or from so many to so many. */
+  readonly threads?: number | ElasticThreads
+  /** Instead of threads: child processes; each runs one job at a time, and can be killed whatever it does. */
+  readonly processes?: number
   /** Heap of each thread in MiB. Default: Node's own. A thread that needs more may still end the process. */
   readonly maxHeapMb?: number
+  /** Resident memory of each process in MiB; one that needs more is killed. Default: no limit but Node's own. */
+  readonly maxMemoryMb?: number
+  /** When a thread or process makes way for another, which is ready before; whichever is reached first. */
+  readonly recycle?: RecycleConfig
   /** Claimed jobs in memory besides those in slots. Default 4,096. */
   readonly handJobs?: number
-  /** Threads that may hang in native calls, each replaced by another; one more, and the runtime drains. Default 4. */
+  /** Threads that may hang in native calls, each replaced by another; one more, for 3 s, and the runtime drains. Default 4. */
   readonly maxZombies?: number
+  /** How much of what it claims may be retries while fresh work waits, 0.001 to 0.5. Default 0.1. */
+  readonly retryShare?: number
+  /** What all its tasks together may run and start. Default: as much as fits. */
+  readonly limits?: PlaceLimitOptions
+  /** How many jobs of all its tasks may wait in the journal, besides those in its hand. Default: as many as it holds. */
+  readonly maxWaiting?: MaxWaiting
+}
+
+/** A tier grows while its jobs wait for too long, and shrinks when they have not for a while. */
+export interface ElasticThreads {
+  readonly min: number
+  readonly max: number
+}
+
+export interface RecycleConfig {
+  /** After so many jobs. */
+  readonly jobs?: number
+  /** So long after its first job. */
+  readonly ageMs?: number
+  /** With so many MiB after a job: of a thread its own heap and buffers, of a process resident memory. */
+  readonly memoryMb?: number
 }
 
 export interface LaneConfig {
@@ -33,30 +72,76 @@ export interface LaneConfig {
   readonly threads?: number
   /** Claimed jobs in memory besides those that run. Default 4,096. */
   readonly handJobs?: number
+  /** How much of what it claims may be retries while fresh work waits, 0.001 to 0.5. Default 0.1. */
+  readonly retryShare?: number
+  /** What all its tasks together may run and start. Default: as much as fits. */
+  readonly limits?: PlaceLimitOptions
+  /** How many jobs of all its tasks may wait in the journal, besides those in its hand. Default: as many as it holds. */
+  readonly maxWaiting?: MaxWaiting
+}
+
+/** What is done about the service's own loop when a handler of a lane holds it. */
+export interface WatchdogConfig {
+  /** A loop that stands still for this long is reported. Default 1,000. */
+  readonly blockedMs?: number
+  /**
+   * Besides the report, when the job that holds the loop runs into its hard limit: nothing ('report', the default); its
+   * handler is unwound and the job fails ('interrupt'); or the process is ended by SIGKILL ('end').
+   */
+  readonly atHardLimit?: 'report' | 'interrupt' | 'end'
 }
 
 /** Names a backoff that `retry.backoff: { type: 'custom', name }` refers to; returns milliseconds. */
 export type CustomBackoff = (attempt: number, error: ErrorRecord) => number
 
-export interface RuntimeOptions {
-  /** The modules that threads import to find handlers: file URLs or absolute paths. */
-  readonly tasks: URL | string | readonly (URL | string)[]
+export interface RuntimeOptions extends AcrossOptions {
+  /** The modules that threads import to find handlers: file URLs or absolute paths. Only a publisher needs none. */
+  readonly tasks?: URL | string | readonly (URL | string)[]
   readonly journal: JournalConfig
-  /** Default: one tier `default`. */
+  /** Default: `default`, with as many threads as the machine has cores, and `fast` with one. */
   readonly tiers?: Readonly<Record<string, TierConfig>>
   readonly lanes?: Readonly<Record<string, LaneConfig>>
+  readonly watchdog?: WatchdogConfig
   readonly backoffs?: Readonly<Record<string, CustomBackoff>>
+  /** How tasks that name no tier are moved between tiers. Default: between `fast` and `default`, if both are there. */
+  readonly promotion?: PromotionConfig | 'off'
+  /**
+   * Threads of all tiers together, which none grows beyond. Default: twice the cores, or what they have at least and one
+   * for each tier with a budget, where it may stand in.
+   */
+  readonly maxThreads?: number
 }
 
 export interface PlaceConfig {
   readonly name: string
   readonly kind: 'tier' | 'lane'
+  /** At least; and at most. */
   readonly threads: number
+  readonly maxThreads: number
+  readonly processes: number
   readonly concurrency: number
   readonly handJobs: number
   readonly maxHeapMb: number | undefined
+  readonly maxMemoryMb: number | undefined
+  /** With limits a tier of threads has one thread more: the spare. */
+  readonly recycle: RecycleLimits | undefined
   readonly maxZombies: number
+  /** One claim in how many may be a retry while fresh work waits. */
+  readonly retryEvery: number
+  readonly limits?: PlaceLimits
+  readonly maxWaiting?: MaxWaiting
   readonly batchJobs?: number
+}
+
+/** Where the handlers of a place run. */
+export function hostOf({ threads, processes }: PlaceConfig): 'loop' | 'threads' | 'processes' {
+  if (processes > 0) return 'processes'
+  return threads > 0 ? 'threads' : 'loop'
+}
+
+/** Seats for threads at most: one more than there are jobs at once where a thread is kept ready. */
+export function threadSeatsOf({ maxThreads, recycle }: PlaceConfig): number {
+  return recycle === undefined ? maxThreads : maxThreads + 1
 }
 
 /** The options with every default filled in. */
@@ -64,14 +149,27 @@ export interface Config {
   readonly modules: readonly string[]
   readonly journal: Required<JournalConfig>
   readonly places: readonly PlaceConfig[]
+  readonly watchdog: Required<WatchdogConfig>
   readonly backoffs: ReadonlyMap<string, CustomBackoff>
+  /** `undefined` where tasks stay where they are. */
+  readonly ladder: Ladder | undefined
+  readonly maxThreads: number
+  /** `undefined` where every job runs here. */
+  readonly across: AcrossConfig | undefined
 }
 
 const DAY_MS = 24 * 3_600_000
+const DEFAULT_TIERS: Readonly<Record<string, TierConfig>> = { fast: { threads: 1 }, default: {} }
+
+const OPTIONS = ['tasks', 'journal', 'tiers', 'lanes', 'watchdog', 'backoffs', 'promotion', 'maxThreads'].concat([
+  'broker',
+  'role',
+  'awayMs',
+])
 
 export function resolveConfig(options: RuntimeOptions): Config {
-  refuseUnknown(options, ['tasks', 'journal', 'tiers', 'lanes', 'backoffs'], '')
-  const { tiers = { default: {} }, lanes = {}, backoffs = {} } = options
+  refuseUnknown(options, OPTIONS, '')
+  const { tiers = DEFAULT_TIERS, lanes = {}, watchdog = {}, backoffs = {}, promotion } = options
   const places = [
     ...Object.entries(tiers).map(([name, tier]) => tierConfig(name, tier)),
     ...Object.entries(lanes).map(([name, lane]) => laneConfig(name, lane)),
@@ -80,12 +178,31 @@ export function resolveConfig(options: RuntimeOptions): Config {
   if (twice !== undefined) {
     throw invalidOption(`lanes.${twice.name}`, twice.name, 'a name that no tier has')
   }
+  const across = acrossConfig(
+    options,
+    places.map(({ name }) => name),
+  )
+  // It names its places all the same: they are the queues that it sends to.
+  const runs = across?.role !== 'publisher'
+  const ladder = runs ? ladderOf(promotion, Object.keys(tiers)) : undefined
   return {
-    modules: modulesOf(options.tasks),
+    modules: runs || options.tasks !== undefined ? modulesOf(options.tasks) : [],
     journal: journalConfig(options.journal),
-    places,
+    places: runs ? places : [],
+    watchdog: watchdogConfig(watchdog),
     backoffs: new Map(Object.entries(backoffs)),
+    ladder,
+    maxThreads: maxThreadsOf(options.maxThreads, places, ladder),
+    across,
   }
+}
+
+/** Twice the cores: threads that wait (for a disk, for each other) leave room for others, and more only take turns. */
+function maxThreadsOf(most: number | undefined, places: readonly PlaceConfig[], ladder: Ladder | undefined): number {
+  const least = places.reduce((sum, { threads }) => sum + threads, 0)
+  const standIns = ladder?.rungs.filter(({ budgetMs }) => budgetMs !== Number.POSITIVE_INFINITY).length ?? 0
+  if (most === undefined) return Math.max(least + standIns, 2 * availableParallelism())
+  return wholeNumber(most, Math.max(1, least), 4_096, 'maxThreads')
 }
 
 export function journalConfig(journal: JournalConfig): Required<JournalConfig> {
@@ -106,50 +223,123 @@ export function journalConfig(journal: JournalConfig): Required<JournalConfig> {
   }
 }
 
+const TIER_OPTIONS = ['threads', 'processes', 'maxHeapMb', 'maxMemoryMb', 'recycle', 'handJobs', 'maxZombies']
+
 function tierConfig(name: string, tier: TierConfig): PlaceConfig {
   const path = `tiers.${name}`
-  refuseUnknown(tier, ['threads', 'maxHeapMb', 'handJobs', 'maxZombies'], `${path}.`)
+  refuseUnknown(tier, [...TIER_OPTIONS, ...SHARED_OPTIONS], `${path}.`)
+  const { maxHeapMb, maxMemoryMb, recycle } = tier
   return {
     name: placeName(name, path),
     kind: 'tier',
-    threads: wholeNumber(tier.threads ?? availableParallelism(), 1, 512, `${path}.threads`),
+    ...workersOf(tier, path),
     concurrency: 1,
     handJobs: wholeNumber(tier.handJobs ?? 4_096, 0, 1e6, `${path}.handJobs`),
-    maxHeapMb: tier.maxHeapMb === undefined ? undefined : wholeNumber(tier.maxHeapMb, 16, 1e6, `${path}.maxHeapMb`),
+    maxHeapMb: maxHeapMb === undefined ? undefined : wholeNumber(maxHeapMb, 16, 1e6, `${path}.maxHeapMb`),
+    maxMemoryMb: maxMemoryMb === undefined ? undefined : wholeNumber(maxMemoryMb, 128, 1e6, `${path}.maxMemoryMb`),
+    recycle: recycle === undefined ? undefined : recycleLimits(recycle, `${path}.recycle`),
     maxZombies: wholeNumber(tier.maxZombies ?? 4, 0, 512, `${path}.maxZombies`),
+    ...sharedConfig(tier, path),
   }
 }
 
-function laneConfig(name: string, lane: LaneConfig): PlaceConfig {
+/** Threads or processes, and what is said of one of them only with it. */
+function workersOf(tier: TierConfig, path: string): Pick<PlaceConfig, 'threads' | 'maxThreads' | 'processes'> {
+  if (tier.processes === undefined) {
+    if (tier.maxMemoryMb !== undefined) {
+      throw invalidOption(
+        `${path}.maxMemoryMb`,
+        tier.maxMemoryMb,
+        'processes beside it; the heap of threads is maxHeapMb',
+      )
+    }
+    const { min, max } = threadLimits(tier.threads ?? availableParallelism(), `${path}.threads`)
+    return { threads: min, maxThreads: max, processes: 0 }
+  }
+  for (const option of ['threads', 'maxHeapMb'] as const) {
+    if (tier[option] === undefined) continue
+    throw invalidOption(
+      `${path}.${option}`,
+      tier[option],
+      'nothing, since the tier has processes; their memory is maxMemoryMb',
+    )
+  }
+  return { threads: 0, maxThreads: 0, processes: wholeNumber(tier.processes, 1, 512, `${path}.processes`) }
+}
+
+/** One number, or from where to where; `path` is that of the option. */
+export function threadLimits(threads: number | ElasticThreads, path: string): ElasticThreads {
+  if (typeof threads !== 'object' || threads === null) {
+    const fixed = wholeNumber(threads, 1, 512, path)
+    return { min: fixed, max: fixed }
+  }
+  refuseUnknown(threads, ['min', 'max'], `${path}.`)
+  const min = wholeNumber(threads.min, 1, 512, `${path}.min`)
+  return { min, max: wholeNumber(threads.max, min, 512, `${path}.max`) }
+}
+
+function recycleLimits(recycle: RecycleConfig, path: string): RecycleLimits {
+  refuseUnknown(recycle, ['jobs', 'ageMs', 'memoryMb'], `${path}.`)
+  const { jobs, ageMs, memoryMb } = recycle
+  return {
+    jobs: jobs === undefined ? undefined : wholeNumber(jobs, 1, 1e9, `${path}.jobs`),
+    ageMs: ageMs === undefined ? undefined : wholeNumber(ageMs, 100, 1e10, `${path}.ageMs`),
+    memoryMb: memoryMb === undefined ? undefined : wholeNumber(memoryMb, 8, 1e6, `${path}.memoryMb`),
+  }
+}
+
+/** A lane with its defaults filled in. */
+export function laneConfig(name: string, lane: LaneConfig): PlaceConfig {
   const path = `lanes.${name}`
-  refuseUnknown(lane, ['concurrency', 'threads', 'handJobs'], `${path}.`)
+  refuseUnknown(lane, ['concurrency', 'threads', 'handJobs', ...SHARED_OPTIONS], `${path}.`)
+  const threads = wholeNumber(lane.threads ?? 0, 0, 512, `${path}.threads`)
   return {
     name: placeName(name, path),
     kind: 'lane',
-    threads: wholeNumber(lane.threads ?? 0, 0, 512, `${path}.threads`),
+    threads,
+    maxThreads: threads,
+    processes: 0,
     concurrency: wholeNumber(lane.concurrency ?? 1_000, 1, 1e5, `${path}.concurrency`),
     handJobs: wholeNumber(lane.handJobs ?? 4_096, 0, 1e6, `${path}.handJobs`),
     maxHeapMb: undefined,
+    maxMemoryMb: undefined,
+    recycle: undefined,
     maxZombies: Number.POSITIVE_INFINITY,
+    ...sharedConfig(lane, path),
   }
+}
+
+const AT_HARD_LIMIT = ['report', 'interrupt', 'end'] as const
+
+function watchdogConfig(watchdog: WatchdogConfig): Required<WatchdogConfig> {
+  refuseUnknown(watchdog, ['blockedMs', 'atHardLimit'], 'watchdog.')
+  const { blockedMs = 1_000, atHardLimit = 'report' } = watchdog
+  if (!AT_HARD_LIMIT.includes(atHardLimit))
+    throw invalidOption('watchdog.atHardLimit', atHardLimit, "'report', 'interrupt' or 'end'")
+  return { blockedMs: wholeNumber(blockedMs, 200, 3_600_000, 'watchdog.blockedMs'), atHardLimit }
+}
+
+const RETRY_SHARE = 0.1
+
+/** Options that every kind of place has. */
+const SHARED_OPTIONS = ['retryShare', 'limits', 'maxWaiting']
+
+type SharedOptions = Pick<LaneConfig, 'retryShare' | 'limits' | 'maxWaiting'>
+
+function sharedConfig({ retryShare = RETRY_SHARE, limits, maxWaiting }: SharedOptions, path: string) {
+  return {
+    retryEvery: retryEvery(retryShare, `${path}.retryShare`),
+    ...(limits !== undefined && { limits: placeLimitsOf(limits, `${path}.limits`) }),
+    ...(maxWaiting !== undefined && { maxWaiting: maxWaitingOf(maxWaiting, `${path}.maxWaiting`) }),
+  }
+}
+
+function retryEvery(share: number, path: string): number {
+  if (typeof share === 'number' && share >= 0.001 && share <= 0.5) return Math.round(1 / share)
+  throw invalidOption(path, share, 'a share from 0.001 to 0.5')
 }
 
 function placeName(name: string, path: string): string {
   if (/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)) return name
   throw invalidOption(path, name, 'a name of lower-case letters, digits, dots and dashes')
-}
-
-function modulesOf(tasks: RuntimeOptions['tasks']): string[] {
-  const list = Array.isArray(tasks) ? (tasks as readonly (URL | string)[]) : [tasks as URL | string]
-  if (tasks === undefined || list.length === 0) {
-    throw invalidOption('tasks', tasks, "the URL of a module: new URL('./tasks.js', import.meta.url)")
-  }
-  return list.map((module, at) => moduleUrl(module, list.length === 1 ? 'tasks' : `tasks[${at}]`))
-}
-
-function moduleUrl(module: URL | string, path: string): string {
-  const text = module instanceof URL ? module.href : module
-  if (typeof text === 'string' && text.startsWith('file:')) return text
-  if (typeof text === 'string' && text.startsWith('/')) return new URL(text, 'file:').href
-  throw invalidOption(path, text, "a file URL: new URL('./tasks.js', import.meta.url)")
 }

@@ -1,19 +1,27 @@
-import { prepareReschedule, type RescheduleOptions } from '../lib/enqueue.ts'
+import type { RescheduleOptions } from '../lib/enqueue.ts'
+import { type ErrorRecord, fromErrorRecord } from '../lib/error-record.ts'
 import { MillraceError } from '../lib/errors.ts'
-import { type EndedState, type JobState, jobStates } from '../lib/job-state.ts'
-import { formatJobId, type JobFilter, type JobPage, type JobRecord, parseJobId, type TaskSummary } from '../lib/job.ts'
-import { wholeNumber } from '../lib/options.ts'
-import type { Outcome } from '../lib/outcome.ts'
+import { endOf, notKept, resultOf } from '../lib/job-end.ts'
+import { type JobState, jobStates } from '../lib/job-state.ts'
+import {
+  formatJobId,
+  type JobFilter,
+  type JobPage,
+  type JobRecord,
+  type PageOptions,
+  parseJobId,
+  type TaskSummary,
+} from '../lib/job.ts'
+import { duration, refuseUnknown, wholeNumber } from '../lib/options.ts'
 import { decodePayload } from '../lib/payload.ts'
-import type { Answer, Request } from './journal/protocol.ts'
+import { attemptsEnded } from './attempts-ended.ts'
+import { cancelJob, removeJob, rescheduleJob, retryJob } from './changes.ts'
 import { parseCursor } from './journal/page-cursor.ts'
 import { stateOf, type StoredJob, toJobRecord } from './journal/record.ts'
 import { INBOX_NUMBERS_FROM } from './journal/schema.ts'
 import type { Wished } from './journal/wish.ts'
-import { placeListener } from './listeners.ts'
-import type { ClaimedJob } from './messages.ts'
-import { type CancelOptions, Job, type JobDesk, type ResultOptions } from './publish/job-handle.ts'
-import { answer } from './settle/results.ts'
+import { type CancelOptions, Job, type JobDesk, type JobOrigin, type ResultOptions } from './publish/job-handle.ts'
+import { LatestProgress } from './latest-progress.ts'
 import { selectionOf } from './selection.ts'
 import type { Wires } from './wires.ts'
 
@@ -22,7 +30,7 @@ const IDLE_LOOK_MS = 5
 /** Answers questions about jobs, and wishes about single ones. */
 export class Desk implements JobDesk {
   readonly #wires: Wires
-  readonly #progress = new Map<number, string>()
+  readonly #progress = new LatestProgress()
 
   constructor(wires: Wires) {
     this.#wires = wires
@@ -49,7 +57,7 @@ export class Desk implements JobDesk {
   }
 
   handle(id: string): Job {
-    return this.job(this.numberOf(id))
+    return new Job(this, this.numberOf(id), 'by-id')
   }
 
   job(number: number): Job {
@@ -78,13 +86,12 @@ export class Desk implements JobDesk {
   }
 
   progressed(number: number, value: string): void {
-    this.#progress.delete(number)
-    this.#progress.set(number, value)
-    if (this.#progress.size > 10_000) this.#progress.delete(this.#progress.keys().next().value as number)
+    this.#progress.told(number, value)
   }
 
   async record(number: number): Promise<JobRecord> {
-    const row = await this.#wires.journal.query((queries) => queries.record(number))
+    if (number >= INBOX_NUMBERS_FROM) await this.#outOfInbox(number)
+    const row = await this.#row(number)
     if (row === undefined) {
       throw new MillraceError(
         'MILLRACE_JOB_NOT_FOUND',
@@ -95,7 +102,9 @@ export class Desk implements JobDesk {
     return this.#completed(toJobRecord(this.journalName, row), number)
   }
 
-  async page(filter: JobFilter, limit: number, after: string | undefined): Promise<JobPage> {
+  async page(filter: JobFilter, options: PageOptions): Promise<JobPage> {
+    refuseUnknown(options, ['limit', 'after'], '')
+    const { limit = 50, after } = options
     wholeNumber(limit, 1, 200, 'limit')
     if (after !== undefined) parseCursor(after)
     const { states, tasks } = selectionOf(this.#wires, filter, jobStates)
@@ -109,133 +118,105 @@ export class Desk implements JobDesk {
   }
 
   async tasks(): Promise<TaskSummary[]> {
-    const { journal, catalog, places } = this.#wires
+    const { journal, catalog, places, pauses, suspensions } = this.#wires
     const counts = await journal.query((queries) => queries.counts())
     return journal.taskNames.map((task, index) => {
       const place = places[catalog.placeOf(index)]?.name
+      const paused = pauses.holds(task, catalog.placeOf(index))
       const jobs: Partial<Record<JobState, number>> = {}
       for (const count of counts) if (count.task === task) jobs[stateOf(count.state)] = count.jobs
-      return { task, place, jobs }
+      const suspended = suspensions.of(index)
+      return { task, place, ...(paused && { paused }), ...(suspended && { suspended }), jobs }
     })
   }
 
-  async result(number: number, options: ResultOptions | undefined): Promise<unknown> {
+  async result(number: number, options: ResultOptions | undefined, origin: JobOrigin): Promise<unknown> {
     const { results, journal } = this.#wires
+    const timeoutMs = timeoutOf(options)
     const recent = results.recent(number)
-    if (recent !== undefined) return new Promise((resolve, reject) => answer(recent, { resolve, reject }))
+    if (recent !== undefined) return resultOf(recent)
     if (journal.end !== undefined) throw journal.end
     const { promise, leave } = results.wait(number)
-    if (!journal.hasNumbered(number) || !results.isSurelyOpen(number))
-      void this.#lookUp(number).catch((error: unknown) => results.refuse(number, error))
-    return options?.timeoutMs === undefined ? promise : this.#withTimeout(promise, options.timeoutMs, leave, number)
+    const isKnown = origin !== 'by-id' && number < journal.numbered && results.isSurelyOpen(number)
+    if (!isKnown) this.#startLookUp(number)
+    return timeoutMs === undefined ? promise : this.#withTimeout(promise, timeoutMs, leave, number)
   }
 
   async cancel(number: number, options: CancelOptions | undefined): Promise<'cancelled' | 'requested' | 'ended'> {
-    const { journal, places, config, clock, wishes, results } = this.#wires
-    wishes.add(number)
-    const inHand = await this.#takeFromHand(number)
-    if (inHand !== undefined) {
-      this.#end(inHand, { type: 'cancelled' })
-      await journal.barrier()
-      return 'cancelled'
-    }
-    const wish = journal.request({ type: 'cancel', number, keepUntil: clock.now() + config.journal.keepEndedMs })
-    const taken = places.map((place) => place.cancel(number, options?.mode ?? 'abort'))
-    const answered = await wish
-    if (taken.includes('recalled')) {
-      await journal.barrier()
-      return 'cancelled'
-    }
-    if (answered.type === 'requested') return 'requested'
-    wishes.delete(number)
-    // The attempt has followed the abort, and its end is in the same commit as the wish.
-    if (taken.includes('aborted') && results.recent(number)?.state === 'cancelled') return 'cancelled'
-    if (answered.type !== 'cancelled') return 'ended'
-    results.ended(number, { state: 'cancelled' })
-    return 'cancelled'
+    return cancelJob(this.#wires, await this.#behind(number), options)
+  }
+
+  async retry(number: number): Promise<void> {
+    return retryJob(this.#wires, await this.#behind(number))
+  }
+
+  async reschedule(number: number, options: RescheduleOptions): Promise<void> {
+    return rescheduleJob(this.#wires, await this.#behind(number), options)
+  }
+
+  async remove(number: number): Promise<void> {
+    return removeJob(this.#wires, await this.#behind(number))
   }
 
   /** What another process wanted is committed; what this one remembers of the job follows. */
   wished(wished: readonly Wished[]): void {
-    const { results, emit } = this.#wires
+    const { results, emit, announcer } = this.#wires
     for (const { wish, answer: came } of wished) {
       if (came.type === 'revived') results.reopened(wish.number)
-      else if (came.type === 'cancelled') results.ended(wish.number, { state: 'cancelled' })
+      else if (came.type === 'cancelled') announcer.cancelled([wish.number], [came.task])
       else if (came.type === 'requested') {
         this.cancel(wish.number, undefined).catch((error: Error) => emit.emit('runtime.error', { error }))
       }
     }
   }
 
-  async retry(number: number): Promise<void> {
-    const answered = await this.#ask({ type: 'revive', number }, number)
-    if (answered.type !== 'revived')
-      throw this.#refused(answered, number, 'dead, cancelled, discarded or expired', 'retry')
-    this.#wires.results.reopened(number)
+  /** What the journal said while it was lost has reached nobody: who waits for a result is answered from the rows. */
+  journalReopened(): void {
+    const { journal, results } = this.#wires
+    for (const number of results.missed(journal.numbered)) this.#startLookUp(number)
   }
 
-  async reschedule(number: number, options: RescheduleOptions): Promise<void> {
-    const change = prepareReschedule(options, this.#wires.clock.now())
-    const request: Request = { type: 'reschedule', number, ...change }
-    await this.#release(number)
-    const answered = await this.#ask(request, number)
-    if (answered.type !== 'rescheduled') throw this.#refused(answered, number, 'scheduled or available', 'reschedule')
+  /** The job that a number of the inbox leads to, once its row has been taken out of there; others are what they are. */
+  async #behind(number: number): Promise<number> {
+    if (number < INBOX_NUMBERS_FROM) return number
+    await this.#outOfInbox(number)
+    return (await this.#row(number))?.id ?? number
   }
 
-  async remove(number: number): Promise<void> {
-    const answered = await this.#wires.journal.request({ type: 'remove', number })
-    if (answered.type === 'wrong-state') throw this.#refused(answered, number, 'a job that does not run', 'remove')
+  #row(number: number): Promise<StoredJob | undefined> {
+    return this.#wires.journal.query((queries) => queries.record(number))
   }
 
-  /** A claimed job that has not started goes back to the journal, where it can be changed. */
-  async #release(number: number): Promise<void> {
-    const job = await this.#takeFromHand(number)
-    if (job !== undefined) this.#end(job, { type: 'interrupted', cause: 'recalled' })
-  }
-
-  #takeFromHand(number: number): Promise<ClaimedJob | undefined> {
-    return new Promise((answer) => {
-      if (this.#wires.dispatch.tell({ type: 'remove', number, answer }) !== 'accepted') answer(undefined)
-    })
-  }
-
-  #end(job: ClaimedJob, outcome: Outcome): void {
-    const place = this.#wires.catalog.placeOf(job.task)
-    placeListener(this.#wires).ended(place, [{ job, outcome, startedAt: undefined, endedAt: undefined }])
-  }
-
-  async #ask(request: Request, number: number): Promise<Answer> {
-    const answered = await this.#wires.journal.request(request)
-    if (answered.type !== 'absent') return answered
-    throw new MillraceError(
-      'MILLRACE_JOB_NOT_FOUND',
-      `${formatJobId(this.journalName, number)} has no row: it succeeded and nothing is kept, or it was never enqueued`,
-    )
-  }
-
-  #refused(answered: Answer, number: number, expected: string, verb: string): MillraceError {
-    const id = formatJobId(this.journalName, number)
-    if (answered.type === 'key-taken') {
-      return new MillraceError(
-        'MILLRACE_KEY_TAKEN',
-        `${id} cannot be retried, since ${formatJobId(this.journalName, answered.number)} has its key now; ` +
-          'wait for that one, or cancel it first',
-      )
+  /** What the journal has ended by itself, in commits of which the news was lost with its thread. */
+  async tellMissed(instants: readonly number[]): Promise<void> {
+    const { announcer, journal, results } = this.#wires
+    const rows = await journal.query((queries) => queries.endedAt(instants))
+    // What has ended in the same millisecond by a later commit is told by that.
+    await journal.barrier()
+    for (const { number, task, state } of rows) {
+      if (results.recent(number) !== undefined) continue
+      const index = journal.taskIndex(task) as number
+      if (stateOf(state) === 'expired') announcer.expired([{ number, task: index }])
+      else announcer.cancelled([number], [index])
     }
-    const state = answered.type === 'wrong-state' ? stateOf(answered.state) : answered.type
-    return new MillraceError(
-      'MILLRACE_WRONG_STATE',
-      `cannot ${verb} ${id}; got a job that is ${state}, expected ${expected}`,
-    )
   }
 
   /** For a job that may have ended long ago: what the journal has decides. */
+  #startLookUp(number: number): void {
+    this.#lookUp(number).catch((error: unknown) => this.#wires.results.refuse(number, error))
+  }
+
   async #lookUp(number: number): Promise<void> {
     const { journal, results } = this.#wires
     if (number >= INBOX_NUMBERS_FROM) await this.#outOfInbox(number)
-    const row = await journal.query((queries) => queries.record(number))
+    let row = await this.#row(number)
     // The query may have seen a commit that this process hears of only now: its own settle answers better.
     await journal.barrier()
+    if (row === undefined && number < journal.numbered && results.isSurelyOpen(number)) {
+      // The child of an attempt: it comes with the success of that, or never.
+      await attemptsEnded(this.#wires)
+      row = await this.#row(number)
+    }
     if (row === undefined) {
       return results.refuse(number, notKept(formatJobId(this.journalName, number)))
     }
@@ -252,19 +233,9 @@ export class Desk implements JobDesk {
 
   #answerFrom(row: StoredJob): void {
     const { results } = this.#wires
-    const recent = results.recent(row.id)
-    if (recent !== undefined) return results.answer(row.id, recent)
-    const record = toJobRecord(this.journalName, row)
-    // It runs or waits: its settle will answer.
-    if (row.ended_at === null) return
-    if (record.state === 'succeeded' && row.output === null) return results.refuse(row.id, notKept(record.id))
-    const last = record.history.at(-1)
-    results.answer(row.id, {
-      state: record.state as EndedState,
-      ...(row.output !== null && { output: row.output }),
-      ...(last?.error !== undefined && { error: last.error }),
-      ...(last?.reason !== undefined && { reason: last.reason }),
-    })
+    // Where it runs or waits its settle will answer.
+    const end = results.recent(row.id) ?? endOf(toJobRecord(this.journalName, row), row.output)
+    if (end !== undefined) results.answer(row.id, end)
   }
 
   async #withTimeout(promise: Promise<unknown>, ms: number, leave: () => void, number: number): Promise<unknown> {
@@ -272,22 +243,22 @@ export class Desk implements JobDesk {
     return new Promise((resolve, reject) => {
       const timer = clock.setTimer(ms, () => {
         leave()
-        const id = formatJobId(this.journalName, number)
-        reject(
-          new MillraceError(
-            'MILLRACE_RESULT_TIMEOUT',
-            `${id} has not ended within ${ms} ms; it goes on; ask again, or look at record()`,
-          ),
-        )
+        void this.#lastError(number).then((last) => reject(resultTimeout(this.idOf(number), ms, last)))
       })
       promise.then(resolve, reject).finally(() => timer.cancel())
     })
   }
 
+  /** Of an attempt, if one has failed; nobody waits long for it, nor hears that it cannot be read. */
+  async #lastError(number: number): Promise<ErrorRecord | undefined> {
+    const row = await this.#row(number).catch(() => undefined)
+    return row === undefined ? undefined : toJobRecord(this.journalName, row).history.at(-1)?.error
+  }
+
   #completed(record: JobRecord, number: number): JobRecord {
     const { catalog, journal, places } = this.#wires
     const place = places[catalog.placeOf(journal.taskIndex(record.task) ?? -1)]?.name
-    const progress = this.#progress.get(number)
+    const progress = this.#progress.of(number)
     return {
       ...record,
       ...(place !== undefined && { place }),
@@ -296,9 +267,16 @@ export class Desk implements JobDesk {
   }
 }
 
-function notKept(id: string): MillraceError {
+function resultTimeout(id: string, ms: number, last: ErrorRecord | undefined): MillraceError {
+  const why = last === undefined ? '' : `, and its last attempt has failed: ${last.message}`
   return new MillraceError(
-    'MILLRACE_RESULT_NOT_KEPT',
-    `${id} has ended and its result is not kept; ask while it runs, or set keepResultMs on the task`,
+    'MILLRACE_RESULT_TIMEOUT',
+    `${id} has not ended within ${ms} ms${why}; it goes on; ask again, or look at record()`,
+    last === undefined ? {} : { cause: fromErrorRecord(last) },
   )
+}
+
+function timeoutOf(options: ResultOptions = {}): number | undefined {
+  refuseUnknown(options, ['timeoutMs'], '')
+  return options.timeoutMs === undefined ? undefined : duration(options.timeoutMs, 'timeoutMs')
 }

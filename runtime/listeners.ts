@@ -1,9 +1,19 @@
 import { MillraceError } from '../lib/errors.ts'
-import { formatJobId } from '../lib/job.ts'
 import { decodePayload } from '../lib/payload.ts'
 import type { SupervisionEvent } from '../lib/supervision.ts'
 import type { JournalAccessListener } from './journal/access.ts'
-import type { ChildPort, EndedGroup, PlaceListener } from './messages.ts'
+import { cancelHandedOver } from './control/cancel-elsewhere.ts'
+import { runningJob } from './control/running-job.ts'
+import {
+  type ChildPort,
+  type Ended,
+  type EndedGroup,
+  isSuspect,
+  type PlaceListener,
+  type ThreadNews,
+} from './messages.ts'
+import { publicIdOf } from './place-of.ts'
+import { settledAcross, unrunAcross } from './across.ts'
 import type { Wires } from './wires.ts'
 
 /** What the journal tells goes to whoever it concerns now. */
@@ -11,13 +21,29 @@ export function journalListener(wires: Wires, fail: (error: Error) => void): Jou
   const { emit } = wires
   return {
     claimed(jobs) {
-      wires.undispatched.add(jobs)
+      wires.undispatched.set(jobs, undefined)
+      wires.suspensions.claimed(jobs)
       wires.dispatch.tell({ type: 'claimed', jobs })
     },
-    settled: (finished, settles, stale) => wires.announcer.committed(finished, settles, stale),
-    unsettled: (number, error) => emit.emit('job.unsettled', { id: formatJobId(wires.journal.name, number), error }),
+    settled(finished, settles, stale) {
+      wires.announcer.committed(finished, settles, stale)
+      // The journal first, the broker second.
+      if (wires.across === undefined) return
+      settledAcross(wires, wires.across, settles, stale)
+      cancelHandedOver(wires, settles, stale)
+    },
+    unsettled(number, error) {
+      wires.results.refuse(number, error)
+      emit.emit('job.unsettled', { id: publicIdOf(wires, number), error })
+    },
     wished: (wished) => wires.desk.wished(wished),
-    expired: (jobs) => wires.announcer.expired(jobs),
+    expired(jobs) {
+      wires.announcer.expired(jobs)
+      if (wires.across === undefined) return
+      const numbers = jobs.map(({ number }) => number)
+      unrunAcross(wires, wires.across, numbers)
+    },
+    goHome: (homes) => wires.across?.homeward.add(homes),
     nextDueAt: (at) => wires.upkeep?.tell({ type: 'next-due', at }),
     suspects: (count) => wires.upkeep?.tell({ type: 'suspects', count }),
     learnedTasks: (names) => wires.router?.tell({ type: 'learned', names }),
@@ -26,7 +52,15 @@ export function journalListener(wires: Wires, fail: (error: Error) => void): Jou
       else emit.emit('journal.degraded', { error })
     },
     down: (error) => emit.emit('journal.down', { error }),
-    reopened: () => wires.router.tell({ type: 'reroute' }),
+    missed: (instants) => {
+      wires.desk.tellMissed(instants).catch((error: Error) => emit.emit('runtime.error', { error }))
+    },
+    reopened() {
+      // Before there is a router: that one begins with a reroute.
+      wires.router?.tell({ type: 'reroute' })
+      wires.desk.journalReopened()
+      wires.across?.homeward.readRest()
+    },
     gaveUp: fail,
   }
 }
@@ -34,22 +68,26 @@ export function journalListener(wires: Wires, fail: (error: Error) => void): Jou
 /** What places tell: outcomes to the settler, room to the journal and the dispatcher, the rest to those who listen. */
 export function placeListener(wires: Wires): PlaceListener {
   const { emit, journal, config } = wires
-  const nameOf = (place: number) => config.places[place]?.name ?? ''
-  const idOf = (number: number) => formatJobId(journal.name, number)
+  const nameOf = (place: number) => config.places[place]?.name ?? 'trial'
+  const idOf = (number: number) => publicIdOf(wires, number)
   return {
+    started: (starts) => journal.started(starts),
     ended(place, ended) {
       const group: EndedGroup = { place, ended }
       wires.unsettled.add(group)
       wires.settle.tell({ type: 'ended', group })
-      let bytes = 0
-      for (const { job } of ended) bytes += job.input.length
-      journal.giveRoom(place, ended.length, bytes)
+      // What a suspect takes in a process of its own says nothing about its tier.
+      if (place < config.places.length) wires.runWatch.observe(ended)
+      wires.suspensions.observe(ended)
+      giveRoom(wires, place, ended)
     },
     putBack(place, jobs) {
-      wires.undispatched.add(jobs)
+      wires.undispatched.set(jobs, place)
       wires.dispatch.tell({ type: 'put-back', place, jobs })
     },
-    room: (place) => wires.dispatch.tell({ type: 'room', place }),
+    // A place may be ready before the dispatcher has started, which has nothing for it yet.
+    room: (place) => void wires.dispatch?.tell({ type: 'room', place }),
+    runs: (job, ms) => wires.runWatch.runs(job, ms),
     progress(number, task, value) {
       wires.desk.progressed(number, value)
       if (!emit.hasListeners('job.progress')) return
@@ -57,10 +95,16 @@ export function placeListener(wires: Wires): PlaceListener {
     },
     stray: (place, number, error) =>
       emit.emit('job.stray', { id: number === undefined ? undefined : idOf(number), error, place: nameOf(place) }),
-    zombies(place, count) {
-      emit.emit('place.zombies', { place: nameOf(place), count })
-      const most = config.places[place]?.maxZombies ?? 0
+    thread: (place, news) => tellThread(wires, nameOf(place), news),
+    zombies: (place, count) => emit.emit('place.zombies', { place: nameOf(place), count }),
+    hopeless(place, count) {
+      const most = config.places[place]?.maxZombies ?? Number.POSITIVE_INFINITY
       if (count > most) emit.emit('runtime.unfit', { error: tooManyZombies(nameOf(place), count, most) })
+    },
+    recycled: (place, cause, usage) => emit.emit('place.recycled', { place: nameOf(place), cause, ...usage }),
+    resized(place, resizing) {
+      wires.router?.tell({ type: 'reroute' })
+      emit.emit('place.resized', { place: nameOf(place), ...resizing })
     },
     failed(place, error) {
       wires.stopped.set(place, error)
@@ -68,6 +112,38 @@ export function placeListener(wires: Wires): PlaceListener {
       wires.router?.tell({ type: 'place-stopped', place })
       tellStopped(wires, place, error)
     },
+  }
+}
+
+/** What has ended, or goes back, makes room where it stood; a trial has taken none. */
+export function giveRoom({ journal }: Wires, place: number, ended: readonly Pick<Ended, 'job'>[]): void {
+  let jobs = 0
+  let bytes = 0
+  for (const { job } of ended) {
+    if (isSuspect(job)) continue
+    jobs++
+    bytes += job.input.length
+  }
+  journal.giveRoom(place, jobs, bytes)
+}
+
+function tellThread(wires: Wires, place: string, news: ThreadNews): void {
+  const { emit } = wires
+  switch (news.type) {
+    case 'stuck': {
+      const { thread, verdict, evidence } = news.report
+      return emit.emit('thread.stuck', { place, thread, verdict, evidence, job: runningJob(wires, news.job) })
+    }
+    case 'hung':
+      return emit.emit('thread.hung', {
+        place,
+        thread: news.thread,
+        jobs: news.jobs.map((job) => runningJob(wires, job)),
+      })
+    case 'died': {
+      const jobs = news.jobs.map((job) => runningJob(wires, job))
+      return emit.emit('thread.died', { place, thread: news.thread, jobs, error: news.error })
+    }
   }
 }
 
@@ -104,7 +180,7 @@ export function supervisionListener({ emit }: Wires): (event: SupervisionEvent) 
 /** What handlers ask of the owner. */
 export function childPort(wires: Wires): ChildPort {
   return {
-    takeNumbers: (count) => wires.journal.takeNumbers(count),
+    takeNumbers: (count, give) => wires.journal.takeNumbers(count, give),
     enqueue: (task, number, input, extra) => wires.publisher.enqueueNumbered(task, number, input, extra),
   }
 }

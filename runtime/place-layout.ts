@@ -1,17 +1,21 @@
-import type { PlaceConfig } from './config.ts'
+import { hostOf, type PlaceConfig, threadSeatsOf } from './config.ts'
 import { BatchPolicy } from './places/batch-policy.ts'
 
-/** Records of the starts file: the first one of each place, and how many there are in all. */
+/** Records of the starts file: the first one of each place, that of the trial, and how many there are in all. */
 export function startsOf(places: readonly PlaceConfig[]): {
   readonly first: readonly number[]
+  readonly trial: number
   readonly records: number
 } {
   const first: number[] = []
   let records = 0
-  for (const { threads, concurrency } of places) {
+  for (const place of places) {
+    const { processes, concurrency } = place
     first.push(records)
-    if (threads === 0) records += 2 * concurrency
-    else records += threads * (concurrency === 1 ? 1 : new BatchPolicy(concurrency).slots)
+    const host = hostOf(place)
+    if (host === 'loop') records += 2 * concurrency
+    else if (host === 'processes') records += processes
+    else records += threadSeatsOf(place) * (concurrency === 1 ? 1 : new BatchPolicy(concurrency).slots)
   }
-  return { first, records }
+  return { first, trial: records, records: records + 1 }
 }

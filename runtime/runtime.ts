@@ -1,53 +1,57 @@
 import { MillraceError } from '../lib/errors.ts'
 import type { RuntimeEvents } from '../lib/events.ts'
-import type { JobFilter, JobPage, TaskSummary } from '../lib/job.ts'
-import type { EnqueueArguments, EnqueueOptions, InputOf, OutputOf, Task } from '../lib/task.ts'
+import type { Explanation } from '../lib/explanation.ts'
+import type { JobFilter, JobPage, PageOptions, TaskSummary } from '../lib/job.ts'
+import type { PlaceSummary } from '../lib/places.ts'
+import type { AnyTask, EnqueueArguments, EnqueueOptions, InputOf, OutputOf } from '../lib/task.ts'
+import { meet } from './across.ts'
 import { type Booted, boot, systemGround } from './boot.ts'
 import { cancelMany, purge, retryMany } from './bulk.ts'
+import { explain } from './control/explain.ts'
+import { type AskOptions, askNodes, nodesOf } from './control/nodes.ts'
+import { placesOf } from './control/places.ts'
+import type { NodeAnswers, NodeRequest } from './control/verbs.ts'
+import type { PauseSubject } from './control/pauses.ts'
+import type { NodeAnswer } from './cluster/asks.ts'
+import type { NodeSummary } from './cluster/cluster.ts'
 import { resolveConfig, type RuntimeOptions } from './config.ts'
-import { refuseNestedRuntime } from './places/thread-mark.ts'
+import type { HeadStart } from './head-start.ts'
+import { type AckOptions, enqueueAcked } from './held-enqueue.ts'
 import type { Database } from './journal/sqlite.ts'
 import type { Job } from './publish/job-handle.ts'
 import { type Transaction, transact } from './publish/transaction.ts'
-import { drain } from './supervise/drain.ts'
-import type { AnyTask, EnqueuedMany } from './publish/publisher.ts'
-
-export interface StopOptions {
-  /** How long running jobs may go on. Default 10,000. */
-  readonly graceMs?: number
-}
-
-export interface PageOptions {
-  /** 1 to 200. Default 50. */
-  readonly limit?: number
-  /** The `next` of the page before. */
-  readonly after?: string
-}
+import { type ResizeOptions, resize } from './resize.ts'
+import { drain, graceOf, type StopOptions, tearDown } from './supervise/drain.ts'
+import type { EnqueuedMany } from './publish/many-run.ts'
 
 /** Durable jobs inside this process. Make one with `createRuntime`. */
 export class Runtime {
   readonly #booted: Booted
   #stopping: Promise<{ readonly stuck: readonly string[] }> | undefined
 
+  /** @internal */
   constructor(booted: Booted) {
     this.#booted = booted
     booted.wires.emitter.once('runtime.unfit', () => void this.stop())
+    booted.wires.emitter.once('node.drain', (options) => void this.stop(options))
   }
 
-  /** Resolves once the job is durable. */
-  enqueue<T extends Task<never, unknown, never>>(task: T, ...rest: EnqueueArguments<T>): Promise<Job<OutputOf<T>>> {
-    const [input, options] = rest as [unknown, EnqueueOptions?]
-    this.#booted.wires.calls.warnOfEnqueue()
-    return this.#booted.wires.publisher.enqueue(task as AnyTask, input, options) as Promise<Job<OutputOf<T>>>
+  /** Resolves once the job is durable; with `ack: 'broker'` once a broker holds it. */
+  enqueue<T extends AnyTask>(task: T, ...rest: EnqueueArguments<T, AckOptions>): Promise<Job<OutputOf<T>>> {
+    const [input, options] = rest as [unknown, AckOptions?]
+    const { wires } = this.#booted
+    wires.calls.warnOfEnqueue()
+    if (options?.ack !== undefined) return enqueueAcked(wires, task, input, options) as Promise<Job<OutputOf<T>>>
+    return this.#booted.wires.publisher.enqueue(task, input, options) as Promise<Job<OutputOf<T>>>
   }
 
   /** Enqueues every input, commit by commit; memory stays flat however many there are. */
-  enqueueMany<T extends Task<never, unknown, never>>(
+  enqueueMany<T extends AnyTask>(
     task: T,
     inputs: Iterable<InputOf<T>> | AsyncIterable<InputOf<T>>,
     options?: EnqueueOptions | ((input: InputOf<T>, index: number) => EnqueueOptions),
   ): Promise<EnqueuedMany> {
-    return this.#booted.wires.publisher.enqueueMany(task as AnyTask, inputs, options as EnqueueOptions)
+    return this.#booted.wires.publisher.enqueueMany(task, inputs, options as EnqueueOptions)
   }
 
   /**
@@ -55,8 +59,13 @@ export class Runtime {
    * `Database` that millrace exports; `run` must be synchronous.
    */
   transaction<R>(db: Database, run: (transaction: Transaction) => R): R {
-    const { journal, clock, config, desk } = this.#booted.wires
-    return transact(db, config.journal.file, journal, clock, (number) => desk.job(number), run)
+    const { wires } = this.#booted
+    const { journal, clock, config, desk, across } = wires
+    const jobs = {
+      meet: (task: AnyTask) => across && meet(wires, across, task),
+      handle: (number: number) => desk.job(number),
+    }
+    return transact(db, config.journal.file, journal, clock, jobs, run)
   }
 
   /** The handle of a job by its id; no I/O. */
@@ -65,13 +74,33 @@ export class Runtime {
   }
 
   /** Jobs that match, page by page. */
-  jobs(filter: JobFilter = {}, { limit = 50, after }: PageOptions = {}): Promise<JobPage> {
-    return this.#booted.wires.desk.page(filter, limit, after)
+  jobs(filter: JobFilter = {}, options: PageOptions = {}): Promise<JobPage> {
+    return this.#booted.wires.desk.page(filter, options)
   }
 
   /** Every task that the journal knows, where it runs, and how many jobs it has in each state. */
   tasks(): Promise<TaskSummary[]> {
     return this.#booted.wires.desk.tasks()
+  }
+
+  /** Every tier and lane: what its threads do, what they run, and what waits. Cheap enough for once a second. */
+  places(): Promise<PlaceSummary[]> {
+    return placesOf(this.#booted.wires)
+  }
+
+  /** Every node on the same broker that is known here, this one too; throws `MILLRACE_NO_CONTROL` without such a broker. */
+  nodes(): readonly NodeSummary[] {
+    return nodesOf(this.#booted.wires)
+  }
+
+  /** Asks nodes; resolves to one answer for each of them, whether it has come or not. */
+  ask<R extends NodeRequest>(request: R, options?: AskOptions): Promise<readonly NodeAnswer<NodeAnswers[R['verb']]>[]> {
+    return askNodes(this.#booted.wires, request, options)
+  }
+
+  /** Why a job waits, or what it does; in data, and as a sentence. */
+  explain(id: string): Promise<Explanation> {
+    return explain(this.#booted.wires, id)
   }
 
   /** Cancels what waits, and asks what runs to end; resolves to how many. */
@@ -89,6 +118,21 @@ export class Runtime {
     return purge(this.#booted.wires, filter)
   }
 
+  /** Changes the threads of a tier, or the jobs at once of a lane on the service's own loop. */
+  async resize(place: string, size: ResizeOptions): Promise<void> {
+    resize(this.#booted.wires, place, size)
+  }
+
+  /** Resolves when no job of the task or the place starts any more; what runs goes on. Kept over restarts. */
+  pause(subject: PauseSubject): Promise<void> {
+    return this.#booted.wires.pauses.pause(subject)
+  }
+
+  /** Resolves when what was paused may start again; for what was not paused nothing happens. */
+  resume(subject: PauseSubject): Promise<void> {
+    return this.#booted.wires.pauses.resume(subject)
+  }
+
   on<E extends keyof RuntimeEvents>(event: E, listener: RuntimeEvents[E]): this {
     this.#booted.wires.emitter.on(event, listener as never)
     return this
@@ -104,14 +148,20 @@ export class Runtime {
     return this
   }
 
-  /** Resolves when nothing is due and nothing runs. */
+  /** Resolves when nothing is due and nothing runs; jobs that wait for a trial are not waited for (`runtime.recovered`). */
   idle(): Promise<void> {
     return this.#booted.wires.desk.idle()
   }
 
   /** Starts nothing new, gives running jobs the grace, returns the rest uncharged. Called again it is the same stop. */
-  stop({ graceMs = 10_000 }: StopOptions = {}): Promise<{ readonly stuck: readonly string[] }> {
-    this.#stopping ??= this.#stop(graceMs)
+  stop(options: StopOptions = {}): Promise<{ readonly stuck: readonly string[] }> {
+    if (this.#stopping === undefined) {
+      try {
+        this.#stopping = this.#stop(graceOf(options))
+      } catch (error) {
+        return Promise.reject(error as Error)
+      }
+    }
     return this.#stopping
   }
 
@@ -121,15 +171,17 @@ export class Runtime {
 
   async #stop(graceMs: number): Promise<{ readonly stuck: readonly string[] }> {
     const { wires, root } = this.#booted
-    const { emit, publisher, desk, results } = wires
+    const { clock, emit, publisher, desk, results } = wires
+    const endsAt = clock.monotonicMs() + graceMs
     wires.stopping = 'asked'
     emit.emit('runtime.stopping', {})
     publisher.close()
     const stuck = (await drain(wires, graceMs)).map((number) => desk.idOf(number))
     root.stop()
     await root.exited
-    await wires.handlers?.tearDown()
+    await tearDown(wires, endsAt - clock.monotonicMs())
     results.rejectAll(stopped())
+    wires.across?.handOvers.rejectAll(stopped())
     emit.emit('runtime.stopped', { stuck })
     return { stuck }
   }
@@ -142,8 +194,7 @@ function stopped(): MillraceError {
   )
 }
 
-/** Starts a runtime: opens the journal as its owner, makes available what was interrupted, starts places. */
-export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  refuseNestedRuntime()
-  return new Runtime(await boot(resolveConfig(options), systemGround()))
+/** `createRuntime`, once it is loaded; `head` has been started meanwhile. */
+export async function startRuntime(options: RuntimeOptions, head?: HeadStart): Promise<Runtime> {
+  return new Runtime(await boot(head?.config ?? resolveConfig(options), systemGround(head)))
 }

@@ -2,11 +2,18 @@ import { MillraceError } from '../lib/errors.ts'
 import { type JobState, stateCodes } from '../lib/job-state.ts'
 import type { JobFilter } from '../lib/job.ts'
 import type { Selection } from './journal/protocol.ts'
+import { invalidOption, refuseUnknown } from '../lib/options.ts'
 import type { Wires } from './wires.ts'
 
-/** Turns a filter of a user into codes; `states` are those that may be asked for, and all of them are the default. */
-export function selectionOf(wires: Wires, filter: JobFilter, states: readonly JobState[]): Selection {
-  const { state = states, task, place } = filter
+/** Turns a filter of a user into codes; `states` are those that may be asked for, and `usual` are the default. */
+export function selectionOf(
+  wires: Wires,
+  filter: JobFilter,
+  states: readonly JobState[],
+  usual: readonly JobState[] = states,
+): Selection {
+  refuseVague(filter)
+  const { state = usual, task, place } = filter
   const wanted = typeof state === 'string' ? [state] : state
   for (const each of wanted) if (!states.includes(each)) throw badFilter('state', each, states)
   return { states: wanted.map((each) => stateCodes[each]), tasks: tasksOf(wires, task, place) }
@@ -20,8 +27,18 @@ function tasksOf({ catalog, journal, places }: Wires, task: JobFilter['task'], p
   }
   if (task === undefined)
     return at < 0 ? undefined : catalog.places.flatMap((each, index) => (each === at ? index : []))
-  const index = journal.taskIndex(typeof task === 'string' ? task : task.name)
+  const name = typeof task === 'object' && task !== null ? task.name : task
+  if (typeof name !== 'string') throw invalidOption('task', task, 'a task, or its name')
+  const index = journal.taskIndex(name)
   return index === undefined || (at >= 0 && catalog.placeOf(index) !== at) ? [] : [index]
+}
+
+/** What is left out means all of them, so nothing may be left out by mistake. */
+function refuseVague(filter: JobFilter): void {
+  refuseUnknown(filter, ['state', 'task', 'place'], '')
+  for (const [part, value] of Object.entries(filter)) {
+    if (value === undefined) throw invalidOption(part, value, `no ${part}, or which one`)
+  }
 }
 
 function badFilter(path: string, got: string, expected: readonly string[]): MillraceError {

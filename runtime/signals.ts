@@ -1,4 +1,5 @@
 import type { Runtime } from './runtime.ts'
+import { graceOf } from './supervise/drain.ts'
 
 export interface SignalOptions {
   /** Default: SIGTERM and SIGINT. */
@@ -18,6 +19,7 @@ export function stopOnSignals(
   runtime: Runtime,
   { signals = ['SIGTERM', 'SIGINT'], graceMs = 10_000 }: SignalOptions = {},
 ) {
+  graceOf({ graceMs })
   let stopping: 'no' | 'yes' = 'no'
   const handlers = signals.map((signal) => {
     const handler = () => {

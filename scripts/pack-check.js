@@ -16,11 +16,13 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { programsOf, runPrograms } from './doc-programs.js'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const project = mkdtempSync(join(tmpdir(), 'millrace-pack-'))
 const installed = join(project, 'node_modules', manifest.name)
+const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 
 try {
   install()
@@ -29,7 +31,8 @@ try {
   checkTypes()
   checkJob()
   checkCommand()
-  console.log('pack check: the packed package installs, imports, type-checks and runs')
+  checkDocs()
+  console.log('pack check: the packed package installs, imports, type-checks and runs, as its docs say')
 } finally {
   rmSync(project, { recursive: true, force: true })
 }
@@ -87,8 +90,16 @@ function checkImports() {
     join(project, 'use.js'),
     `import * as millrace from 'millrace'
 import * as testing from 'millrace/testing'
+import * as conformance from 'millrace/conformance'
+import { memory } from 'millrace/memory'
+import { rabbitmq } from 'millrace/rabbitmq'
 import manifest from 'millrace/package.json' with { type: 'json' }
 if (typeof millrace.createRuntime !== 'function') throw new Error('millrace exports no createRuntime')
+if (typeof conformance.brokerConformance !== 'function') throw new Error('millrace/conformance exports no suite')
+await memory().open({ queues: [], tell() {} })
+// The client package is optional, and not there: it is asked for by name, and no sooner than it is needed.
+const refused = await rabbitmq({ urls: 'amqp://localhost' }).open({ queues: [], tell() {} }).catch(({ code }) => code)
+if (refused !== 'MILLRACE_BROKER_CLIENT') throw new Error(\`without amqplib open came to \${refused}\`)
 console.log(\`imports: millrace \${manifest.version}: \${Object.keys(millrace).length} names, testing: \${Object.keys(testing).length} names\`)
 `,
   )
@@ -98,28 +109,24 @@ console.log(\`imports: millrace \${manifest.version}: \${Object.keys(millrace).l
 function checkTypes() {
   writeFileSync(
     join(project, 'use.ts'),
-    `import { defineTask, type InputOf } from 'millrace'
+    `import { Database, defineTask, type InputOf } from 'millrace'
+import type { BrokerRig } from 'millrace/conformance'
+import { rabbitmq } from 'millrace/rabbitmq'
+export type Attach = BrokerRig['attach']
+export const broker = rabbitmq({ urls: ['amqp://a', ['amqp://b', 'amqp://c']] })
+// @ts-expect-error: there is no such option
+rabbitmq({ urls: 'amqp://a', prefx: 'x' })
 const task = defineTask({ name: 'a', run: async (input: { file: string }, { signal }) => ({ aborted: signal.aborted }) })
 export const input: InputOf<typeof task> = { file: 'a' }
 // @ts-expect-error: checked as in our own sources
 export const wrong: InputOf<typeof task> = { file: 5 }
+// @ts-expect-error: a database is not just anything
+export const database: string = new Database(':memory:')
 `,
   )
-  const options = [
-    '--noEmit',
-    '--strict',
-    '--skipLibCheck',
-    '--module',
-    'nodenext',
-    '--target',
-    'es2022',
-    '--types',
-    'node',
-  ]
-  linkOwn('@types')
-  console.log(
-    `types: ${run(process.execPath, join(root, 'node_modules', 'typescript', 'bin', 'tsc'), ...options, 'use.ts').trim() || 'fine'}`,
-  )
+  // Without --skipLibCheck: our own declarations, and those that they need, must hold in a strict project without a DOM.
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023']
+  console.log(`types: ${run(process.execPath, compiler, ...options, '--types', 'node', 'use.ts').trim() || 'fine'}`)
 }
 
 /** Threads find their entry, and the tasks module finds the package, only where both stand in place. */
@@ -154,4 +161,16 @@ function checkCommand() {
   if (!help.includes(manifest.name))
     throw new Error(`--help of the command does not name it; got ${help.slice(0, 200)}`)
   console.log(`command: ${help.split('\n')[0]}`)
+}
+
+/** Whoever copies a program out of the docs must see it run. */
+function checkDocs() {
+  linkOwn('zod')
+  const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => join('docs', name))]
+  for (const page of pages.filter((name) => name.endsWith('.md'))) {
+    const programs = programsOf(readFileSync(join(root, page), 'utf8'))
+    if (programs.size === 0) continue
+    const ran = runPrograms(programs, join(project, page.replaceAll(/\W/g, '-')), compiler)
+    console.log(`docs: ${page}: ${[...programs.keys()].join(', ')}; ran ${ran.map(({ name }) => name).join(', ')}`)
+  }
 }

@@ -41,22 +41,38 @@ function importsOf({ path, text }: Source): readonly Import[] {
 // --- who may import whom ---------------------------------------------------------------------------------------------
 
 /** Modules of Node that neither read nor write anything. */
-const PURE_BUILTINS = ['node:async_hooks']
+const PURE_BUILTINS = ['node:async_hooks', 'node:buffer']
 
 /** What all stages speak; it imports no stage but the journal. */
-const SHARED = ['messages', 'config', 'catalog', 'emit', 'sibling-url'].map((name) => `runtime/${name}.ts`)
+const SHARED = [
+  'messages',
+  'config',
+  'across-config',
+  'modules-config',
+  'promotion-config',
+  'catalog',
+  'emit',
+  'sibling-url',
+].map((name) => `runtime/${name}.ts`)
 
 /** What puts the stages together, and so knows them all. */
-const WIRING = ['runtime/supervise/', 'runtime/testing/']
+const WIRING = ['runtime/supervise/', 'runtime/control/', 'runtime/testing/']
 
 const PUBLIC_ENTRIES = ['runtime/index.ts', 'runtime/cli-support.ts', 'runtime/testing/index.ts']
+
+/** Adapters that the command line loads when somebody names one. */
+const LOADED_BY_NAME = ['adapters/rabbitmq/index.ts']
 
 /** Packages that one folder wraps for everybody else. */
 const WRAPPED: Readonly<Record<string, string>> = {
   'better-sqlite3': 'runtime/journal/',
   piscina: 'runtime/places/',
   comlink: 'runtime/journal/',
+  amqplib: 'adapters/rabbitmq/',
 }
+
+/** What the suite for brokers, which others run in their own repositories, may need of Node. */
+const SUITE_BUILTINS = ['node:assert/strict', 'node:test']
 
 function isWiring(path: string): boolean {
   if (SHARED.includes(path)) return false
@@ -70,9 +86,10 @@ function mayImport(path: string, target: string): boolean {
   const wrapper = WRAPPED[target]
   if (wrapper !== undefined) return path.startsWith(wrapper)
   if (area === 'lib') return within('lib/') || PURE_BUILTINS.includes(target) || target === 'eventemitter3'
+  if (area === 'conformance') return within('lib/', 'conformance/') || SUITE_BUILTINS.includes(target)
   if (area === 'adapters') {
     if (!isOurs || within('lib/', `adapters/${part}/`)) return true
-    return part === 'cli' && PUBLIC_ENTRIES.includes(target)
+    return part === 'cli' && (PUBLIC_ENTRIES.includes(target) || LOADED_BY_NAME.includes(target))
   }
   if (!isOurs) return within('node:') || target === 'eventemitter3'
   if (isWiring(path)) return !within('adapters/')
@@ -85,10 +102,12 @@ const importsFollowTheFolders: Rule = (source) =>
     .filter(({ target }) => !mayImport(source.path, target))
     .map(({ target }) => `${source.path} imports ${target}`)
 
+/** An entry in CommonJS does nothing but import the one that it stands for. */
 const entriesOfThreadsAreNotImported: Rule = (source) =>
   importsOf(source)
-    .filter(({ target, kind }) => kind === 'value' && target.endsWith('thread-main.ts'))
-    .map(({ target }) => `${source.path} imports ${target}, which runs at import: start it as a thread`)
+    .filter(() => !source.path.endsWith('-entry.cts'))
+    .filter(({ target, kind }) => kind === 'value' && /(?:thread|process)-main\.ts$/.test(target))
+    .map(({ target }) => `${source.path} imports ${target}, which runs at import: start it as a thread or a process`)
 
 function cyclesOf(sources: readonly Source[]): readonly string[] {
   const targets = new Map(
@@ -169,14 +188,33 @@ const CLOCKS = ['lib/clock.ts', 'lib/manual-clock.ts', 'runtime/testing/life-clo
 const READS_CLOCK =
   /\bDate\.now\b|\bnew Date\(\s*\)|\bDate\(\)|\bperformance\.now\b|\bprocess\.(?:hrtime|uptime)\b|(?:\bglobalThis\.|(?<![.\w#]))set(?:Timeout|Interval|Immediate)\(/g
 
+/** Of all that measures time it only counts. */
+const HISTOGRAM = /^import \{ createHistogram, type RecordableHistogram \} from 'node:perf_hooks'$/m
+
 const onlyTheClockTellsTime: Rule = ({ path, text }) => {
   if (CLOCKS.includes(path)) return []
-  const timers = importsOf({ path, text }).filter(({ target }) => /^node:(?:timers|perf_hooks)/.test(target))
+  const timers = importsOf({ path, text: text.replace(HISTOGRAM, '') }).filter(({ target }) =>
+    /^node:(?:timers|perf_hooks)/.test(target),
+  )
   const code = codeOf(text)
   return [
     ...timers.map(({ target }) => `${path} imports ${target}`),
     ...[...code.matchAll(READS_CLOCK)].map(({ 0: call, index }) => `${path}:${lineAt(code, index)} uses ${call}`),
   ]
+}
+
+/** They open a file for a moment, and are no part of a service. */
+const TOOLS = ['administer', 'backup', 'doctor', 'mend', 'own-names', 'read-only', 'salvage', 'salvage-rows'].map(
+  (name) => `runtime/journal/${name}.ts`,
+)
+
+const statementsAreKept: Rule = ({ path, text }) => {
+  if (!path.startsWith('runtime/journal/') || path === 'runtime/journal/sqlite.ts' || TOOLS.includes(path)) return []
+  const code = codeOf(text)
+  return [...code.matchAll(/\.(?:prepare|pragma)\b/g)].map(
+    ({ 0: call, index }) =>
+      `${path}:${lineAt(code, index)} uses ${call}: sqlite.ts keeps statements, exec sets pragmas`,
+  )
 }
 
 const nothingIsLeftToDo: Rule = ({ path, text }) =>
@@ -202,11 +240,11 @@ function sourcesUnder(...folders: readonly string[]): readonly Source[] {
       readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
     )
     .map((path) => path.replaceAll('\\', '/'))
-    .filter((path) => /\.[jt]s$/.test(path) && !path.includes('node_modules/'))
+    .filter((path) => /\.c?[jt]s$/.test(path) && !path.includes('node_modules/'))
     .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 }
 
-const shipped = sourcesUnder('lib', 'runtime', 'adapters')
+const shipped = sourcesUnder('lib', 'runtime', 'adapters', 'conformance')
 const everything = [...shipped, ...sourcesUnder('bench', 'examples', 'scripts', 'test')]
 
 function planted(path: string, ...lines: readonly string[]): Source {
@@ -241,11 +279,17 @@ describe('the architecture', () => {
       planted('runtime/settle/settler.ts', "import Database from 'better-sqlite3'"),
       planted('runtime/settle/settler.ts', "import amqp from 'amqplib'"),
       planted('runtime/journal/thread.ts', "import { Piscina } from 'piscina'"),
+      planted('adapters/cli/main.ts', "import { connect } from 'amqplib'"),
+      planted('conformance/broker.ts', "import { memory } from '../adapters/memory/index.ts'"),
+      planted('conformance/broker.ts', "import { scratchFolder } from '../test/helpers/scratch.ts'"),
+      planted('conformance/broker.ts', "import fc from 'fast-check'"),
       planted('runtime/messages.ts', "import type { A } from './places/runner.ts'"),
       planted('runtime/runtime.ts', "import { a } from '../adapters/memory/index.ts'"),
       planted('adapters/rabbitmq/index.ts', "export { a } from '../memory/index.ts'"),
       planted('adapters/rabbitmq/index.ts', "import { a } from '../../runtime/index.ts'"),
       planted('adapters/cli/main.ts', "import { a } from '../../runtime/desk.ts'"),
+      planted('adapters/cli/main.ts', "import { a } from '../rabbitmq/cluster.ts'"),
+      planted('adapters/memory/index.ts', "import { a } from '../rabbitmq/index.ts'"),
     )
     accepts(
       importsFollowTheFolders,
@@ -254,16 +298,22 @@ describe('the architecture', () => {
       planted('runtime/supervise/tree.ts', "import { a } from '../places/runner.ts'"),
       planted('adapters/rabbitmq/index.ts', "import amqp from 'amqplib'", "import { a } from '../../lib/broker.ts'"),
       planted('adapters/cli/main.ts', "import { a } from '../../runtime/index.ts'"),
+      planted('conformance/broker.ts', "import { it } from 'node:test'", "import { a } from '../lib/broker.ts'"),
       planted('runtime/journal/a.ts', '  throw new Error("write import { Database } from \'millrace\'")'),
     )
     assert.deepEqual(shipped.flatMap(importsFollowTheFolders), [])
   })
 
   it('starts the entries of threads, and imports none', () => {
-    catches(entriesOfThreadsAreNotImported, planted('runtime/places/pool.ts', "import './thread-main.ts'"))
+    catches(
+      entriesOfThreadsAreNotImported,
+      planted('runtime/places/pool.ts', "import './thread-main.ts'"),
+      planted('runtime/places/pool.ts', "import './process-main.ts'"),
+    )
     accepts(
       entriesOfThreadsAreNotImported,
       planted('runtime/places/pool.ts', "import type { A } from './thread-main.ts'"),
+      planted('runtime/places/thread-entry.cts', "import './thread-main.ts'"),
     )
     assert.deepEqual(everything.flatMap(entriesOfThreadsAreNotImported), [])
   })
@@ -334,6 +384,21 @@ describe('the architecture', () => {
       planted('lib/a.ts', 'new Date(at)', 'clock.setImmediate(a)', 'this.#clock.now()', "'Date.now()' // Date.now()"),
     )
     assert.deepEqual(shipped.flatMap(onlyTheClockTellsTime), [])
+  })
+
+  it('keeps the statements of a journal for the life of its connection', () => {
+    catches(
+      statementsAreKept,
+      planted('runtime/journal/a.ts', "ledger.db.prepare('SELECT 1').get()"),
+      planted('runtime/journal/a.ts', "db.pragma('synchronous = FULL')"),
+      planted('runtime/journal/a.ts', 'const rows = db', '  .prepare<[], number>(sql)'),
+    )
+    accepts(
+      statementsAreKept,
+      planted('runtime/journal/a.ts', "prepare(db, 'SELECT 1').get()"),
+      planted('runtime/journal/sqlite.ts', 'db.prepare(sql)'),
+    )
+    assert.deepEqual(shipped.flatMap(statementsAreKept), [])
   })
 
   it('is finished', () => {

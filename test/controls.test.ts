@@ -5,18 +5,18 @@ describeControls([
     protection: 'what was offered behind a job whose thread ends goes back uncharged',
     mutation: {
       file: 'runtime/places/seat.js',
-      from: 'const unstarted = [...thread.recall(() => true)];',
-      to: 'const unstarted = [];',
+      from: /\[\.\.\.thread\.recall\(\(\) => true\)\](;[\s\S]*?const innocent = )[^;]*;/,
+      to: '[]$1() => false;',
     },
-    file: 'runtime/places/misbehaviour.test.js',
-    test: 'in any order',
+    file: 'runtime/places/seat.test.js',
+    test: 'uncharged',
   },
   {
     protection: 'an exit is no success',
     mutation: {
       file: 'runtime/places/seat.js',
-      from: 'entry.verdict ?? entry.outcome ?? exitOutcome(end)',
-      to: "entry.verdict ?? entry.outcome ?? { type: 'succeeded', output: '' }",
+      from: '(innocent(entry) ? NEIGHBOUR : exitOutcome(end))',
+      to: "(innocent(entry) ? NEIGHBOUR : { type: 'succeeded', output: '' })",
     },
     file: 'runtime/places/misbehaviour.test.js',
     test: 'one misdeed after another',
@@ -34,7 +34,7 @@ describeControls([
   {
     protection: "a late rejection is told from the next job's",
     mutation: {
-      file: 'runtime/places/thread-main.js',
+      file: 'runtime/places/strays.js',
       from: 'whose.getStore()?.number',
       to: '0',
     },
@@ -65,8 +65,8 @@ describeControls([
     protection: 'what was under way when the journal thread died is sent again',
     mutation: {
       file: 'runtime/journal/client.js',
-      from: 'for (const { jobs } of open)',
-      to: 'for (const { jobs } of [])',
+      from: 'this.#gather.sendAgain(open);',
+      to: '',
     },
     file: 'runtime/journal/client.test.js',
     test: 'is sent again',
@@ -75,8 +75,8 @@ describeControls([
     protection: 'a group that was committed is not written again after the journal thread died',
     mutation: {
       file: 'runtime/journal/client.js',
-      from: 'const open = lost.filter(({ group }) => group.number > commits);',
-      to: 'const open = lost;',
+      from: 'const open = lost.splice(lost.filter(({ group }) => group.number <= commits).length);',
+      to: 'const open = lost.splice(0);',
     },
     file: 'runtime/journal/client.test.js',
     test: 'not sent again',

@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { MillraceError, nearest } from '../../lib/errors.ts'
-import { wholeNumber } from '../../lib/options.ts'
+import { invalidOption, wholeNumber } from '../../lib/options.ts'
 
 /** The options and words of a command line; throws `MILLRACE_CLI` for what the command does not know. */
 export function parseArguments<T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
@@ -11,7 +11,7 @@ export function parseArguments<T extends ParseArgsConfig>(config: T): ReturnType
     const wrong = /'(--?[^'= ]+)/.exec(message)?.[1]
     const near = wrong === undefined ? undefined : nearest(wrong.replace(/^-+/, ''), Object.keys(config.options ?? {}))
     const advice = near === undefined || `--${near}` === wrong ? 'look at --help' : `did you mean --${near}?`
-    throw new MillraceError('MILLRACE_CLI', `${message.split('. ')[0]}; ${advice}`, {
+    throw new MillraceError('MILLRACE_CLI', `${message.split(/\.(?:\s|$)/)[0]}; ${advice}`, {
       cause: error,
       ...(wrong !== undefined && { path: wrong }),
     })
@@ -36,5 +36,6 @@ export function words(positionals: readonly string[], names: readonly string[]):
 
 /** The number of an option such as `--threads 2`. */
 export function numberOption(name: string, text: string, least: number, most: number): number {
-  return wholeNumber(text.trim() === '' ? Number.NaN : Number(text), least, most, `--${name}`)
+  if (/^\s*[+-]?\d[\d.e+]*\s*$/i.test(text)) return wholeNumber(Number(text), least, most, `--${name}`)
+  throw invalidOption(`--${name}`, text, `an integer from ${least} to ${most}`)
 }

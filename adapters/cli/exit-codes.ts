@@ -7,6 +7,7 @@ export const exitCodes = {
   failed: 1,
   usage: 2,
   journal: 3,
+  broker: 4,
   internal: 70,
   interrupted: 130,
   terminated: 143,
@@ -32,12 +33,15 @@ const FAILED: ReadonlySet<ErrorCode> = new Set([
 
 const JOURNAL = /^MILLRACE_(?:JOURNAL_|DISK_FULL|SQLITE_|OUTCOME_UNKNOWN)/
 
+const BROKER = /^MILLRACE_(?:BROKER_|NO_CONTROL)/
+
 /** The exit code of a command that an error has ended. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof MillraceError) {
     if (USAGE.has(error.code)) return exitCodes.usage
     if (FAILED.has(error.code)) return exitCodes.failed
     if (JOURNAL.test(error.code)) return exitCodes.journal
+    if (BROKER.test(error.code)) return exitCodes.broker
     return exitCodes.internal
   }
   return String((error as { code?: unknown } | null)?.code).startsWith('SQLITE_')

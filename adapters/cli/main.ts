@@ -7,14 +7,16 @@ import { cancel } from './commands/cancel.ts'
 import { doctor } from './commands/doctor.ts'
 import { job } from './commands/job.ts'
 import { jobs } from './commands/jobs.ts'
+import { nodes } from './commands/nodes.ts'
 import { retry } from './commands/retry.ts'
 import { run } from './commands/run.ts'
+import { worker } from './commands/worker.ts'
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts'
 import { reportError } from './report-error.ts'
 import { table } from './text.ts'
 import { terminal } from './terminal.ts'
 
-const commands: readonly Command[] = [run, jobs, job, retry, cancel, doctor, backup]
+const commands: readonly Command[] = [run, jobs, job, retry, cancel, doctor, backup, worker, nodes]
 
 const HELP = `Usage: millrace COMMAND [OPTIONS]
 
@@ -33,6 +35,7 @@ Exit codes
   1  something did not go well: jobs failed, a job was not found, damage was found
   2  wrong usage
   3  the journal cannot be used
+  4  the broker cannot be used
   70 an error of millrace itself
   130, 143  interrupted by SIGINT, SIGTERM`
 
@@ -50,7 +53,9 @@ async function main(args: readonly string[]): Promise<ExitCode> {
 async function dispatch([name, ...rest]: readonly string[]): Promise<ExitCode> {
   if (name === '--version') return say(version())
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    say(commandOf(rest[0])?.help ?? HELP)
+    const [about] = rest
+    if (about !== undefined && commandOf(about) === undefined) throw unknown(about)
+    say(commandOf(about)?.help ?? HELP)
     return name === undefined ? exitCodes.usage : exitCodes.ok
   }
   const command = commandOf(name)
@@ -86,6 +91,12 @@ function version(): string {
 // Who reads our answers may have had enough of them, as `head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.internal)
+})
+// Nobody listens any more: that is no reason to end what is under way.
+process.stderr.on('error', () => undefined)
+process.on('uncaughtException', (error) => {
+  reportError(error, 'verbose', terminal)
+  process.exit(exitCodes.internal)
 })
 
 const exitCode = await main(process.argv.slice(2))

@@ -8,6 +8,7 @@ const ORDER: readonly JobState[] = [
   'running',
   'available',
   'scheduled',
+  'away',
   'dead',
   'cancelled',
   'discarded',

@@ -6,6 +6,17 @@ export interface Terminal {
   err(text: string): void
 }
 
+/**
+ * Keeps standard output for an answer that other programs read: what handlers print goes to standard error from now on.
+ * Returns the way to standard output.
+ */
+export function reserveStandardOutput(): (content: Buffer) => Promise<void> {
+  const { stdout, stderr } = process
+  const write = stdout.write.bind(stdout)
+  stdout.write = stderr.write.bind(stderr)
+  return (content) => new Promise((resolve) => write(content, () => resolve()))
+}
+
 export const terminal: Terminal = {
   isInteractive: process.stderr.isTTY === true,
   get columns() {

@@ -18,7 +18,10 @@ class Groups {
     this.#store = adopt(openDatabase(':memory:'), NOW, undefined).store
     this.#commit({
       names: ['bench.noop'],
-      routes: { places: [{ name: 'default', capacity: { jobs: 2 * GROUP_JOBS, bytes: 2 ** 30 } }], placeOf: [0] },
+      routes: {
+        places: [{ name: 'default', parallel: 1, capacity: { jobs: 2 * GROUP_JOBS, bytes: 2 ** 30 } }],
+        placeOf: [0],
+      },
     })
   }
 
@@ -36,6 +39,7 @@ class Groups {
 
   #commit(part: Partial<Group>): void {
     const empty = {
+      numbered: 0,
       names: [],
       routes: undefined,
       room: [],

@@ -4,13 +4,13 @@
  *
  *   node dist/examples/fingerprint/demo.js [DIRECTORY] [MOST_FILES]
  *
- * DIRECTORY is node_modules where none is given, and of its files the first 1,500 by name are taken, so that it ends in
- * seconds.
+ * DIRECTORY is node_modules where none is given. MOST_FILES takes only the first so many by name; where CI=true that is
+ * 300, so that it ends in seconds.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { check } from './check.ts'
 import type { Fingerprint } from './tasks.ts'
@@ -21,7 +21,7 @@ interface OutcomeLine {
   readonly result: Fingerprint
 }
 
-const [directory = 'node_modules', most = '1500'] = process.argv.slice(2)
+const [directory = 'node_modules', most = process.env['CI'] === 'true' ? '300' : 'Infinity'] = process.argv.slice(2)
 const files = await filesBelow(resolve(directory), Number(most))
 const outcomes = await runMillrace(files)
 const differences = await compare(files, outcomes)
@@ -46,7 +46,7 @@ async function runMillrace(paths: readonly string[]): Promise<readonly OutcomeLi
     const text = await readFile(output, 'utf8')
     return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as OutcomeLine]))
   } finally {
-    await rm(folder, { recursive: true })
+    await rm(folder, { recursive: true, force: true })
   }
 }
 
@@ -63,9 +63,11 @@ function succeed(command: string, args: readonly string[]): Promise<void> {
 
 /** Files whose outcome is missing, double, or other than what is found here. */
 async function compare(paths: readonly string[], lines: readonly OutcomeLine[]): Promise<string[]> {
+  const found = new Map<number, OutcomeLine[]>()
+  for (const outcome of lines) found.set(outcome.line, [...(found.get(outcome.line) ?? []), outcome])
   const wrong: string[] = []
   for (const [index, file] of paths.entries()) {
-    const own = lines.filter(({ line }) => line === index + 1)
+    const own = found.get(index + 1) ?? []
     const expected = JSON.stringify(await check(file))
     if (own.length !== 1 || JSON.stringify(own[0]?.result) !== expected) wrong.push(file)
   }
@@ -73,29 +75,29 @@ async function compare(paths: readonly string[], lines: readonly OutcomeLine[]):
 }
 
 function report(paths: readonly string[], lines: readonly OutcomeLine[], wrong: readonly string[]): void {
-  const sum = (of: (result: Fingerprint) => number) => lines.reduce((total, { result }) => total + of(result), 0)
-  console.log('  LINES      BYTES       GZIP  SHA-256       FILE')
-  for (const { line, result } of [...lines].sort((a, b) => b.result.bytes - a.result.bytes).slice(0, 5)) {
+  const largest = [...lines].sort((a, b) => b.result.bytes - a.result.bytes).slice(0, 5)
+  console.log(`\n${row('LINES', 'BYTES', 'GZIP')}  SHA-256       FILE`)
+  for (const { line, result } of largest) {
     const { bytes, gzipBytes, lines: count, sha256 } = result
-    const numbers = `${cell(count, 7)} ${cell(bytes, 10)} ${cell(gzipBytes, 10)}`
-    console.log(`${numbers}  ${sha256.slice(0, 12)}  ${paths[line - 1]}`)
+    console.log(
+      `${row(count, bytes, gzipBytes)}  ${sha256.slice(0, 12)}  ${relative(process.cwd(), paths[line - 1] ?? '')}`,
+    )
   }
-  console.log(
-    `${cell(
-      sum((each) => each.lines),
-      7,
-    )} ${cell(
-      sum((each) => each.bytes),
-      10,
-    )} ${cell(
-      sum((each) => each.gzipBytes),
-      10,
-    )}`,
+  const sum = (of: (result: Fingerprint) => number) => lines.reduce((total, { result }) => total + of(result), 0)
+  const total = row(
+    sum((each) => each.lines),
+    sum((each) => each.bytes),
+    sum((each) => each.gzipBytes),
   )
+  console.log(`${total}  all ${paths.length.toLocaleString('en')} files, of which these are the largest\n`)
   console.log(`${paths.length} files, ${lines.length} fingerprints, ${wrong.length} differences`)
   for (const file of wrong) console.log(`differs: ${file}`)
 }
 
-function cell(value: number, width: number): string {
-  return String(value).padStart(width)
+function row(lines: number | string, bytes: number | string, gzipBytes: number | string): string {
+  return `${cell(lines, 11)} ${cell(bytes, 13)} ${cell(gzipBytes, 13)}`
+}
+
+function cell(value: number | string, width: number): string {
+  return value.toLocaleString('en').padStart(width)
 }

@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Posted, postAll } from './authors.ts'
-import { type Kill, killAndRestart } from './kill.ts'
+import type { ServiceKill } from './kill.ts'
+import type { WorkerKill } from './kill-worker.ts'
 import type { Plan } from './plan.ts'
-import { type Progress, unfinished } from './progress.ts'
-import type { ServiceProcess } from './service-process.ts'
+import type { Playing } from './playing.ts'
+import type { Progress } from './progress.ts'
 
 /** What everything that happens here has to do with. */
 export interface Scene {
   readonly plan: Plan
   readonly folder: string
-  readonly service: ServiceProcess
+  readonly service: Playing
   readonly progress: Progress
   readonly signal: AbortSignal
 }
@@ -26,11 +27,16 @@ export interface Course {
 
 const LOOK_EVERY_MS = 200
 
-/** Posts everything, kills the service half-way, and resolves when every job has ended. */
+export type Kill = ServiceKill | WorkerKill
+
+/** What happens half-way. */
+export type Interruption = (scene: Scene) => Promise<Kill>
+
+/** Posts everything, kills somebody half-way, and resolves when every job has ended. */
 export async function runCourse(
   scene: Scene,
   pictures: readonly Buffer[],
-  wanted: 'half-way' | 'never',
+  interruption: Interruption | undefined,
 ): Promise<Course> {
   const startedAt = performance.now()
   const elapsedMs = () => performance.now() - startedAt
@@ -46,7 +52,7 @@ export async function runCourse(
   try {
     const [postingMs, kill] = await Promise.all([
       postAll(together, pictures, taken).then(elapsedMs),
-      wanted === 'half-way' ? half.then(() => killAndRestart(together)) : undefined,
+      interruption && half.then(() => interruption(together)),
       watch(together, posted),
     ])
     return { posted, postingMs, kill, allMs: elapsedMs() }
@@ -57,9 +63,11 @@ export async function runCourse(
 
 async function watch({ plan, service, progress, signal }: Scene, posted: readonly Posted[]): Promise<void> {
   for (;;) {
-    const stats = await service.stats(signal)
-    progress.show(posted.length, stats)
-    if (stats !== undefined && posted.length === plan.posts.length && unfinished(stats) === 0) return
+    // Before the look, which knows nothing of what is posted meanwhile.
+    const isPosted = posted.length === plan.posts.length
+    const seen = await service.look(signal)
+    progress.show(posted.length, seen)
+    if (isPosted && seen.state === 'over') return
     await sleep(LOOK_EVERY_MS, undefined, { signal })
   }
 }

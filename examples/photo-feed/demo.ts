@@ -1,18 +1,12 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkFeeds, checkJobs, checkShares, checkThumbnails } from './check.ts'
-import { runCourse } from './course.ts'
+import { BrokerUnusable, checkBroker } from './broker-check.ts'
 import { FeedStore } from './feed-store.ts'
-import { FlakyNetwork } from './flaky-network.ts'
-import { HELP, type Options, readOptions } from './options.ts'
-import { picturesFrom } from './pictures.ts'
-import { planOf } from './plan.ts'
-import { Progress } from './progress.ts'
-import { ServiceProcess } from './service-process.ts'
+import { HELP, type Options, readOptions, UNUSABLE_BROKER } from './options.ts'
+import { QueuesLeft } from './run-queues.ts'
 import { paths } from './settings.ts'
-import { checksText, introduction, summaryOf } from './summary.ts'
-import { shownMs } from './table.ts'
+import { perform } from './stage.ts'
 
 /** Returns what the process ends with. */
 async function main(): Promise<number> {
@@ -23,14 +17,24 @@ async function main(): Promise<number> {
   }
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  // Nobody reads on, as behind a pipe that has ended.
+  process.stdout.on('error', () => stop.abort())
+  try {
+    if (options.broker !== undefined) await checkBroker(options.broker, stop.signal)
+    return await inFolder(options, (folder) => perform(options, folder, stop.signal))
+  } catch (error) {
+    if (!stop.signal.aborted || error instanceof QueuesLeft) throw error
+    console.log('\nstopped; nothing is left running')
+    return 130
+  }
+}
+
+/** In the folder that was asked for, or in one that is gone afterwards. */
+async function inFolder(options: Options, run: (folder: string) => Promise<number>): Promise<number> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'photo-feed-'))
   try {
     prepare(folder, options.users)
-    return await run(options, folder, stop.signal)
-  } catch (error) {
-    if (!stop.signal.aborted) throw error
-    console.log('\nstopped')
-    return 130
+    return await run(folder)
   } finally {
     if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
   }
@@ -44,33 +48,7 @@ function prepare(folder: string, users: number): void {
   FeedStore.create(paths.feeds(folder), users)
 }
 
-async function run(options: Options, folder: string, signal: AbortSignal): Promise<number> {
-  const startedAt = performance.now()
-  const plan = planOf(options.authors, options.users)
-  console.log(introduction(plan))
-  const pictures = await picturesFrom(options.photos)
-  await using network = await FlakyNetwork.start()
-  await using service = new ServiceProcess({ folder, users: plan.users, network: network.url })
-  await service.start()
-
-  const progress = new Progress(plan)
-  const course = await runCourse({ plan, folder, service, progress, signal }, pictures, options.kill)
-  const report = await service.report(signal)
-  progress.tell('every job has ended; looking at what they have done')
-
-  const checks = [
-    checkFeeds(paths.feeds(folder), plan.users, plan.posts),
-    await checkThumbnails(folder, plan.posts),
-    checkShares(network.accepted, plan.posts),
-    checkJobs(plan.jobs, report),
-  ]
-  const isWell = checks.every(({ faults }) => faults.length === 0)
-  console.log(`\n${summaryOf(plan, course, report)}\n\n${checksText(checks)}\n`)
-  console.log(`${isWell ? 'All is well' : 'NOT all is well'}, after ${shownMs(performance.now() - startedAt)}.`)
-  return isWell ? 0 : 1
-}
-
 process.exitCode = await main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error)
-  return 1
+  return error instanceof BrokerUnusable ? UNUSABLE_BROKER : 1
 })

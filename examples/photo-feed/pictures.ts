@@ -8,18 +8,32 @@ const DRAWN = 12
 const READ_AT_MOST = 100
 const KINDS = ['.jpg', '.jpeg', '.png', '.webp', '.avif', '.gif', '.tif', '.tiff']
 
-/** Pictures that can be posted: those of a folder, or else some that are drawn. */
-export function picturesFrom(folder: string | undefined): Promise<readonly Buffer[]> {
-  if (folder !== undefined) return readPictures(folder)
+/** Pictures that can be posted: those of a folder, or else some that are drawn; says which files are none. */
+export function picturesFrom(folder: string | undefined, say: (text: string) => void): Promise<readonly Buffer[]> {
+  if (folder !== undefined) return readPictures(folder, say)
   return Promise.all(Array.from({ length: DRAWN }, (_, seed) => draw(seed)))
 }
 
-async function readPictures(folder: string): Promise<readonly Buffer[]> {
-  const names = (await readdir(folder)).filter((name) => KINDS.includes(extname(name).toLowerCase())).sort()
-  if (names.length === 0) {
-    throw new Error(`no picture in ${folder}; expected files that end in ${KINDS.join(', ')}; name another folder`)
+async function readPictures(folder: string, say: (text: string) => void): Promise<readonly Buffer[]> {
+  const entries = await readdir(folder, { withFileTypes: true })
+  const names = entries
+    .filter((entry) => !entry.isDirectory() && KINDS.includes(extname(entry.name).toLowerCase()))
+    .map(({ name }) => name)
+    .sort()
+  const pictures: Buffer[] = []
+  for (const name of names.slice(0, READ_AT_MOST)) {
+    try {
+      const content = await readFile(join(folder, name))
+      await sharp(content, { failOn: 'truncated' }).resize(8).raw().toBuffer()
+      pictures.push(content)
+    } catch (error) {
+      say(`left out: ${name}: ${(error as Error).message}`)
+    }
   }
-  return Promise.all(names.slice(0, READ_AT_MOST).map((name) => readFile(join(folder, name))))
+  if (pictures.length > 0) return pictures
+  throw new Error(
+    `no picture in ${folder}; expected files that end in ${KINDS.join(', ')} and can be decoded; name another folder`,
+  )
 }
 
 /** A sunset over hills, another one for each seed. */

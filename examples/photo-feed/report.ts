@@ -1,5 +1,5 @@
 import type { JobFilter, JobRecord, Runtime, TaskSummary } from 'millrace'
-import { deliver } from './tasks.ts'
+import { deliver, share, thumbnail } from './tasks.ts'
 
 /** What became of the jobs of one task. */
 export interface TaskReport {
@@ -31,8 +31,37 @@ export interface Recovered {
 /** How many jobs of a task are in which state. */
 export type Stats = readonly TaskSummary[]
 
-/** States that a job leaves again. */
-export const UNFINISHED = ['running', 'available', 'scheduled'] as const
+/** States that a job leaves again; 'away' are those that a broker has, or a worker. */
+const UNFINISHED = ['running', 'available', 'scheduled', 'away'] as const
+
+/** Where the jobs of each task run, also as a process sees it that does not run them. */
+const PLACES = new Map([thumbnail, deliver, share].map(({ name, place }) => [name, place.name]))
+
+/** How many jobs have an end before them. */
+export function unfinished(stats: Stats): number {
+  return UNFINISHED.reduce((sum, state) => sum + countIn(stats, state), 0)
+}
+
+export function countIn(stats: Stats, state: keyof TaskSummary['jobs']): number {
+  return stats.reduce((sum, { jobs }) => sum + (jobs[state] ?? 0), 0)
+}
+
+/** What the journals of several processes tell together: each job is in one of them. */
+export function merged(reports: readonly Report[]): Report {
+  const tasks = new Map<string, TaskReport>()
+  for (const { task, succeeded, dead, retries, place } of reports.flatMap((report) => report.tasks)) {
+    const sum = tasks.get(task) ?? { task, place, succeeded: 0, dead: 0, retries: 0 }
+    tasks.set(task, sum)
+    sum.succeeded += succeeded
+    sum.dead += dead
+    sum.retries += retries
+  }
+  const lastFollowerAt: Record<number, number> = {}
+  for (const [photo, at] of reports.flatMap((report) => Object.entries(report.lastFollowerAt)))
+    lastFollowerAt[Number(photo)] = Math.max(lastFollowerAt[Number(photo)] ?? 0, at)
+  const already = reports.reduce((sum, report) => sum + report.already, 0)
+  return { tasks: [...tasks.values()], lastFollowerAt, already }
+}
 
 /** Reads every job that the journal has kept. */
 export async function reportOf(runtime: Runtime): Promise<Report> {
@@ -72,6 +101,6 @@ async function* everyJob(runtime: Runtime, filter: JobFilter = {}): AsyncGenerat
   }
 }
 
-function emptyReport({ task, place = 'nowhere' }: JobRecord): TaskReport {
+function emptyReport({ task, place = PLACES.get(task) ?? 'nowhere' }: JobRecord): TaskReport {
   return { task, place, succeeded: 0, dead: 0, retries: 0 }
 }

@@ -5,14 +5,17 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { createRuntime, stopOnSignals } from 'millrace'
 import { type Recovered, recoveredBy, reportOf } from './report.ts'
+import { runtimeOptions } from './runtime-options.ts'
 import { fromEnvironment, paths } from './settings.ts'
-import { deliver, NETWORKS, share, thumbnail, WIDTHS } from './tasks.ts'
+import { deliver, NETWORKS, SAME_POST_MS, share, thumbnail, WIDTHS } from './tasks.ts'
 
 /** What the service tells the process that has started it. */
 export interface Listening {
   readonly type: 'listening'
   readonly port: number
   readonly recovered: Recovered
+  /** Its id among the nodes of the broker, if there is one. */
+  readonly node: string | undefined
 }
 
 /** What it answers to a post. */
@@ -23,18 +26,12 @@ export interface Taken {
   readonly durableMs: number
 }
 
-/** How long a post that is sent again is known as the same. */
-const SAME_POST_MS = 3_600_000
+const settings = fromEnvironment()
+const { folder, network } = settings
 
-const { folder, network } = fromEnvironment()
-
-const runtime = await createRuntime({
-  tasks: new URL('./handlers.js', import.meta.url),
-  journal: { file: paths.journal(folder) },
-  tiers: { default: { threads: 2 }, feed: { threads: 1 } },
-  lanes: { network: { concurrency: 200 } },
-})
+const runtime = await createRuntime(runtimeOptions(settings))
 const recovered = await recoveredBy(runtime)
+const node = settings.node === undefined ? undefined : runtime.nodes().find(({ isSelf }) => isSelf)?.node
 stopOnSignals(runtime, { graceMs: 1_000 })
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
 
@@ -46,7 +43,7 @@ const server = createServer((request, response) => {
 })
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo
-  process.send?.({ type: 'listening', port, recovered } satisfies Listening)
+  process.send?.({ type: 'listening', port, recovered, node } satisfies Listening)
 })
 
 async function answer(request: IncomingMessage): Promise<unknown> {

@@ -6,6 +6,9 @@ export const WIDTHS = [640, 320, 150] as const
 export const NETWORKS = ['postcard', 'billboard'] as const
 export const CHUNK = 10_000
 
+/** How long a post that is sent again is known as the same, and so is a chunk that runs again. */
+export const SAME_POST_MS = 3_600_000
+
 /** Succeeded jobs are looked at again in the final table. */
 const KEPT = { keepHistory: { forMs: 3_600_000, max: 100_000 }, keepResultMs: 3_600_000 } as const
 

@@ -1,4 +1,5 @@
 import { Ring } from '../../lib/ring.ts'
+import { SUSPECT_RANK } from '../journal/schema.ts'
 import type { ClaimedJob } from '../messages.ts'
 
 const RANKS = 10
@@ -48,15 +49,14 @@ export class Hand {
 
   remove(number: number): ClaimedJob | undefined {
     for (const ring of this.#byRank) {
-      const jobs = [...ring]
-      const found = jobs.find((job) => job.number === number)
-      if (found === undefined) continue
-      ring.clear()
-      for (const job of jobs) if (job !== found) ring.push(job)
-      this.#size--
-      return found
+      const [found] = this.#removeFrom(ring, (job) => job.number === number)
+      if (found !== undefined) return found
     }
     return undefined
+  }
+
+  removeAll(which: (job: ClaimedJob) => boolean): ClaimedJob[] {
+    return this.#byRank.flatMap((ring) => this.#removeFrom(ring, which))
   }
 
   clear(): ClaimedJob[] {
@@ -70,8 +70,19 @@ export class Hand {
     for (const ring of this.#byRank) yield* ring
   }
 
+  #removeFrom(ring: Ring<ClaimedJob>, which: (job: ClaimedJob) => boolean): ClaimedJob[] {
+    const jobs = [...ring]
+    const found = jobs.filter(which)
+    if (found.length === 0) return found
+    ring.clear()
+    for (const job of jobs) if (!which(job)) ring.push(job)
+    this.#size -= found.length
+    return found
+  }
+
+  /** What goes to the outbox has its rank in a band of its own. */
   #ring(job: ClaimedJob): Ring<ClaimedJob> {
-    return this.#byRank[job.rank] as Ring<ClaimedJob>
+    return this.#byRank[job.rank % SUSPECT_RANK] as Ring<ClaimedJob>
   }
 
   #foremost(): Ring<ClaimedJob> | undefined {

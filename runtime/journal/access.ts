@@ -2,14 +2,15 @@ import type { Remote } from 'comlink'
 import type { Clock } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import { addRestart } from '../../lib/supervision.ts'
-import { JournalClient, type JournalListener } from './client.ts'
-import type { NewJob, SettleEntry } from './gather.ts'
+import { JournalClient } from './client.ts'
+import type { NewJob, SettleEntry, TakenEntry } from './gather.ts'
 import type { ConnectJournal, JournalConnection } from './link.ts'
-import type { TailLoss } from './mark.ts'
+import type { JournalListener } from './listener.ts'
 import type { JournalOptions } from './open.ts'
-import type { ClaimedJob, Ended } from '../messages.ts'
+import type { ClaimedJob, Ended, Start } from '../messages.ts'
 import type { Answer, FromJournal, OpenedJournal, Request, Routes } from './protocol.ts'
 import type { JournalQueries } from './queries.ts'
+import { Settings } from './settings.ts'
 import type { Turnstile } from './turnstile.ts'
 
 /** More journal threads than this lost in this time, and the runtime cannot go on. */
@@ -24,6 +25,7 @@ export interface JournalAccessListener extends JournalListener {
 
 /** The journal as the rest of the owner sees it: one object for its whole life, whatever becomes of its thread. */
 export class JournalAccess {
+  readonly settings = new Settings((request) => this.request(request))
   readonly #options: JournalOptions
   readonly #clock: Clock
   readonly #listener: JournalAccessListener
@@ -50,9 +52,19 @@ export class JournalAccess {
     return this.#opened?.name ?? ''
   }
 
-  /** What the journal had lost when it was opened. */
-  get lost(): TailLoss | undefined {
-    return this.#opened?.lost
+  /** What the journal was like when this process opened it. */
+  get found(): OpenedJournal | undefined {
+    return this.#opened
+  }
+
+  /** When something is due next, as of the last commit. */
+  get nextDueAt(): number | undefined {
+    return this.#client.nextDueAt
+  }
+
+  /** Jobs that wait for their trial, as of the last commit. */
+  get suspects(): number {
+    return this.#client.suspects
   }
 
   get waiting(): number {
@@ -61,6 +73,11 @@ export class JournalAccess {
 
   get taskNames(): readonly string[] {
     return this.#client.taskNames
+  }
+
+  /** Why new jobs and requests are refused now. */
+  get refusal(): Error | undefined {
+    return this.#client.refusal
   }
 
   /** Why nothing is written or answered any more. */
@@ -75,6 +92,7 @@ export class JournalAccess {
   async open(): Promise<OpenedJournal> {
     const opened = await this.#start(undefined)
     this.#opened = opened
+    this.settings.begin(opened.settings)
     this.#status = 'open'
     this.#client.attach(this.#connection as JournalConnection, opened)
     return opened
@@ -84,12 +102,20 @@ export class JournalAccess {
     this.#client.append(job)
   }
 
+  take(entry: TakenEntry): void {
+    this.#client.take(entry)
+  }
+
   finish(ended: Ended): void {
     this.#client.finish(ended)
   }
 
   settle(entry: SettleEntry): void {
     this.#client.settle(entry)
+  }
+
+  started(starts: readonly Start[]): void {
+    this.#client.started(starts)
   }
 
   giveRoom(place: number, jobs: number, bytes: number): void {
@@ -116,16 +142,17 @@ export class JournalAccess {
     return this.#client.taskName(index)
   }
 
-  takeNumber(): number {
+  takeNumber(): number | undefined {
     return this.#client.takeNumber()
   }
 
-  hasNumbered(number: number): boolean {
-    return this.#client.hasNumbered(number)
+  /** The lowest number that the owner has not given out. */
+  get numbered(): number {
+    return this.#client.numbered
   }
 
-  takeNumbers(count: number): number {
-    return this.#client.takeNumbers(count)
+  takeNumbers(count: number, give: (first: number) => void): void {
+    this.#client.takeNumbers(count, give)
   }
 
   nudge(): void {
@@ -204,6 +231,9 @@ export class JournalAccess {
         return this.#listener.reopened()
       } catch (error) {
         this.#lastError = error as Error
+        // Whoever has it now keeps it.
+        if ((error as { code?: unknown }).code === 'MILLRACE_JOURNAL_LOST')
+          return this.#listener.gaveUp(this.#lastError)
       }
     }
   }

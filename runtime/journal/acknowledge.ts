@@ -1,44 +1,79 @@
+import { overridesWithId } from '../../lib/envelope.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
-import { DEFAULT_PRIORITY, type JobExtra } from '../../lib/job.ts'
+import type { JobExtra } from '../../lib/job.ts'
 import type { ClaimedJob } from '../messages.ts'
 import type { NewJob, Sent } from './gather.ts'
-import { appended, type ClaimColumns, type Reply } from './protocol.ts'
-
-const DEFAULT_RANK = 9 - DEFAULT_PRIORITY
+import { CLAIMED, WAITS } from './crossing.ts'
+import { type Answer, appended, type ClaimColumns, type Reply, type TakenAnswers, type TakenJob } from './protocol.ts'
+import { overloaded } from './refusal.ts'
+import { OUTBOUND_RANK, rankOf } from './schema.ts'
 
 /** Answers every caller of a group whose new jobs were written, each by its own outcome. */
-export function acknowledge(sent: Sent, reply: Reply): void {
+export function acknowledge(sent: Sent, reply: Reply, holdBack: (job: NewJob) => void): void {
   const duplicateOf = pairs(reply.duplicates)
   const failed = new Map(reply.failures.map(({ index, error }) => [index, error]))
   for (let at = 0; at < sent.jobs.length; at++) {
     const job = sent.jobs[at] as NewJob
     const error = failed.size === 0 ? undefined : failed.get(at)
     const first = duplicateOf?.get(at)
-    if (error !== undefined) job.refused(fromErrorRecord(error))
+    const as = reply.appended[at]
+    if (as === appended.overloaded) job.refused(overloaded())
+    else if (as === appended['held-back']) holdBack(job)
+    else if (error !== undefined) job.refused(fromErrorRecord(error))
     else if (first === undefined) job.accepted(job.number, 'new')
     else job.accepted(first, 'duplicate')
   }
+}
+
+/** Everybody else who waits for the commit of the group. */
+export function answerOthers({ barriers, requests }: Sent, { answers }: Reply): void {
+  for (const barrier of barriers) barrier.passed()
+  requests.forEach((entry, at) => entry.answered(answers[at] as Answer))
 }
 
 /** The jobs that a commit wrote as claimed, as the hand takes them. */
 export function shortCutsOf(sent: Sent, reply: Reply): ClaimedJob[] {
   const claimed: ClaimedJob[] = []
   for (let at = 0; at < sent.jobs.length; at++) {
-    if (reply.appended[at] !== appended.claimed) continue
+    const as = reply.appended[at]
+    if (as !== appended.claimed && as !== appended['claimed-out']) continue
     const { number, task, input, extra } = sent.jobs[at] as NewJob
-    const rank = extra?.priority === undefined ? DEFAULT_RANK : 9 - extra.priority
+    const goesOut = as === appended['claimed-out']
+    // One literal, with its keys in the order of all other claims: a second shape made each job a fifth dearer.
     claimed.push({
       number,
       task,
       input,
       claim: 1,
       attempt: 0,
-      rank,
+      rank: rankOf(extra?.priority) + (goesOut ? OUTBOUND_RANK : 0),
       ord: reply.firstOrd + at,
-      extra: claimExtra(extra),
+      extra: goesOut ? outboundExtra(extra, sent.group.now) : claimExtra(extra),
     })
   }
   return claimed
+}
+
+const NOTHING_TAKEN: TakenAnswers = { claimed: new Uint8Array(0), others: new Map() }
+
+/** The same of deliveries, each of which is answered. */
+export function acknowledgeTaken({ taken }: Sent, reply: Reply): ClaimedJob[] {
+  const { claimed, others } = reply.taken ?? NOTHING_TAKEN
+  const jobs: ClaimedJob[] = []
+  taken.forEach((entry, at) => {
+    const answer = others.get(at) ?? (claimed[at] === 1 ? CLAIMED : WAITS)
+    // What is here under the very number was written by a commit whose reply was lost.
+    const isOurs = answer.type === 'here' && answer.number === entry.job.number
+    entry.answered(isOurs ? WAITS : answer)
+    const isClaimed = answer.type === 'taken' && answer.claimed === 'yes'
+    if (isClaimed) jobs.push(claimedFrom(entry.job, (reply.takenOrd as number) + at))
+  })
+  return jobs
+}
+
+function claimedFrom(job: TakenJob, ord: number): ClaimedJob {
+  const { number, task, input, attempt, priority } = job
+  return { number, task, input, claim: 1, attempt, rank: rankOf(priority), ord, extra: takenExtra(job) }
 }
 
 export function claimedJobs(claim: ClaimColumns): ClaimedJob[] {
@@ -63,6 +98,18 @@ function claimExtra(extra: JobExtra | null): ClaimedJob['extra'] {
     ...(key !== undefined && { key }),
     ...(expiresAt !== undefined && { expiresAt }),
   }
+}
+
+function outboundExtra(extra: JobExtra | null, now: number): ClaimedJob['extra'] {
+  const { dueAt, part } = extra ?? {}
+  const isDelayed = dueAt !== undefined && dueAt > now
+  if (!isDelayed && part === undefined) return claimExtra(extra)
+  return { ...claimExtra(extra), ...(isDelayed && { dueAt }), ...(part !== undefined && { part }) }
+}
+
+function takenExtra(job: TakenJob): ClaimedJob['extra'] {
+  const overrides = overridesWithId(job)
+  return job.expiresAt === undefined ? { overrides } : { overrides, expiresAt: job.expiresAt }
 }
 
 function pairs(flat: readonly number[]): Map<number, number> | undefined {

@@ -1,10 +1,11 @@
 import { systemClock } from '../../lib/clock.ts'
 import { MillraceError } from '../../lib/errors.ts'
+import { fileError } from './file-error.ts'
 import { InboxWriter } from './inbox-writer.ts'
 import { DEFAULT_KEEP_ENDED_MS } from './ledger.ts'
 import { openJournal } from './open.ts'
 import type { Group } from './protocol.ts'
-import { openToRead, ownerOf, readError } from './read-only.ts'
+import { openToRead, ownerOf } from './read-only.ts'
 import { openDatabase } from './sqlite.ts'
 import { encodeWish, type Wish } from './wish.ts'
 
@@ -44,7 +45,7 @@ function putIntoInbox(file: string, wishes: readonly Wish[]): number {
       })
       .immediate()
   } catch (error) {
-    throw readError(error, file)
+    throw fileError(error, file)
   } finally {
     db.close()
   }
@@ -81,7 +82,7 @@ function takeInbox(file: string): void {
 
 function emptyGroup(number: number, now: number): Group {
   const nothing = { names: [], routes: undefined, room: [], jobs: undefined, done: undefined, settles: [] }
-  return { ...nothing, number, now, requests: [] }
+  return { ...nothing, number, now, nextNumber: 0, requests: [] }
 }
 
 function notTaken(file: string): MillraceError {

@@ -1,20 +1,21 @@
 import type { JobExtra } from '../../lib/job.ts'
-import { DEFAULT_PRIORITY } from '../../lib/job.ts'
 import { stateCodes } from '../../lib/job-state.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import type { ErrorRecord } from '../../lib/error-record.ts'
+import { putOff } from './debounce.ts'
 import { faultOf } from './faults.ts'
 import { holderOf } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import { appended, type JobColumns } from './protocol.ts'
-
-const DEFAULT_RANK = 9 - DEFAULT_PRIORITY
+import { DEFAULT_RANK, isOutboundRank, OUTBOUND_RANK, rankOf } from './schema.ts'
 
 export interface Appended {
   readonly results: Uint8Array
   readonly firstOrd: number
   readonly duplicates: number[]
   readonly failures: { index: number; error: ErrorRecord }[]
+  /** Those that could not have started in time. */
+  readonly expired: { number: number; task: number }[]
 }
 
 /** Whether a job may be written as claimed ('short-cut'), or has to wait for a claim of its own. */
@@ -28,7 +29,7 @@ type Route = 'short-cut' | 'wait'
 export function appendJobs(ledger: Ledger, columns: JobColumns, now: number, route: Route): Appended {
   const { numbers, tasks, inputs, extras } = columns
   const results = new Uint8Array(numbers.length)
-  const out: Appended = { results, firstOrd: ledger.nextOrd, duplicates: [], failures: [] }
+  const out: Appended = { results, firstOrd: ledger.nextOrd, duplicates: [], failures: [], expired: [] }
   for (let index = 0; index < numbers.length; index++) {
     const number = numbers[index] as number
     const task = tasks[index] as number
@@ -46,31 +47,56 @@ export function appendJobs(ledger: Ledger, columns: JobColumns, now: number, rou
       results[index] = appended.failed
       out.failures.push({ index, error: toErrorRecord(error) })
     }
+    if (results[index] === appended.expired) out.expired.push({ number, task })
     // One for each, whatever became of it: the owner knows its jobs' order numbers by their index.
     ledger.nextOrd++
   }
-  const last = numbers.at(-1)
-  if (last !== undefined) ledger.reserveNumbers(last)
   return out
 }
 
 function appendPlain(ledger: Ledger, number: number, task: number, input: string, now: number, route: Route): number {
-  const claimed = route === 'short-cut' && mayClaim(ledger, task, DEFAULT_RANK)
+  const rank = ledger.outbox.rankOf(task, DEFAULT_RANK)
+  const claimed = route === 'short-cut' && mayClaim(ledger, task, rank)
+  const away = claimed || route === 'wait' ? undefined : turnedAway(ledger, task)
+  if (away !== undefined) return away
   const id = ledger.tasks.idOf(task)
   const ord = ledger.nextOrd
   if (claimed) {
-    ledger.sql.append.run(number, id, stateCodes.running, DEFAULT_RANK, ord, 1, now, input)
-    ledger.rooms.use(ledger.waiting.placeOf(task), input.length)
+    ledger.sql.append.run(number, id, stateCodes.running, rank, ord, 1, now, input)
+    useRoom(ledger, task, input.length, rank)
   } else {
-    ledger.sql.append.run(number, id, stateCodes.available, DEFAULT_RANK, ord, 0, now, input)
-    ledger.waiting.add(task, DEFAULT_RANK, 1)
+    ledger.sql.append.run(number, id, stateCodes.available, rank, ord, 0, now, input)
+    ledger.beginsToWait({ task, part: null, rank, ord })
   }
-  return claimed ? appended.claimed : appended.waiting
+  return claimed ? claimedAs(rank) : appended.waiting
 }
 
-function mayClaim(ledger: Ledger, task: number, rank: number): boolean {
+function claimedAs(rank: number): number {
+  return isOutboundRank(rank) ? appended['claimed-out'] : appended.claimed
+}
+
+export function useRoom(ledger: Ledger, task: number, bytes: number, rank: number): void {
+  ledger.rooms.use(isOutboundRank(rank) ? ledger.outbox.place : ledger.waiting.placeOf(task), bytes, rank)
+}
+
+/** For callers who can be told; what has been acknowledged elsewhere is written whatever waits. */
+function turnedAway(ledger: Ledger, task: number): number | undefined {
+  const verdict = ledger.admission.of(task)
+  if (verdict === 'admit') return undefined
+  return verdict === 'reject' ? appended.overloaded : appended['held-back']
+}
+
+/** Whether its place, or the outbox where it goes out, has room for it and nothing that goes before it. */
+export function mayClaim(ledger: Ledger, task: number, rank: number): boolean {
+  if (isOutboundRank(rank)) {
+    const { place, waiting } = ledger.outbox
+    return ledger.rooms.has(place) && !waiting.anyBefore(place, rank - OUTBOUND_RANK)
+  }
   const place = ledger.waiting.placeOf(task)
-  return place >= 0 && ledger.rooms.has(place) && !ledger.waiting.anyBefore(place, rank)
+  if (place < 0 || !ledger.rooms.has(place) || ledger.waiting.anyBefore(place, rank)) return false
+  // Whether limits let a job run is for the claim to say, and how many retries there are among others.
+  if (ledger.retried.total > 0 && ledger.retried.firstRank(place) !== undefined) return false
+  return !ledger.regulator.has(task) && !ledger.regulator.anyBefore(place, rank)
 }
 
 interface NewJob {
@@ -84,42 +110,79 @@ interface NewJob {
 
 function appendWithExtra(ledger: Ledger, job: NewJob, duplicateOf: (first: number) => void): number {
   const { key } = job.extra
-  if (key === undefined) return writeWithExtra(ledger, job)
+  if (key === undefined) return whereNotTurnedAway(ledger, job, () => writeWithExtra(ledger, job))
   const id = ledger.tasks.idOf(job.task)
   const holder = holderOf(ledger, id, key, job.now)
-  if (holder !== undefined) {
+  if (holder !== undefined && isDuplicate(ledger, job, holder)) {
     duplicateOf(holder)
     return appended.duplicate
   }
   const until = job.extra.keyWindowMs === undefined ? null : job.now + job.extra.keyWindowMs
-  return ledger.db.transaction(() => {
+  const write = ledger.db.transaction(() => {
     ledger.sql.takeKey.run(id, key, job.number, until)
     return writeWithExtra(ledger, job)
-  })()
+  })
+  return whereNotTurnedAway(ledger, job, write)
 }
 
-function writeWithExtra(ledger: Ledger, { number, task, input, extra, now, route }: NewJob): number {
-  const rank = 9 - (extra.priority ?? DEFAULT_PRIORITY)
-  const scheduled = extra.dueAt !== undefined && extra.dueAt > now
+/** A debounced job is in the one that it has put off; otherwise the first one with the key is what both are. */
+function isDuplicate(ledger: Ledger, { input, extra }: NewJob, holder: number): boolean {
+  return extra.debounce !== 'yes' || putOff(ledger, holder, input, extra) === 'put-off'
+}
+
+function whereNotTurnedAway(ledger: Ledger, job: NewJob, write: () => number): number {
+  const { task, extra, route } = job
+  if (route === 'wait' || !ledger.admission.bounds(task)) return write()
+  if (isScheduled(ledger, job) || mayClaim(ledger, task, ledger.outbox.rankOf(task, rankOf(extra.priority))))
+    return write()
+  return turnedAway(ledger, task) ?? write()
+}
+
+/** Whether it waits here for its time. A debounced job does in any case, so that it can be put off. */
+function isScheduled(ledger: Ledger, { task, extra, now }: NewJob): boolean {
+  const { dueAt, debounce } = extra
+  if (dueAt === undefined || dueAt <= now) return false
+  return debounce === 'yes' || !ledger.outbox.holdsBack(task, dueAt - now)
+}
+
+function writeWithExtra(ledger: Ledger, job: NewJob): number {
+  const { number, task, input, extra, now, route } = job
+  const rank = ledger.outbox.rankOf(task, rankOf(extra.priority))
+  const scheduled = isScheduled(ledger, job)
   const expired = extra.expiresAt !== undefined && extra.expiresAt <= now
   const claimed = !scheduled && !expired && route === 'short-cut' && mayClaim(ledger, task, rank)
+  const ord = ledger.nextOrd
   const state = scheduled ? stateCodes.scheduled : claimed ? stateCodes.running : stateCodes.available
   ledger.sql.appendWithExtra.run(
     number,
     ledger.tasks.idOf(task),
     state,
     rank,
-    ledger.nextOrd,
+    ord,
     claimed ? 1 : 0,
     now,
     input,
     extra.overrides ?? null,
     extra.key ?? null,
-    scheduled ? (extra.dueAt as number) : null,
+    extra.dueAt !== undefined && extra.dueAt > now ? extra.dueAt : null,
     extra.expiresAt ?? null,
+    extra.part ?? null,
   )
+  if (state === stateCodes.available && route === 'short-cut' && isHopeless(ledger, task, rank, extra))
+    return expire(ledger, number, now)
   if (scheduled || extra.expiresAt !== undefined) ledger.timesChanged = 'yes'
-  if (claimed) ledger.rooms.use(ledger.waiting.placeOf(task), input.length)
-  else if (!scheduled) ledger.waiting.add(task, rank, 1)
-  return scheduled ? appended.scheduled : claimed ? appended.claimed : appended.waiting
+  if (claimed) useRoom(ledger, task, input.length, rank)
+  else if (!scheduled) ledger.beginsToWait({ task, part: extra.part ?? null, rank, ord })
+  return scheduled ? appended.scheduled : claimed ? claimedAs(rank) : appended.waiting
+}
+
+function isHopeless(ledger: Ledger, task: number, rank: number, { useByMs }: JobExtra): boolean {
+  return !isOutboundRank(rank) && useByMs !== undefined && ledger.paces.isHopeless(task, rank, useByMs)
+}
+
+/** It is known already that it will not start in time: whoever waits for it need not. */
+function expire(ledger: Ledger, number: number, now: number): number {
+  ledger.sql.freeKey.run(number)
+  ledger.sql.expire.run(now, now + ledger.keepEndedMs, number)
+  return appended.expired
 }

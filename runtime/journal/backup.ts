@@ -1,5 +1,6 @@
 import { closeSync, existsSync, linkSync, openSync, rmSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
+import { fileError } from './file-error.ts'
 import { openToRead } from './read-only.ts'
 import { openDatabase } from './sqlite.ts'
 
@@ -35,9 +36,31 @@ export async function backup(file: string, to: string, onProgress: (progress: Ba
     } finally {
       for (const path of [part, `${part}-wal`, `${part}-shm`]) rmSync(path, { force: true })
     }
+  } catch (error) {
+    throw copyError(error, to) ?? fileError(error, file)
   } finally {
     source.close()
   }
+}
+
+/** What is in the way of a new file; `undefined` for an error that is about something else. */
+export function copyError(error: unknown, to: string): MillraceError | undefined {
+  if (!(error instanceof Error) || error instanceof MillraceError) return undefined
+  const code = String((error as { code?: unknown }).code)
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT') {
+    return new MillraceError(
+      'MILLRACE_DISK_FULL',
+      `there is no room for ${to}; nothing of it was left behind; make room, or choose another disk`,
+      { cause: error },
+    )
+  }
+  if (!/^E[A-Z]+$/.test(code)) return undefined
+  return new MillraceError(
+    'MILLRACE_CLI',
+    `${to} cannot be made; got ${error.message}, expected a new file in a directory that is there and may be written to; ` +
+      'choose another one',
+    { cause: error },
+  )
 }
 
 /** Makes an empty file that only its owner can read; refuses one that is there. */

@@ -1,7 +1,10 @@
 import type { Ledger } from './ledger.ts'
-import type { ClaimColumns, ClaimExtra } from './protocol.ts'
+import { limitedOf } from './limits/limited-jobs.ts'
+import { emptyClaim, push } from './claim-columns.ts'
+import type { ClaimColumns } from './protocol.ts'
 import type { WaitingRow } from './statements.ts'
-import { RANKS } from './waiting.ts'
+import { isOutboundRank, OUTBOUND_RANK, RETRIED_RANK, SUSPECT_RANK } from './schema.ts'
+import { RANKS, type Waiting } from './waiting.ts'
 
 /** A claim is as long as a group may be, so that nobody's commit waits for more than that. */
 const CLAIM_JOBS = 512
@@ -10,25 +13,30 @@ const CLAIM_BYTES = 256 * 1024
 /** One claim in this many takes the oldest job whatever its priority, so that none starves. */
 const OLDEST_EVERY = 8
 
+const NONE: readonly Head[] = []
+
+/** Rows of a head are read so many at first and ever more after, since one of them may be as large as a whole claim. */
+const FIRST_ROWS = 8
+const MORE_ROWS = 4
+
 /** The jobs of one task and rank in their order, read a few at a time. */
 class Head {
   readonly task: number
   readonly rank: number
   readonly #ledger: Ledger
   readonly #id: number
-  readonly #chunk: number
+  #chunk = FIRST_ROWS
   #rows: WaitingRow[] = []
   #at = 0
   #takenUpTo = -1
   #taken = 0
   #more: 'maybe' | 'no' = 'maybe'
 
-  constructor(ledger: Ledger, task: number, rank: number, chunk: number) {
+  constructor(ledger: Ledger, task: number, rank: number) {
     this.#ledger = ledger
     this.#id = ledger.tasks.idOf(task)
     this.task = task
     this.rank = rank
-    this.#chunk = chunk
   }
 
   first(): WaitingRow | undefined {
@@ -36,6 +44,7 @@ class Head {
       this.#rows = this.#ledger.sql.heads.all(this.#id, this.rank, this.#takenUpTo, this.#chunk)
       this.#at = 0
       if (this.#rows.length < this.#chunk) this.#more = 'no'
+      this.#chunk *= MORE_ROWS
     }
     return this.#rows[this.#at]
   }
@@ -50,7 +59,7 @@ class Head {
   write(): void {
     if (this.#taken === 0) return
     this.#ledger.sql.claimUpTo.run(this.#id, this.rank, this.#takenUpTo)
-    this.#ledger.waiting.add(this.task, this.rank, -this.#taken)
+    this.#ledger.addWaiting(this.task, this.rank, -this.#taken)
   }
 }
 
@@ -58,7 +67,8 @@ class Head {
 export function claimForRooms(ledger: Ledger): ClaimColumns[] {
   const claims: ClaimColumns[] = []
   for (let place = 0; place < ledger.rooms.places; place++) {
-    if (!ledger.waiting.any(place) || !ledger.rooms.wantsRefill(place)) continue
+    const firstRank = firstRankOf(ledger, place)
+    if (firstRank === undefined || !ledger.rooms.wantsRefill(place, firstRank)) continue
     claims.push(claimForPlace(ledger, place))
   }
   return claims
@@ -66,30 +76,62 @@ export function claimForRooms(ledger: Ledger): ClaimColumns[] {
 
 function claimForPlace(ledger: Ledger, place: number): ClaimColumns {
   const claim = emptyClaim(place)
-  const heads = headsOf(ledger, place, Math.min(CLAIM_JOBS, ledger.rooms.jobs(place)))
+  const heads =
+    place === ledger.outbox.place
+      ? headsOf(ledger, ledger.outbox.waiting, OUTBOUND_RANK, place)
+      : headsOf(ledger, ledger.waiting, 0, place)
+  const again =
+    ledger.retried.firstRank(place) === undefined ? NONE : headsOf(ledger, ledger.retried, RETRIED_RANK, place)
+  const limited = limitedOf(ledger, place)
   let bytes = 0
   let turn = ledger.turns[place] ?? 0
   for (const last = turn + CLAIM_JOBS; turn < last && bytes < CLAIM_BYTES && ledger.rooms.has(place); turn++) {
-    const head = turn % OLDEST_EVERY === OLDEST_EVERY - 1 ? oldest(heads) : foremost(heads)
-    const row = head?.first()
-    if (head === undefined || row === undefined) break
-    head.take(row)
-    const input = push(claim, head.task, head.rank, row)
-    ledger.rooms.use(place, input.length)
+    const which = turn % OLDEST_EVERY === OLDEST_EVERY - 1 ? 'oldest' : 'foremost'
+    const retry = again.length > 0 && ledger.retryBudget.allows(place) ? foremost(again) : undefined
+    const fresh = which === 'oldest' ? oldest(heads) : foremost(heads)
+    const head = fresh ?? foremost(again)
+    const input =
+      retry === undefined ? (limited?.takeBefore(head, which, claim) ?? takeFrom(head, claim)) : takeFrom(retry, claim)
+    if (input === undefined) break
+    if (retry !== undefined) ledger.retryBudget.retried(place)
+    else if (fresh !== undefined) ledger.retryBudget.fresh(place)
+    ledger.rooms.use(place, input.length, claim.ranks.at(-1) as number)
     bytes += input.length
   }
   ledger.turns[place] = turn
-  for (const head of heads) head.write()
+  for (const head of [...heads, ...again]) head.write()
   return claim
 }
 
-function headsOf(ledger: Ledger, place: number, room: number): Head[] {
-  const waiting: { task: number; rank: number }[] = []
-  for (const task of ledger.waiting.tasksOf(place)) {
-    for (let rank = 0; rank < RANKS; rank++) if (ledger.waiting.count(task, rank) > 0) waiting.push({ task, rank })
+/** The rank of what would be claimed first for a place: retries are behind all fresh work. */
+function firstRankOf({ waiting, retried, regulator, outbox }: Ledger, place: number): number | undefined {
+  if (place === outbox.place) {
+    const out = outbox.waiting.firstRank(place)
+    return out === undefined ? undefined : out + OUTBOUND_RANK
   }
-  const chunk = Math.ceil(room / Math.max(1, waiting.length)) + 1
-  return waiting.map(({ task, rank }) => new Head(ledger, task, rank, chunk))
+  const [fresh, limited] = [waiting.firstRank(place), regulator.firstRank(place)]
+  if (fresh !== undefined && limited !== undefined) return Math.min(fresh, limited)
+  if (fresh !== undefined || limited !== undefined) return fresh ?? limited
+  const again = retried.firstRank(place)
+  return again === undefined ? undefined : again + RETRIED_RANK
+}
+
+function takeFrom(head: Head | undefined, claim: ClaimColumns): string | undefined {
+  const row = head?.first()
+  if (head === undefined || row === undefined) return undefined
+  head.take(row)
+  return push(claim, head.task, isOutboundRank(head.rank) ? head.rank : head.rank % SUSPECT_RANK, row)
+}
+
+/** `band` is what the ranks of those rows have besides. */
+function headsOf(ledger: Ledger, waiting: Waiting, band: number, place: number): Head[] {
+  const heads: Head[] = []
+  for (const task of waiting.tasksOf(place)) {
+    for (let rank = 0; rank < RANKS; rank++) {
+      if (waiting.count(task, rank) > 0) heads.push(new Head(ledger, task, rank + band))
+    }
+  }
+  return heads
 }
 
 function foremost(heads: readonly Head[]): Head | undefined {
@@ -111,32 +153,4 @@ function oldest(heads: readonly Head[]): Head | undefined {
 
 function ordOf(head: Head): number {
   return head.first()?.[1] ?? Number.POSITIVE_INFINITY
-}
-
-export function emptyClaim(place: number): ClaimColumns {
-  return { place, numbers: [], tasks: [], claims: [], attempts: [], ranks: [], ords: [], inputs: [], extras: [] }
-}
-
-/** Adds a row that is claimed in this transaction; returns its input. */
-export function push(into: ClaimColumns, task: number, rank: number, row: WaitingRow): string {
-  const [id, ord, claim, attempt, crashes, expiresAt, overrides, key, input] = row
-  into.numbers.push(id)
-  into.tasks.push(task)
-  into.claims.push(claim + 1)
-  into.attempts.push(attempt)
-  into.ranks.push(rank)
-  into.ords.push(ord)
-  into.inputs.push(input)
-  const plain = overrides === null && key === null && expiresAt === null && crashes === 0
-  into.extras.push(plain ? null : extraOf(crashes, expiresAt, overrides, key))
-  return input
-}
-
-function extraOf(crashes: number, expiresAt: number | null, overrides: string | null, key: string | null): ClaimExtra {
-  return {
-    ...(overrides !== null && { overrides }),
-    ...(key !== null && { key }),
-    ...(expiresAt !== null && { expiresAt }),
-    ...(crashes > 0 && { crashes }),
-  }
 }

@@ -1,38 +1,21 @@
 import type { Clock } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
-import { MillraceError } from '../../lib/errors.ts'
-import type { ClaimedJob, Ended } from '../messages.ts'
-import { acknowledge, claimedJobs, shortCutsOf } from './acknowledge.ts'
-import { Gather, type NewJob, type Sent, type SettleEntry } from './gather.ts'
+import type { ClaimedJob, Ended, Start } from '../messages.ts'
+import { acknowledge, acknowledgeTaken, answerOthers, claimedJobs, shortCutsOf } from './acknowledge.ts'
+import { Gather, type NewJob, refuseSent, refuseTaken } from './gather.ts'
+import type { Sent, SettleEntry, TakenEntry } from './gather.ts'
+import { HeldBack } from './held-back.ts'
 import type { JournalLink } from './link.ts'
-import { resolveLostJob } from './lost-job.ts'
+import type { JournalListener } from './listener.ts'
+import { resolveLostGroup } from './lost-group.ts'
+import { Numbers } from './numbers.ts'
 import type { Answer, FromJournal, JournalFault, OpenedJournal, Reply, Request, Routes } from './protocol.ts'
-import { refusalOf } from './refusal.ts'
-
-/** What the owner's stages hear of commits. Called once a group, in the order of the commits. */
-export interface JournalListener {
-  claimed(jobs: readonly ClaimedJob[]): void
-  /** Settles that are committed; a stale one was overtaken by another committed outcome. */
-  settled(finished: readonly Ended[], settles: readonly SettleEntry[], stale: ReadonlySet<number>): void
-  expired(jobs: Reply['expired']): void
-  /** What other processes wanted of jobs is committed. */
-  wished(wished: Reply['wished']): void
-  /** An outcome that the journal could not write; its job stays running until the next start. */
-  unsettled(number: number, error: Error): void
-  nextDueAt(at: number | undefined): void
-  suspects(count: number): void
-  learnedTasks(names: readonly string[]): void
-  /** The journal refuses new jobs from now on, or takes them again. */
-  health(state: 'degraded' | 'healthy', error: Error): void
-  /** The journal thread died; groups that were under way are resolved once it is open again. */
-  down(error: Error): void
-}
+import { Probe } from './probe.ts'
+import { mayBeRefused, refusalOf } from './refusal.ts'
+import { TaskNames } from './task-names.ts'
 
 /** Two groups under way: one commits while the next crosses over, so the journal thread never waits for this one. */
 const WINDOW = 2
-
-/** How often a full disk is tried again. */
-const DEGRADED_RETRY_MS = 1_000
 
 const NONE: ReadonlySet<number> = new Set()
 
@@ -44,61 +27,79 @@ export class JournalClient {
   readonly #clock: Clock
   readonly #listener: JournalListener
   readonly #gather = new Gather()
-  readonly #names: string[] = []
-  readonly #indexOf = new Map<string, number>()
+  readonly #heldBack = new HeldBack()
+  readonly #tasks = new TaskNames()
   #sent: Sent[] = []
   #link: JournalLink | undefined
   #status: 'closed' | 'open' | 'degraded' | 'down' = 'closed'
   #fault: JournalFault | undefined
   #flush: 'idle' | 'planned' = 'idle'
   #lastGroup = 0
-  #nextNumber = 0
-  #numbersUntil = 0
   #waiting = 0
+  #suspects = 0
+  #nextDueAt: number | undefined
+  #routes: 'unknown' | 'told' = 'unknown'
+  readonly #numbers = new Numbers(() => this.nudge())
+  readonly #probe: Probe
+  #claimable = 0
 
   constructor(clock: Clock, listener: JournalListener) {
     this.#clock = clock
+    this.#probe = new Probe(clock, () => this.#tryAgain())
     this.#listener = listener
   }
 
-  /** Jobs that wait in the journal for a claim, as of the last commit. */
+  /** Jobs that wait in the journal for a claim, as of the last commit; any number while it does not know where they run. */
   get waiting(): number {
-    return this.#waiting
+    return this.#routes === 'told' ? this.#waiting : Number.POSITIVE_INFINITY
+  }
+
+  get nextDueAt(): number | undefined {
+    return this.#nextDueAt
+  }
+
+  get suspects(): number {
+    return this.#suspects
+  }
+
+  /** Why new jobs and requests are refused now. */
+  get refusal(): Error | undefined {
+    return this.#status === 'degraded' ? refusalOf(this.#fault) : undefined
   }
 
   get taskNames(): readonly string[] {
-    return this.#names
+    return this.#tasks.all
   }
 
   /** Goes on over a link that has just opened; after a loss it sends again what was not committed. */
   attach(link: JournalLink, opened: OpenedJournal): void {
     this.#link = link
     if (this.#status === 'closed') {
-      this.#nextNumber = opened.firstNumber
+      this.#numbers.begin(opened.firstNumber)
       this.#lastGroup = opened.commits
-      this.#learn(opened.tasks)
+      this.#tasks.add(opened.tasks)
     }
-    this.#numbersUntil = opened.numbersUntil
-    this.#waiting = opened.waiting
+    ;({ waiting: this.#waiting, claimable: this.#claimable } = opened)
+    this.#routes = 'unknown'
     this.#status = 'open'
-    this.#listener.nextDueAt(opened.nextDueAt)
-    this.#listener.suspects(opened.suspects)
+    this.#numbers.reserved(opened.numbersUntil)
+    this.#comesNext(opened)
     this.#resolveLost(opened.commits)
     this.#plan()
   }
 
   /** The index of a task that the journal knows; `undefined` before `learn` has answered for it. */
   taskIndex(name: string): number | undefined {
-    return this.#indexOf.get(name)
+    return this.#tasks.indexOf(name)
   }
 
   taskName(index: number): string {
-    return this.#names[index] as string
+    return this.#tasks.at(index)
   }
 
   /** Gives names an index each, and routes to all tasks, before anything that comes after. */
   async learn(names: readonly string[]): Promise<void> {
-    for (const name of names) if (!this.#indexOf.has(name)) this.#gather.addName(name)
+    for (const name of names) if (this.#tasks.indexOf(name) === undefined) this.#gather.addName(name)
     await this.barrier()
   }
 
@@ -107,32 +108,32 @@ export class JournalClient {
     this.#plan()
   }
 
-  /** A number for a new job, unique for the journal's life. */
-  takeNumber(): number {
-    if (this.#nextNumber >= this.#numbersUntil) {
-      throw new MillraceError(
-        'MILLRACE_JOURNAL_IO',
-        'the journal has not kept up with numbering new jobs; a million are on their way; enqueue again after some settle',
-      )
-    }
-    return this.#nextNumber++
+  /** A number for a new job, unique for the journal's life; `undefined` until the journal has reserved more of them. */
+  takeNumber(): number | undefined {
+    return this.#numbers.take()
   }
 
-  /** Whether a job of the owner may have this number. */
-  hasNumbered(number: number): boolean {
-    return number < this.#nextNumber
+  /** A range of them, for somebody who numbers jobs apart: at once, or when there is one. */
+  takeNumbers(count: number, give: (first: number) => void): void {
+    this.#numbers.takeRange(count, give)
   }
 
-  /** A range of numbers for somebody who numbers jobs apart. */
-  takeNumbers(count: number): number {
-    const first = this.#nextNumber
-    this.#nextNumber += count
-    return first
+  /** The lowest number that the owner has not given out. */
+  get numbered(): number {
+    return this.#numbers.next
   }
 
   append(job: NewJob): void {
-    if (this.#status === 'degraded') return job.refused(refusalOf(this.#fault))
+    if (this.#status === 'degraded') return job.refused(this.refusal)
+    if (this.#heldBack.takes(job)) return
     this.#gather.addJob(job)
+    this.#plan()
+  }
+
+  /** A delivery of a broker; one that is claimed at once goes to the hand, after its answer. */
+  take(entry: TakenEntry): void {
+    if (this.#status === 'degraded') return refuseTaken([entry], this.refusal)
+    this.#gather.addTaken(entry)
     this.#plan()
   }
 
@@ -149,12 +150,18 @@ export class JournalClient {
 
   giveRoom(place: number, jobs: number, bytes: number): void {
     this.#gather.addRoom(place, jobs, bytes)
+    if (this.#claimable > 0) this.#plan()
+  }
+
+  /** A hint: starts that are not told count from the end of their claim. */
+  started(starts: readonly Start[]): void {
+    for (const { number, at } of starts) this.#gather.addStart(number, at)
     if (this.#waiting > 0) this.#plan()
   }
 
   request(request: Request): Promise<Answer> {
     return new Promise((answered, refused) => {
-      if (this.#status === 'degraded') return refused(refusalOf(this.#fault))
+      if (this.#status === 'degraded' && mayBeRefused(request)) return refused(this.refusal)
       this.#gather.addRequest({ request, answered, refused })
       this.#plan()
     })
@@ -201,26 +208,23 @@ export class JournalClient {
 
   /** Claims whose settle is not committed yet. */
   *unsettled(): Generator<ClaimedJob> {
-    for (const { job } of this.#gather.ended()) yield job
-    for (const { finished, settles } of this.#sent) {
-      for (const { job } of finished) yield job
-      for (const { ended } of settles) yield ended.job
-    }
+    for (const { job } of this.#gather.ended(this.#sent)) yield job
   }
 
   /** Nothing more will be committed: everybody who still waits hears why. */
   abandon(error: unknown): void {
     this.#status = 'closed'
     for (const sent of this.#sent.splice(0)) {
-      for (const job of sent.jobs) job.refused(error)
+      refuseSent(sent, error)
       for (const request of sent.requests) request.refused(error)
       for (const barrier of sent.barriers) barrier.passed()
     }
-    this.#gather.refuse(error)
+    this.#gather.abandon(error)
+    for (const job of this.#heldBack.clear()) job.refused(error)
   }
 
   #plan(): void {
-    if (this.#flush === 'planned' || this.#sent.length >= WINDOW) return
+    if (this.#flush === 'planned' || this.#sent.length >= (this.#gather.isFewOutcomes ? 1 : WINDOW)) return
     if (this.#link === undefined || this.#status === 'degraded') return
     this.#flush = 'planned'
     this.#clock.setImmediate(() => {
@@ -232,39 +236,46 @@ export class JournalClient {
   #sendNext(): void {
     if (this.#link === undefined || this.#sent.length >= WINDOW) return
     if (this.#hasNothingToSend()) return
-    const sent = this.#gather.take(++this.#lastGroup, this.#clock.now())
+    const sent = this.#gather.take(++this.#lastGroup, this.#clock.now(), this.#numbers.next)
     this.#sent.push(sent)
     this.#link.send(sent.group)
     if (!this.#hasNothingToSend()) this.#plan()
   }
 
   #hasNothingToSend(): boolean {
-    return this.#gather.isEmpty(this.#waiting > 0 ? 'matters' : 'can wait')
+    return this.#gather.isEmpty(this.#claimable, this.#waiting)
   }
 
   #replied(reply: Reply): void {
     const sent = this.#sent.shift()
     if (sent === undefined) return
-    this.#numbersUntil = Math.max(this.#numbersUntil, reply.numbersUntil)
-    this.#waiting = reply.waiting
+    this.#numbers.reserved(reply.numbersUntil)
+    ;({ waiting: this.#waiting, claimable: this.#claimable } = reply)
+    if (sent.group.routes !== undefined) this.#routes = 'told'
     if (reply.newTasks.length > 0) {
-      this.#learn(reply.newTasks)
+      this.#tasks.add(reply.newTasks)
       this.#listener.learnedTasks(reply.newTasks)
     }
     this.#plan()
     this.#reportSettles(sent, reply)
     if (reply.jobsRefused === undefined) this.#acknowledge(sent, reply)
     else this.#refuseJobs(sent, reply.jobsRefused)
-    for (const barrier of sent.barriers) barrier.passed()
-    sent.requests.forEach((entry, at) => entry.answered(reply.answers[at] as Answer))
+    answerOthers(sent, reply)
     for (const claim of reply.claims) this.#listener.claimed(claimedJobs(claim))
-    if (reply.claims.length > 0 && reply.waiting > 0) this.nudge()
+    if (reply.claims.length > 0 && reply.claimable > 0) this.nudge()
+    if (reply.homes !== undefined) this.#listener.goHome(reply.homes)
     if (reply.wished.length > 0) this.#listener.wished(reply.wished)
     if (reply.expired.length > 0) this.#listener.expired(reply.expired)
-    this.#listener.nextDueAt(reply.nextDueAt)
-    this.#listener.suspects(reply.suspects)
+    this.#comesNext(reply)
     if (this.#status === 'degraded' && reply.jobsRefused === undefined) this.#heal()
-    this.#sendNext()
+    if (!this.#gather.isFewOutcomes) this.#sendNext()
+  }
+
+  /** Kept as well as told: whoever it concerns may only be started later. */
+  #comesNext({ nextDueAt, suspects }: Pick<Reply, 'nextDueAt' | 'suspects'>): void {
+    ;[this.#nextDueAt, this.#suspects] = [nextDueAt, suspects]
+    this.#listener.nextDueAt(nextDueAt)
+    this.#listener.suspects(suspects)
   }
 
   #reportSettles(sent: Sent, reply: Reply): void {
@@ -278,7 +289,11 @@ export class JournalClient {
   #acknowledge(sent: Sent, reply: Reply): void {
     const shortCuts = shortCutsOf(sent, reply)
     if (shortCuts.length > 0) this.#listener.claimed(shortCuts)
-    acknowledge(sent, reply)
+    acknowledge(sent, reply, (job) => this.#heldBack.add(job))
+    const taken = acknowledgeTaken(sent, reply)
+    if (taken.length > 0) this.#listener.claimed(taken)
+    for (const job of this.#heldBack.release(reply.roomOf, (task) => this.#gather.addAsk(task)))
+      this.#gather.addJob(job)
   }
 
   #refused(number: number, fault: JournalFault): void {
@@ -287,27 +302,26 @@ export class JournalClient {
     const [sent] = this.#sent.splice(at, 1) as [Sent]
     this.#gather.restore(sent)
     this.#refuseJobs(sent, fault)
-    for (const request of sent.requests) request.refused(refusalOf(this.#fault))
   }
 
   #refuseJobs(sent: Sent, fault: JournalFault): void {
     this.#fault = fault
-    for (const job of sent.jobs) job.refused(refusalOf(this.#fault))
+    const refusal = refusalOf(fault)
+    refuseSent(sent, refusal)
+    this.#gather.refuse(refusal)
     if (this.#status === 'degraded') return
     this.#status = 'degraded'
-    this.#gather.refuse(refusalOf(this.#fault))
-    this.#listener.health('degraded', refusalOf(this.#fault))
-    this.#probe()
+    for (const job of this.#heldBack.clear()) job.refused(refusal)
+    this.#listener.health('degraded', refusal)
+    this.#probe.start()
   }
 
   /** Sends what has to be written, or else an empty commit, until one goes through. */
-  #probe(): void {
-    this.#clock.setTimer(DEGRADED_RETRY_MS, () => {
-      if (this.#status !== 'degraded') return
-      this.#gather.nudge()
-      this.#sendNext()
-      this.#probe()
-    })
+  #tryAgain(): 'again' | 'done' {
+    if (this.#status !== 'degraded') return 'done'
+    this.#gather.nudge()
+    this.#sendNext()
+    return 'again'
   }
 
   #heal(): void {
@@ -318,25 +332,19 @@ export class JournalClient {
     this.#plan()
   }
 
-  #learn(names: readonly string[]): void {
-    for (const name of names) {
-      this.#indexOf.set(name, this.#names.length)
-      this.#names.push(name)
-    }
-  }
-
   /** What was under way when the thread died: committed groups are acknowledged, the others sent again. */
   #resolveLost(commits: number): void {
     const lost = this.#sent.splice(0)
-    const open = lost.filter(({ group }) => group.number > commits)
-    for (const sent of [...open].reverse()) this.#gather.restore(sent)
-    for (const { jobs } of open) for (const job of jobs) this.#gather.addJob(job)
-    for (const sent of lost.filter(({ group }) => group.number <= commits)) {
+    const open = lost.splice(lost.filter(({ group }) => group.number <= commits).length)
+    this.#gather.sendAgain(open)
+    for (const job of this.#heldBack.clear()) this.#gather.addJob(job)
+    for (const sent of lost) {
+      // Asked again, the journal says what has become of them.
+      sent.taken.forEach((entry) => this.#gather.addTaken(entry))
       this.#listener.settled(sent.finished, sent.settles, NONE)
-      for (const job of sent.jobs) resolveLostJob(job, (request) => this.request(request))
-      for (const barrier of sent.barriers) barrier.passed()
+      resolveLostGroup(sent, (request) => this.#gather.askFirst(request))
     }
-    for (const { requests } of lost) for (const entry of requests) this.#gather.addRequest(entry)
     this.#lastGroup = Math.max(this.#lastGroup, commits)
+    if (lost.length > 0) this.#listener.missed(lost.map(({ group }) => group.now))
   }
 }

@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
 import { stateOf } from './record.ts'
+import { fileError } from './file-error.ts'
 import { journalFiles } from './files.ts'
 import type { Holder } from './lock.ts'
 import { readMark, type TailLoss, tailLoss } from './mark.ts'
-import { openToRead, ownerOf, readError, type StateCount } from './read-only.ts'
+import { openToRead, ownerOf, type StateCount } from './read-only.ts'
 import { ownNames } from './own-names.ts'
 import type { Database } from './sqlite.ts'
 
@@ -105,7 +106,7 @@ function headOf(db: Database, file: string): Head {
     if (head === undefined) throw new Error('millrace_meta has no row')
     return head
   } catch (error) {
-    throw readError(error, file)
+    throw fileError(error, file)
   }
 }
 

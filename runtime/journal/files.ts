@@ -34,8 +34,9 @@ export function prepareFiles(path: string): string {
   const directory = dirname(file)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   refuseLink(directory)
-  const { main, wal, shm, lock, starts, mark } = journalFiles(file)
-  for (const each of [main, wal, shm, lock, starts, mark]) refuseLink(each)
+  refuseDirectory(file)
+  const { main, lock, ...others } = journalFiles(file)
+  for (const each of [main, lock, ...Object.values(others)]) refuseLink(each)
   refuseNetwork(directory)
   create(main)
   create(lock)
@@ -58,6 +59,15 @@ function refuseLink(path: string): void {
       `${path} belongs to user ${stat.uid}; expected user ${user}; run as its owner or choose another file`,
     )
   }
+}
+
+function refuseDirectory(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return
+  throw new MillraceError(
+    'MILLRACE_INVALID_OPTION',
+    `the option journal.file cannot be used; got the directory ${path}, expected the path of a file; name a file in it`,
+    { path: 'journal.file' },
+  )
 }
 
 function refuseNetwork(directory: string): void {

@@ -1,13 +1,12 @@
-import type { JobExtra } from '../../lib/job.ts'
+import { toErrorRecord } from '../../lib/error-record.ts'
 import type { Ended } from '../messages.ts'
-import type { Answer, Group, JobColumns, Request, Routes, Settle } from './protocol.ts'
+import { type AppendedJob, columnsOf, pairsOf, splitSettles } from './group-columns.ts'
+import type { Answer, Group, Request, Routes, Settle, TakenAnswer, TakenJob } from './protocol.ts'
+import { mayBeRefused } from './refusal.ts'
+import { takenColumnsOf } from './taken-columns.ts'
 
 /** A new job on its way to the journal; it becomes a `ClaimedJob` as it is if the commit writes it as claimed. */
-export interface NewJob {
-  readonly number: number
-  readonly task: number
-  readonly input: string
-  readonly extra: JobExtra | null
+export interface NewJob extends AppendedJob {
   /** The commit has it, under this number; 'duplicate': nothing was written, and the number is that of the key's job. */
   accepted(number: number, as: 'new' | 'duplicate'): void
   refused(error: unknown): void
@@ -24,6 +23,12 @@ export interface RequestEntry {
   refused(error: unknown): void
 }
 
+/** A delivery on its way to the journal. */
+export interface TakenEntry {
+  readonly job: TakenJob
+  answered(answer: TakenAnswer): void
+}
+
 /** A group that was sent, with everybody who waits for its reply. */
 export interface Sent {
   readonly group: Group
@@ -31,6 +36,7 @@ export interface Sent {
   readonly finished: readonly Ended[]
   readonly settles: readonly SettleEntry[]
   readonly requests: readonly RequestEntry[]
+  readonly taken: readonly TakenEntry[]
   /** Who waits for everything up to here. */
   readonly barriers: readonly Barrier[]
 }
@@ -43,6 +49,7 @@ interface Barrier {
 
 const GROUP_JOBS = 1_000
 const GROUP_BYTES = 256 * 1024
+const FEW = 16
 
 /** What waits to be sent. It gathers while a group commits; that is all the batching there is. */
 export class Gather {
@@ -50,7 +57,10 @@ export class Gather {
   #at = 0
   #finished: Ended[] = []
   #settles: SettleEntry[] = []
+  #starts: number[] = []
+  #asks: number[] = []
   #requests: RequestEntry[] = []
+  #taking: TakenEntry[] = []
   #barriers: Barrier[] = []
   #added = 0
   #taken = 0
@@ -60,14 +70,31 @@ export class Gather {
   /** Set when a group has to be sent although it carries nothing: time has passed, or the inbox has rows. */
   #nudged: 'yes' | 'no' = 'no'
 
-  /** Whether there is nothing to send; room alone is only worth a commit when something waits for it. */
-  isEmpty(room: 'matters' | 'can wait'): boolean {
+  /** Whether there is nothing to send: room is only worth a commit when a job could use it, and starts when any waits. */
+  isEmpty(claimable: number, waiting: number): boolean {
     return (
-      this.#at === this.#jobs.length &&
+      this.#isNothingBesides &&
       this.#finished.length === 0 &&
       this.#settles.length === 0 &&
+      (claimable === 0 || this.#room.size === 0) &&
+      (waiting === 0 || this.#starts.length === 0)
+    )
+  }
+
+  /**
+   * They wait for the reply that is on its way: whoever it answers may enqueue something, and that is one commit with them,
+   * where a caller that awaits one job after another would otherwise wait for two.
+   */
+  get isFewOutcomes(): boolean {
+    return this.#isNothingBesides && this.#finished.length + this.#settles.length <= FEW
+  }
+
+  /** Besides outcomes, room and starts. */
+  get #isNothingBesides(): boolean {
+    return (
+      this.#at === this.#jobs.length &&
       this.#requests.length === 0 &&
-      (room === 'can wait' || this.#room.size === 0) &&
+      this.#taking.length === 0 &&
       this.#barriers.length === 0 &&
       this.#names.length === 0 &&
       this.#routes === undefined &&
@@ -88,14 +115,36 @@ export class Gather {
     this.#settles.push(entry)
   }
 
+  /** A claim that has a rate has started. */
+  addStart(number: number, at: number): void {
+    this.#starts.push(number, at)
+  }
+
+  /** More jobs of an overloaded task wait to be let in. It goes with those that are. */
+  addAsk(task: number): void {
+    this.#asks.push(task)
+  }
+
   addRequest(entry: RequestEntry): void {
     this.#requests.push(entry)
   }
 
-  /** Outcomes that wait to be sent. */
-  *ended(): Generator<Ended> {
-    yield* this.#finished
-    for (const { ended } of this.#settles) yield ended
+  /** Barriers do not wait for it: it is its broker's until it is answered. */
+  addTaken(entry: TakenEntry): void {
+    this.#taking.push(entry)
+  }
+
+  /** Before all that waits, which may change the answer. */
+  askFirst(request: Request): Promise<Answer> {
+    return new Promise((answered, refused) => this.#requests.unshift({ request, answered, refused }))
+  }
+
+  /** Outcomes that wait to be sent, and those under way. */
+  *ended(sent: readonly Sent[]): Generator<Ended> {
+    for (const { finished, settles } of [{ finished: this.#finished, settles: this.#settles }, ...sent]) {
+      yield* finished
+      for (const { ended } of settles) yield ended
+    }
   }
 
   /** Calls back when all that was added before is committed or refused. */
@@ -126,52 +175,86 @@ export class Gather {
     this.#nudged = 'yes'
   }
 
+  /** Groups that were not committed. */
+  sendAgain(groups: readonly Sent[]): void {
+    for (const sent of groups.toReversed()) this.restore(sent)
+    for (const { jobs } of groups) for (const job of jobs) this.addJob(job)
+    for (const { taken } of groups) for (const entry of taken) this.addTaken(entry)
+  }
+
   /** Takes everything that was not written back in, to be sent again. */
   restore(sent: Sent): void {
     this.#finished = [...sent.finished, ...this.#finished]
     this.#settles = [...sent.settles, ...this.#settles]
+    this.#asks.unshift(...(sent.group.asks ?? []))
+    this.#starts.unshift(...(sent.group.starts ?? []))
     this.#names = [...sent.group.names, ...this.#names]
     this.#barriers = [...sent.barriers, ...this.#barriers]
+    this.#requests = [...sent.requests, ...this.#requests]
     this.#routes ??= sent.group.routes
     for (let at = 0; at < sent.group.room.length; at += 3) {
       this.addRoom(sent.group.room[at] as number, sent.group.room[at + 1] as number, sent.group.room[at + 2] as number)
     }
   }
 
-  /** Refuses all jobs and requests that wait, for one reason. */
+  /** Refuses all jobs and requests that wait, for one reason. What has to be written goes on waiting, and so do barriers. */
   refuse(error: unknown): void {
     for (const job of this.#takeJobs(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)) job.refused(error)
+    refuseTaken(this.#taking.splice(0), error)
+    const requests = this.#requests
+    this.#requests = requests.filter(({ request }) => !mayBeRefused(request))
+    for (const entry of requests) if (mayBeRefused(entry.request)) entry.refused(error)
+  }
+
+  /** Nothing will ever be sent. */
+  abandon(error: unknown): void {
+    this.refuse(error)
     for (const request of this.#requests.splice(0)) request.refused(error)
     for (const barrier of this.#barriers.splice(0)) barrier.passed()
   }
 
   /** The next group: settles first and all of them, new jobs as many as fit. */
-  take(number: number, now: number): Sent {
+  take(number: number, now: number, nextNumber: number): Sent {
     const jobs = this.#takeJobs(GROUP_JOBS, GROUP_BYTES)
     const barriers = this.#barriers.filter((barrier) => barrier.after <= this.#taken)
     this.#barriers = this.#barriers.filter((barrier) => barrier.after > this.#taken)
     const finished = this.#finished
     const settles = this.#settles
     const requests = this.#requests
+    const taken = this.#takeDeliveries()
     const group: Group = {
       number,
       now,
+      nextNumber,
       names: this.#names,
       routes: this.#routes,
       room: [...this.#room].flatMap(([place, { jobs, bytes }]) => [place, jobs, bytes]),
       jobs: jobs.length === 0 ? undefined : columnsOf(jobs),
       done: finished.length === 0 ? undefined : pairsOf(finished),
-      settles: settles.map((entry) => entry.settle),
+      ...splitSettles(settles),
+      ...(this.#asks.length > 0 && { asks: this.#asks }),
+      ...(this.#starts.length > 0 && { starts: Float64Array.from(this.#starts) }),
       requests: requests.map((entry) => entry.request),
+      ...(taken.length > 0 && { taken: takenColumnsOf(taken.map(({ job }) => job)) }),
     }
     this.#finished = []
     this.#settles = []
     this.#requests = []
+    this.#starts = []
+    this.#asks = []
     this.#names = []
     this.#room.clear()
     this.#routes = undefined
     this.#nudged = 'no'
-    return { group, jobs, finished, settles, requests, barriers }
+    return { group, jobs, finished, settles, requests, taken, barriers }
+  }
+
+  #takeDeliveries(): TakenEntry[] {
+    let end = 0
+    for (let bytes = 0; end < this.#taking.length && end < GROUP_JOBS && bytes < GROUP_BYTES; end++) {
+      bytes += (this.#taking[end] as TakenEntry).job.input.length
+    }
+    return this.#taking.splice(0, end)
   }
 
   #takeJobs(most: number, mostBytes: number): NewJob[] {
@@ -193,30 +276,13 @@ export class Gather {
   }
 }
 
-export function columnsOf(jobs: readonly Pick<NewJob, 'number' | 'task' | 'input' | 'extra'>[]): JobColumns {
-  const numbers = new Array<number>(jobs.length)
-  const tasks = new Array<number>(jobs.length)
-  const inputs = new Array<string>(jobs.length)
-  let extras: (JobExtra | null)[] | null = null
-  for (let at = 0; at < jobs.length; at++) {
-    const job = jobs[at] as NewJob
-    numbers[at] = job.number
-    tasks[at] = job.task
-    inputs[at] = job.input
-    if (job.extra !== null) {
-      extras ??= new Array<JobExtra | null>(jobs.length).fill(null)
-      extras[at] = job.extra
-    }
-  }
-  return { numbers, tasks, inputs, extras }
+/** What a group had that was new. */
+export function refuseSent({ jobs, taken }: Sent, error: unknown): void {
+  for (const job of jobs) job.refused(error)
+  refuseTaken(taken, error)
 }
 
-function pairsOf(finished: readonly Ended[]): Float64Array {
-  const pairs = new Float64Array(finished.length * 2)
-  for (let at = 0; at < finished.length; at++) {
-    const { number, claim } = (finished[at] as Ended).job
-    pairs[at * 2] = number
-    pairs[at * 2 + 1] = claim
-  }
-  return pairs
+/** Its broker delivers it again. */
+export function refuseTaken(taken: readonly TakenEntry[], error: unknown): void {
+  for (const entry of taken) entry.answered({ type: 'failed', error: toErrorRecord(error) })
 }

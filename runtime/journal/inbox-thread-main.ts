@@ -1,8 +1,13 @@
 import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { type ErrorRecord, toErrorRecord } from '../../lib/error-record.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import { faultOf } from './faults.ts'
 import { InboxWriter } from './inbox-writer.ts'
+import { fileError } from './file-error.ts'
+import { refuseMissing } from './read-only.ts'
 import { recordOf, type StoredJob } from './record.ts'
-import { assertSqliteVersion, openDatabase } from './sqlite.ts'
+import { refusalOf } from './refusal.ts'
+import { assertSqliteVersion, openDatabase, prepareValue } from './sqlite.ts'
 
 /** Writes the inbox of a journal that another process owns, in groups, away from the publisher's event loop. */
 
@@ -38,18 +43,27 @@ const send = (message: FromInbox) => port.postMessage(message)
 try {
   serve((workerData as InboxThreadData).file)
 } catch (error) {
-  send({ type: 'refused', error: toErrorRecord(error) })
+  const { file } = workerData as InboxThreadData
+  send({ type: 'refused', error: toErrorRecord(fileError(error, file)) })
   port.close()
 }
 
+/** What a publisher tells its callers, as the owner would. */
+function refusalFor(error: unknown): unknown {
+  if (error instanceof MillraceError) return error
+  return refusalOf(faultOf(error) ?? { kind: 'other', error: toErrorRecord(error) })
+}
+
 function serve(file: string): void {
+  refuseMissing(file)
   const db = openDatabase(file, { fileMustExist: true, timeout: 10_000 })
   assertSqliteVersion(db)
-  db.pragma('synchronous = FULL')
+  db.exec('PRAGMA synchronous = FULL')
   // Only the owner checkpoints.
-  db.pragma('wal_autocheckpoint = 0')
+  db.exec('PRAGMA wal_autocheckpoint = 0')
   const inbox = new InboxWriter(db)
-  const name = db.prepare<[], string>('SELECT journal FROM millrace_meta').pluck().get() as string
+  inbox.checkVersion()
+  const name = prepareValue<[], string>(db, 'SELECT journal FROM millrace_meta').get() as string
   const write = (group: InboxGroup): void => {
     try {
       db.exec('BEGIN IMMEDIATE')
@@ -61,7 +75,7 @@ function serve(file: string): void {
       send({ type: 'written', first: numbers[0] as number })
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK')
-      send({ type: 'refused', error: toErrorRecord(error) })
+      send({ type: 'refused', error: toErrorRecord(refusalFor(error)) })
     }
   }
   port.on('message', (first: ToInbox) => {

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
 import type { JobExtra } from '../../lib/job.ts'
+import { invalidOption } from '../../lib/options.ts'
 import { INBOX_NUMBERS_FROM, JOURNAL_VERSION } from './schema.ts'
 import { Database as SqliteDatabase, type Database, type Prepared, prepare, prepareValue } from './sqlite.ts'
 
@@ -29,7 +30,8 @@ export class InboxWriter {
 
   /** To be called first in every transaction: the owner may have been updated since the last one. */
   checkVersion(): void {
-    const version = this.#version.get()
+    // A caller's connection may give big integers.
+    const version = Number(this.#version.get())
     if (version === JOURNAL_VERSION) return
     throw new MillraceError(
       'MILLRACE_JOURNAL_VERSION',
@@ -44,7 +46,7 @@ export class InboxWriter {
 
   putEncoded(task: string, input: string, createdAt: number, options: string | null): number {
     this.#insert.run(task, input, createdAt, options)
-    return InboxWriter.numberOf(this.#lastId.get() as number)
+    return InboxWriter.numberOf(Number(this.#lastId.get()))
   }
 
   /** The number that follows from a row's id. */
@@ -53,7 +55,7 @@ export class InboxWriter {
   }
 }
 
-const prepared = new WeakMap<Database, InboxWriter>()
+const prepared = new WeakMap<Database, { readonly file: string; readonly writer: InboxWriter }>()
 
 /**
  * The inbox of a journal for a caller's own connection. The connection must come from the SQLite that this process has
@@ -61,7 +63,8 @@ const prepared = new WeakMap<Database, InboxWriter>()
  */
 export function inboxOf(db: Database, journalFile: string): InboxWriter {
   const known = prepared.get(db)
-  if (known !== undefined) return known
+  if (known?.file === journalFile) return known.writer
+  if (typeof db !== 'object' || db === null) throw invalidOption('db', db, 'a connection to the journal')
   if (!(db instanceof SqliteDatabase)) {
     throw new MillraceError(
       'MILLRACE_FOREIGN_SQLITE',
@@ -76,12 +79,15 @@ export function inboxOf(db: Database, journalFile: string): InboxWriter {
       { path: 'db' },
     )
   }
-  const [synchronous] = db.pragma('synchronous') as { synchronous: number }[]
-  if ((synchronous?.synchronous ?? 0) < 2) db.pragma('synchronous = FULL')
+  if (!db.open || db.readonly) {
+    throw invalidOption('db', db.open ? 'a read-only one' : 'a closed one', 'a connection that can write')
+  }
+  const synchronous = prepareValue<[], number>(db, 'PRAGMA synchronous').get() ?? 0
+  if (synchronous < 2) db.exec('PRAGMA synchronous = FULL')
   // Only the owner checkpoints: two that do at once is what corrupted logs before SQLite 3.51.3.
-  db.pragma('wal_autocheckpoint = 0')
+  db.exec('PRAGMA wal_autocheckpoint = 0')
   const writer = new InboxWriter(db)
-  prepared.set(db, writer)
+  prepared.set(db, { file: journalFile, writer })
   return writer
 }
 

@@ -1,81 +1,110 @@
-import { toErrorRecord } from '../../lib/error-record.ts'
+import { type ErrorRecord, toErrorRecord } from '../../lib/error-record.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import { readExtra } from '../../lib/job-extra.ts'
 import type { AttemptRecord, JobExtra } from '../../lib/job.ts'
-import { stateCodes } from '../../lib/job-state.ts'
 import { decodePayload } from '../../lib/payload.ts'
+import { isTaskName } from '../../lib/task.ts'
 import { appendJobs } from './append.ts'
 import type { Ledger } from './ledger.ts'
 import { INBOX_NUMBERS_FROM } from './schema.ts'
+import type { InboxRow } from './statements.ts'
 import { decodeWish, type Wish } from './wish.ts'
 
 const INBOX_JOBS = 512
+const INBOX_BYTES = 256 * 1024
 
 /** How long the id of a duplicate leads to the job that had its key. */
 const ALIAS_MS = 24 * 3_600_000
 
-interface InboxRow {
-  readonly id: number
-  readonly task: string
-  readonly input: string
-  readonly created_at: number
-  readonly options: string | null
+/** Whose jobs those are whose row names no task; no task can have this name. */
+const NAMELESS = '!unreadable'
+
+interface InboxJob {
+  readonly row: InboxRow
+  readonly extra: JobExtra | null
 }
 
 /**
- * Moves what other connections have put into the inbox into the queue, where it gets its order number and where keys
- * are checked. The number of such a job follows from its inbox id, so that its writer knew it before the owner did.
- * What cannot be read becomes a dead job: it must neither be lost nor stop what comes behind it.
+ * Moves what other connections have put into the inbox into the queue, in the order in which it was put there: a job gets
+ * its order number and its key, a wish is carried out. The number of such a job follows from its inbox id, so that its
+ * writer knew it before the owner did.
+ * Anybody may have written it: what cannot be read becomes a dead job, since it must neither be lost nor stop what comes
+ * behind it.
  */
-export function unpackInbox(ledger: Ledger, now: number, carryOut: (wish: Wish) => void): 'empty' | 'more' {
-  const rows = ledger.sql.unpack.all(INBOX_JOBS)
-  if (rows.length === 0) {
-    ledger.inboxIsEmpty()
-    return 'empty'
-  }
-  const numbers: number[] = []
-  const tasks: number[] = []
-  const inputs: string[] = []
-  const extras: (JobExtra | null)[] = []
+export function unpackInbox(ledger: Ledger, now: number, carryOut: (wish: Wish) => void): void {
+  const rows = nextRows(ledger)
+  const last = rows.at(-1)
+  if (last === undefined) return ledger.inboxIsEmpty()
+  let jobs: InboxJob[] = []
   for (const row of rows) {
-    const wish = decodeWish(row)
-    if (wish !== undefined) {
-      carryOut(wish)
-      continue
+    try {
+      const wish = decodeWish(row)
+      if (wish === undefined) jobs.push({ row, extra: readJob(row) })
+      else {
+        // It may be about a job that was put in right before it.
+        move(ledger, jobs, now)
+        jobs = []
+        carryOut(wish)
+      }
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+      bury(ledger, row, now, toErrorRecord(error))
     }
-    const task = ledger.tasks.add(row.task)
-    const extra = readable(ledger, row, task, now)
-    if (extra === undefined) continue
-    numbers.push(INBOX_NUMBERS_FROM + row.id)
-    tasks.push(task)
-    inputs.push(row.input)
-    extras.push(extra)
   }
-  const { duplicates } = appendJobs(ledger, { numbers, tasks, inputs, extras }, now, 'wait')
-  const alias = ledger.db.prepare('INSERT INTO millrace_aliases (id, job, until) VALUES (?, ?, ?)')
+  move(ledger, jobs, now)
+  ledger.sql.unpacked.run(last.id)
+}
+
+function nextRows(ledger: Ledger): InboxRow[] {
+  const rows: InboxRow[] = []
+  let bytes = 0
+  for (const row of ledger.sql.unpack.iterate(INBOX_JOBS)) {
+    rows.push(row)
+    bytes += row.input.length
+    if (bytes >= INBOX_BYTES) break
+  }
+  return rows
+}
+
+function readJob({ task, input, options }: InboxRow): JobExtra | null {
+  if (!isTaskName(task)) {
+    throw new MillraceError(
+      'MILLRACE_PAYLOAD_CORRUPT',
+      `a job names no task; got ${JSON.stringify(task.slice(0, 80))}; look at who else writes to the journal`,
+    )
+  }
+  decodePayload(input)
+  return options === null ? null : readExtra(options)
+}
+
+function isUnreadable(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'MILLRACE_PAYLOAD_CORRUPT'
+}
+
+function move(ledger: Ledger, jobs: readonly InboxJob[], now: number): void {
+  const columns = {
+    numbers: jobs.map(({ row }) => numberOf(row)),
+    tasks: jobs.map(({ row }) => ledger.tasks.add(row.task)),
+    inputs: jobs.map(({ row }) => row.input),
+    extras: jobs.map(({ extra }) => extra),
+  }
+  const { duplicates, failures } = appendJobs(ledger, columns, now, 'wait')
   for (let at = 0; at < duplicates.length; at += 2) {
-    alias.run(numbers[duplicates[at] as number], duplicates[at + 1], now + ALIAS_MS)
+    const number = columns.numbers[duplicates[at] as number] as number
+    ledger.sql.addAlias.run(number, duplicates[at + 1] as number, now + ALIAS_MS)
   }
-  ledger.sql.unpacked.run((rows.at(-1) as InboxRow).id)
-  return 'more'
+  for (const { index, error } of failures) bury(ledger, (jobs[index] as InboxJob).row, now, error)
 }
 
-function readable(ledger: Ledger, row: InboxRow, task: number, now: number): JobExtra | null | undefined {
-  try {
-    decodePayload(row.input)
-    return row.options === null ? null : (JSON.parse(row.options) as JobExtra)
-  } catch (error) {
-    bury(ledger, row, task, now, error)
-    return undefined
-  }
+function bury(ledger: Ledger, row: InboxRow, now: number, error: ErrorRecord): void {
+  const number = numberOf(row)
+  const task = ledger.tasks.idOf(ledger.tasks.add(isTaskName(row.task) ? row.task : NAMELESS))
+  const record: AttemptRecord = { claim: 0, attempt: 0, endedAt: now, type: 'failed', error }
+  const keepUntil = now + ledger.keepEndedMs
+  const { changes } = ledger.sql.bury.run(number, task, ledger.nextOrd++, row.created_at, row.input, now, keepUntil)
+  if (changes > 0) ledger.sql.recordAttempt.run(number, 0, JSON.stringify(record))
 }
 
-function bury(ledger: Ledger, row: InboxRow, task: number, now: number, error: unknown): void {
-  const number = INBOX_NUMBERS_FROM + row.id
-  const record: AttemptRecord = { claim: 0, attempt: 0, endedAt: now, type: 'failed', error: toErrorRecord(error) }
-  ledger.db
-    .prepare(`
-      INSERT INTO millrace_jobs
-        (id, task, state, rank, ord, claim, attempt, created_at, input, ended_at, keep_until)
-      VALUES (?, ?, ${stateCodes.dead}, 5, ?, 0, 0, ?, '', ?, ?)`)
-    .run(number, ledger.tasks.idOf(task), ledger.nextOrd++, row.created_at, now, now + ledger.keepEndedMs)
-  ledger.sql.recordAttempt.run(number, 0, JSON.stringify(record))
+function numberOf({ id }: InboxRow): number {
+  return INBOX_NUMBERS_FROM + id
 }

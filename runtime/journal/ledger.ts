@@ -2,12 +2,18 @@ import { RANKS, Waiting } from './waiting.ts'
 import { prepareStatements, type Statements } from './statements.ts'
 import { Rooms } from './rooms.ts'
 import { TaskList } from './task-list.ts'
+import { Admission } from './limits/admission.ts'
+import { Paces } from './limits/paces.ts'
+import { Regulator, type WaitingJob } from './limits/regulator.ts'
+import { NUMBERS_AHEAD } from './numbers.ts'
+import { Outbox } from './outbox.ts'
+import { HomewardTexts } from './homeward-texts.ts'
+import { LateRows, newRow } from './late-rows.ts'
 import type { Routes } from './protocol.ts'
-import { INBOX_NUMBERS_FROM } from './schema.ts'
+import { RetryBudget } from './retry-budget.ts'
+import { isOutboundRank, RETRIED_RANK } from './schema.ts'
 import { type Database, type Prepared, prepare, prepareValue } from './sqlite.ts'
-
-/** How many numbers the owner gets ahead, so that giving one out needs no commit. */
-export const NUMBERS_AHEAD = 2 ** 20
+import { type Origin, TakenHere } from './taken-here.ts'
 
 /** The ends of other kinds than success keep their row this long unless the owner says otherwise. */
 export const DEFAULT_KEEP_ENDED_MS = 7 * 24 * 3_600_000
@@ -17,8 +23,23 @@ export class Ledger {
   readonly db: Database
   readonly sql: Statements
   readonly tasks: TaskList
+  /** Fresh work that waits. */
   readonly waiting = new Waiting()
+  /** What waits to be tried again. */
+  readonly retried = new Waiting()
+  /** What waits to go to a broker. */
+  readonly outbox = new Outbox()
+  readonly taken = new TakenHere()
+  readonly late = new LateRows()
+  /** What goes home with the group that is applied. */
+  readonly homes = new HomewardTexts()
+  /** Whether jobs are known that shall not run here, as far as was looked. */
+  mayBeUnwanted: 'yes' | 'no' = 'yes'
+  readonly retryBudget = new RetryBudget()
+  readonly paces = new Paces(this.waiting)
   readonly rooms = new Rooms()
+  readonly regulator: Regulator
+  readonly admission = new Admission((task) => this.waitingOf(task))
   /** Waiting jobs that each place was given so far: one in eight is the oldest, however few a claim takes. */
   readonly turns: number[] = []
   readonly epoch: number
@@ -61,6 +82,7 @@ export class Ledger {
     this.keepEndedMs = meta.keepEndedMs
     this.sql = prepareStatements(db)
     this.tasks = new TaskList(db)
+    this.regulator = new Regulator(db, this)
     this.begin = prepare(db, 'BEGIN IMMEDIATE')
     this.commit = prepare(db, 'COMMIT')
     this.rollback = prepare(db, 'ROLLBACK')
@@ -71,31 +93,108 @@ export class Ledger {
   /** Reads the counts of waiting jobs anew: at the start, and after a transaction was rolled back. */
   recount(): void {
     this.waiting.clear()
+    this.retried.clear()
+    this.outbox.waiting.clear()
     this.suspects = 0
+    this.taken.clear()
+    for (const [number, origin] of this.sql.takenHere.all()) this.taken.add(number, JSON.parse(origin) as Origin)
+    for (const [number, { origin }] of this.late) this.taken.add(number, origin)
+    this.mayBeUnwanted = this.sql.anyUnwanted.get() === undefined ? 'no' : 'yes'
     for (const { task, rank, jobs } of this.sql.waitingCounts.all()) {
       this.addWaiting(this.tasks.indexOfId(task), rank, jobs)
     }
+    this.regulator.rebuild()
+  }
+
+  beginsToWait(job: WaitingJob): void {
+    this.addWaiting(job.task, job.rank, 1)
+    if (this.regulator.has(job.task)) this.regulator.waits(job)
+  }
+
+  /** A job is not available any more, for another reason than a claim. */
+  ceasesToWait(job: WaitingJob): void {
+    this.addWaiting(job.task, job.rank, -1)
+    if (this.regulator.has(job.task)) this.regulator.waitsNoMore(job)
   }
 
   /** Counts jobs that begin to wait, or with a negative number cease to; suspects are counted apart. */
   addWaiting(task: number, rank: number, jobs: number): void {
     if (rank < RANKS) this.waiting.add(task, rank, jobs)
+    else if (isOutboundRank(rank)) this.outbox.add(task, rank, jobs)
+    else if (rank >= RETRIED_RANK) this.retried.add(task, rank - RETRIED_RANK, jobs)
     else this.suspects += jobs
   }
 
-  route(routes: Routes): void {
+  route(routes: Routes, now: number): void {
+    // What has a limit from now on is counted by its rows.
+    this.writeAllLate()
+    if (routes.places.length !== this.rooms.places) this.paces.forget()
     this.rooms.reset(routes.places.map((place) => place.capacity))
-    this.waiting.route(routes.places.length, routes.placeOf)
+    this.admission.route(routes)
+    const limited = this.regulator.route(routes)
+    this.waiting.route(routes.places.length, routes.placeOf, limited)
+    this.retried.route(routes.places.length, routes.placeOf, limited)
+    this.retryBudget.route(routes.places.map(({ retryEvery }) => retryEvery))
+    this.outbox.route(routes)
+    if (routes.places.length > 0) this.#redirect(now)
   }
 
-  /** Keeps the owner's next numbers ahead of those it has used. */
-  reserveNumbers(used: number): void {
-    if (used >= INBOX_NUMBERS_FROM) return
-    if (used >= this.nextNumber - NUMBERS_AHEAD / 2) this.nextNumber = used + NUMBERS_AHEAD
+  /** The rank under which a job waits, by the way that its task goes; what was taken from a broker runs here. */
+  rankOf(task: number, rank: number, number: number): number {
+    return this.taken.has(number) ? rank : this.outbox.rankOf(task, rank)
+  }
+
+  /** Jobs that waited before it was known which way their task goes, or when it went another. */
+  #redirect(now: number): void {
+    let changes = 0
+    this.tasks.names.forEach((_, task) => {
+      const id = this.tasks.idOf(task)
+      if (!this.outbox.goesOut(task)) {
+        if (this.outbox.waiting.ofTask(task) === 0) return
+        changes += this.sql.keepForLater.run(id, now).changes + this.sql.keepHere.run(id).changes
+      } else if (this.waiting.ofTask(task) + this.retried.ofTask(task) > 0) changes += this.sql.sendOut.run(id).changes
+    })
+    if (changes === 0) return
+    this.recount()
+    this.timesChanged = 'yes'
+  }
+
+  /** Writes the row of a delivery, if it was put off: somebody is about to look at it. */
+  writeLate(number: number): void {
+    const row = this.late.take(number)
+    if (row !== undefined) this.sql.appendTaken.run(...newRow(row, this.tasks.idOf(row.job.task), 'claimed'))
+  }
+
+  writeAllLate(): void {
+    for (const [number] of this.late) this.writeLate(number)
+  }
+
+  /** Keeps a reserve of numbers ahead of those that the owner has given out. */
+  reserveNumbers(next: number): void {
+    if (next >= this.nextNumber - NUMBERS_AHEAD / 2) this.nextNumber = next + NUMBERS_AHEAD
   }
 
   /** When the next scheduled job is due or the next waiting one expires; read only after a change. */
   nextDueAt(): number | undefined {
+    const [time, limit] = [this.#nextInTime(), this.regulator.opensAt()]
+    return time === undefined || (limit !== undefined && limit < time) ? limit : time
+  }
+
+  /** Waiting jobs that could be claimed, were there room. */
+  get claimable(): number {
+    return this.waiting.unlimited + this.retried.unlimited + this.outbox.waiting.unlimited + this.regulator.claimable()
+  }
+
+  /** Jobs that wait for a claim, of all tasks that have a place. */
+  get waitingJobs(): number {
+    return this.waiting.total + this.retried.total + this.outbox.waiting.total
+  }
+
+  waitingOf(task: number): number {
+    return this.waiting.ofTask(task) + this.retried.ofTask(task) + this.outbox.waiting.ofTask(task)
+  }
+
+  #nextInTime(): number | undefined {
     if (this.timesChanged === 'yes') {
       const due = this.sql.nextDueAt.get() ?? undefined
       const expires = this.sql.nextExpiresAt.get() ?? undefined

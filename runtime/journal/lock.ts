@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { MillraceError } from '../../lib/errors.ts'
 import { journalFiles } from './files.ts'
-import { type Database, openDatabase } from './sqlite.ts'
+import { type Database, openDatabase, prepareValue } from './sqlite.ts'
 
 export interface Holder {
   readonly pid: number
@@ -21,7 +21,7 @@ export function thisProcess(now: number): Holder {
 export function takeLock(file: string): Database {
   const lock = openDatabase(journalFiles(file).lock, { timeout: 0 })
   try {
-    lock.pragma('locking_mode = EXCLUSIVE')
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE')
     lock.exec('BEGIN EXCLUSIVE')
     return lock
   } catch (error) {
@@ -50,7 +50,7 @@ export function readHolder(file: string): Holder | undefined {
   try {
     const db = openDatabase(file, { readonly: true, timeout: 100 })
     try {
-      const text = db.prepare<[], string>('SELECT holder FROM millrace_meta').pluck().get()
+      const text = prepareValue<[], string>(db, 'SELECT holder FROM millrace_meta').get()
       return text === undefined ? undefined : (JSON.parse(text) as Holder)
     } finally {
       db.close()

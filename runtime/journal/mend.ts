@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { INBOX_NUMBERS_FROM, JOURNAL_VERSION } from './schema.ts'
+import { INBOX_NUMBERS_FROM, JOURNAL_VERSION, TAKEN_NUMBERS_FROM } from './schema.ts'
 import { type Database, prepareValue } from './sqlite.ts'
 
 /** Makes a journal consistent of which rows are missing; returns what had to be made up. */
@@ -10,6 +10,8 @@ export function mendJournal(db: Database): string[] {
     db.prepare("INSERT INTO main.millrace_meta VALUES (1, ?, ?, 0, 0, 1, 1, '{}')").run(JOURNAL_VERSION, name)
     notes.push(`the journal's name was lost: the ids of its jobs begin with ${name} from now on`)
   }
+  // The tables are this version's, whichever the damaged journal was of.
+  db.prepare('UPDATE main.millrace_meta SET version = ?').run(JOURNAL_VERSION)
   mendNumbers(db)
   const tasks = db
     .prepare(`
@@ -30,7 +32,7 @@ export function mendJournal(db: Database): string[] {
 function mendNumbers(db: Database): void {
   const most = (sql: string) => prepareValue<[], number | null>(db, sql).get() ?? 0
   const ord = most('SELECT max(ord) FROM main.millrace_jobs')
-  const number = most(`SELECT max(id) FROM main.millrace_jobs WHERE id < ${INBOX_NUMBERS_FROM}`)
+  const number = most(`SELECT max(id) FROM main.millrace_jobs WHERE id < ${TAKEN_NUMBERS_FROM}`)
   const inbox = most(`SELECT max(id) FROM main.millrace_jobs WHERE id >= ${INBOX_NUMBERS_FROM}`) - INBOX_NUMBERS_FROM
   db.prepare('UPDATE main.millrace_meta SET next_ord = max(next_ord, ?), next_number = max(next_number, ?)').run(
     ord + 1,

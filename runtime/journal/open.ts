@@ -1,15 +1,17 @@
-import { randomInt } from 'node:crypto'
 import { MillraceError } from '../../lib/errors.ts'
+import { fileError } from './file-error.ts'
 import { prepareFiles } from './files.ts'
-import { DEFAULT_KEEP_ENDED_MS, Ledger, NUMBERS_AHEAD } from './ledger.ts'
+import { DEFAULT_KEEP_ENDED_MS, Ledger } from './ledger.ts'
 import { takeLock, thisProcess } from './lock.ts'
 import { MarkWriter, readMark, tailLoss } from './mark.ts'
+import { NUMBERS_AHEAD } from './numbers.ts'
 import type { Group, OpenedJournal, Reply } from './protocol.ts'
-import { recover } from './recover.ts'
-import { JOURNAL_VERSION, SCHEMA } from './schema.ts'
-import { assertSqliteVersion, type Database, openDatabase } from './sqlite.ts'
+import { type MetaRow, migrate, readMeta } from './migrate.ts'
+import { NOTHING_RECOVERED, recover } from './recover.ts'
+import { assertSqliteVersion, type Database, openDatabase, prepare } from './sqlite.ts'
 import { type Begun, readStarts } from './starts.ts'
 import { Store } from './store.ts'
+import { forgetTaken } from './taken.ts'
 
 export interface JournalOptions {
   /** Path of the journal, or ':memory:'. */
@@ -28,15 +30,6 @@ export interface OpenJournal {
   close(): void
 }
 
-interface MetaRow {
-  readonly version: number
-  readonly journal: string
-  readonly epoch: number
-  readonly commits: number
-  readonly next_ord: number
-  readonly next_number: number
-}
-
 /** 16 MiB of pages: enough for the hot end of every index, whatever the backlog. */
 const PAGE_CACHE_KIB = 16 * 1024
 /** Pages of log after which a commit moves them into the file: about 16 MiB. */
@@ -45,6 +38,14 @@ const WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 /** Opens the journal as its one owner: locked, migrated, under a new epoch, with what was running made available. */
 export function openJournal(options: JournalOptions, now: number, resume?: number): OpenJournal {
+  try {
+    return open(options, now, resume)
+  } catch (error) {
+    throw fileError(error, options.file)
+  }
+}
+
+function open(options: JournalOptions, now: number, resume?: number): OpenJournal {
   const inMemory = options.file === ':memory:'
   const file = inMemory ? options.file : prepareFiles(options.file)
   const lock = inMemory ? undefined : takeLock(file)
@@ -59,7 +60,7 @@ export function openJournal(options: JournalOptions, now: number, resume?: numbe
       return inMemory ? opening(db, store, opened) : marked(file, opening(db, store, opened), lock)
     } catch (error) {
       db.close()
-      throw named(error, file)
+      throw error
     }
   } catch (error) {
     lock?.close()
@@ -102,14 +103,18 @@ export function adopt(
   const before = migrate(db, now)
   const meta = { ...before, epoch: before.epoch + 1, next_number: before.next_number + NUMBERS_AHEAD }
   db.transaction(() => {
-    db.prepare('UPDATE millrace_meta SET epoch = ?, next_number = ?, holder = ?').run(
+    prepare<[number, number, string]>(db, 'UPDATE millrace_meta SET epoch = ?, next_number = ?, holder = ?').run(
       meta.epoch,
       meta.next_number,
       JSON.stringify(thisProcess(now)),
     )
   }).immediate()
   const ledger = ledgerOf(db, meta, keepEndedMs)
-  const recovered = db.transaction(() => recover(ledger, now, begunIn(before.epoch))).immediate()
+  const adoptJobs = () => {
+    forgetTaken(ledger)
+    return recover(ledger, now, begunIn(before.epoch))
+  }
+  const recovered = db.transaction(adoptJobs).immediate()
   ledger.recount()
   const store = new Store(ledger)
   return { store, opened: store.describe(recovered, before.next_number) }
@@ -117,7 +122,7 @@ export function adopt(
 
 /** Goes on as the same owner after its journal thread has died: nothing was interrupted, so nothing is recovered. */
 function rejoin(db: Database, epoch: number, keepEndedMs: number) {
-  const meta = db.prepare<[], MetaRow>('SELECT * FROM millrace_meta WHERE one = 1').get()
+  const meta = readMeta(db)
   if (meta === undefined || meta.epoch !== epoch) {
     throw new MillraceError(
       'MILLRACE_JOURNAL_LOST',
@@ -128,7 +133,7 @@ function rejoin(db: Database, epoch: number, keepEndedMs: number) {
   const ledger = ledgerOf(db, meta, keepEndedMs)
   ledger.recount()
   const store = new Store(ledger)
-  return { store, opened: store.describe(0, meta.next_number) }
+  return { store, opened: store.describe(NOTHING_RECOVERED, meta.next_number) }
 }
 
 function ledgerOf(db: Database, meta: MetaRow, keepEndedMs: number): Ledger {
@@ -144,51 +149,16 @@ function ledgerOf(db: Database, meta: MetaRow, keepEndedMs: number): Ledger {
 
 function configure(db: Database, options: JournalOptions): void {
   assertSqliteVersion(db)
-  db.pragma('journal_mode = WAL')
-  db.pragma(`synchronous = ${options.durability === 'full' ? 'FULL' : 'NORMAL'}`)
-  db.pragma(`cache_size = ${-PAGE_CACHE_KIB}`)
-  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
-  db.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`)
-  db.pragma('trusted_schema = OFF')
-  db.pragma('cell_size_check = ON')
-  db.pragma('temp_store = MEMORY')
-}
-
-/** Creates the tables or brings them forward; never back: a journal of a later version is refused untouched. */
-function migrate(db: Database, now: number): MetaRow {
-  const exists = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'millrace_meta'").get()
-  if (exists === undefined) {
-    db.transaction(() => {
-      db.exec(SCHEMA)
-      db.prepare('INSERT INTO millrace_meta VALUES (1, ?, ?, 0, 0, 1, 1, ?)').run(
-        JOURNAL_VERSION,
-        journalName(),
-        JSON.stringify(thisProcess(now)),
-      )
-    }).immediate()
+  for (const setting of [
+    'journal_mode = WAL',
+    `synchronous = ${options.durability === 'full' ? 'FULL' : 'NORMAL'}`,
+    `cache_size = ${-PAGE_CACHE_KIB}`,
+    `wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
+    `journal_size_limit = ${WAL_LIMIT_BYTES}`,
+    'trusted_schema = OFF',
+    'cell_size_check = ON',
+    'temp_store = MEMORY',
+  ]) {
+    db.exec(`PRAGMA ${setting}`)
   }
-  const meta = db.prepare<[], MetaRow>('SELECT * FROM millrace_meta WHERE one = 1').get()
-  if (meta === undefined || meta.version > JOURNAL_VERSION) {
-    throw new MillraceError(
-      'MILLRACE_JOURNAL_VERSION',
-      `the journal is from a later Millrace; got version ${meta?.version}, expected at most ${JOURNAL_VERSION}; ` +
-        'update Millrace in this service',
-    )
-  }
-  return meta
-}
-
-/** Six letters and digits that tell this journal's job ids from another's. */
-function journalName(): string {
-  return randomInt(36 ** 5, 36 ** 6).toString(36)
-}
-
-function named(error: unknown, file: string): unknown {
-  const code = String((error as { code?: unknown }).code)
-  if (!code.startsWith('SQLITE_CORRUPT') && code !== 'SQLITE_NOTADB') return error
-  return new MillraceError(
-    'MILLRACE_JOURNAL_CORRUPT',
-    `${file} is damaged or no SQLite database; nothing was changed; keep it with its -wal, and run millrace doctor`,
-    { cause: error },
-  )
 }

@@ -1,7 +1,18 @@
 import type { ErrorRecord } from '../../lib/error-record.ts'
 import type { JobExtra } from '../../lib/job.ts'
+import type { MaxWaiting, PartLimits } from '../../lib/limits.ts'
 import type { Transition } from '../../lib/job-state.ts'
+import type {
+  DeliveredColumns,
+  Homecoming,
+  Homeward,
+  Outbound,
+  TakenAnswers,
+  TakenColumns,
+  TakenEnd,
+} from './crossing.ts'
 import type { TailLoss } from './mark.ts'
+import type { Recovered } from './recover.ts'
 import type { Wished } from './wish.ts'
 
 /**
@@ -23,7 +34,7 @@ export interface Settle {
   readonly claim: number
   readonly transition: Extract<
     Transition,
-    'succeed' | 'retry' | 'snooze' | 'release' | 'die' | 'discard' | 'cancel-running' | 'expire'
+    'succeed' | 'retry' | 'snooze' | 'release' | 'die' | 'discard' | 'cancel-running' | 'expire' | 'hand-over'
   >
   /** 'drop' deletes the row: a success of which nothing is kept. */
   readonly row: 'keep' | 'drop'
@@ -35,7 +46,16 @@ export interface Settle {
   /** JSON of the `AttemptRecord`, if there is something to tell. */
   readonly record?: string
   readonly children?: JobColumns
+  /** Of a task with limits: when the attempt began, in epoch ms, and how long it ran; absent if it never began. */
+  readonly startedAt?: number
+  readonly ranMs?: number
+  /** Of a job that was taken from a broker, when its delivery is over with this claim. */
+  readonly taken?: TakenEnd
 }
+
+/** One that is written by a statement of its own; what was handed over goes as columns. */
+export type RowSettle = Settle & { readonly transition: RowTransition }
+export type RowTransition = Exclude<Settle['transition'], 'hand-over'>
 
 /** The owner still holds these claims; every other running row goes back. Asked for after either side lost its memory. */
 export interface Reconcile {
@@ -45,18 +65,12 @@ export interface Reconcile {
 
 export type Selection = { readonly states: readonly number[]; readonly tasks: readonly number[] | undefined }
 
-/** How far a request for many jobs has got: which pair of state and task, and the last job of it. */
-export interface ManyCursor {
-  readonly part: number
-  readonly id: number
-}
-
 interface Many {
   readonly where: Selection
-  /** Rows that are looked at in one commit. */
+  /** Jobs that one commit changes at most. */
   readonly limit: number
   /** `next` of the answer before. */
-  readonly after?: ManyCursor
+  readonly after?: number | undefined
 }
 
 /** Rare writes, each under a savepoint of its own; the answer has the same index. */
@@ -85,19 +99,55 @@ export type Request =
     }
   /** Starts the next suspects, if none is on trial: they come with the reply's claims. */
   | { readonly type: 'trial' }
+  /** Claims one job of a task that is parked, wherever it stands: it comes with the reply's claims, and takes room of the place. */
+  | { readonly type: 'probe'; readonly task: number; readonly place: number }
   | { readonly type: 'interrupted'; readonly numbers: readonly number[] }
-  /** Which job has the key now: asked for an enqueue whose answer was lost. */
-  | { readonly type: 'key-holder'; readonly task: number; readonly key: string }
+  /** A setting that outlives the owner; `null` takes it away. */
+  | { readonly type: 'set'; readonly name: string; readonly value: string | null }
+  /** For an enqueue whose answer was lost: whether the job was written, and if not which one has its key now. */
+  | { readonly type: 'lost-job'; readonly number: number; readonly task: number; readonly key: string | undefined }
   | Reconcile
+  | { readonly type: 'come-home'; readonly outcomes: readonly Homecoming[] }
+  /** These need not be sent home any more. */
+  | { readonly type: 'sent-home'; readonly sent: readonly number[] }
+  /** The next of what still has to be sent home. */
+  | { readonly type: 'unsent'; readonly after: number; readonly limit: number }
+  /** Public ids of jobs that shall not run here; those that wait here end at once. */
+  | Unwant
+  /** Jobs of which no outcome has come home in time are dead. */
+  | { readonly type: 'give-up-away'; readonly limit: number; readonly keepUntil: number }
+
+/** Jobs by their public ids, as they were sent until an instant; it is kept in mind until another one. */
+export interface Unwant {
+  readonly type: 'unwant'
+  readonly ids: readonly string[]
+  readonly sentBefore: number
+  readonly until: number
+}
 
 export type Answer =
-  | { readonly type: 'cancelled' | 'requested' | 'ended' | 'absent' }
-  | { readonly type: 'revived' | 'rescheduled' | 'removed' }
+  | { readonly type: 'cancelled'; readonly task: number }
+  | { readonly type: 'ended' | 'absent' }
+  /** It is told to who has the job: one of `stateCodes`, running or away. */
+  | { readonly type: 'requested'; readonly state: number; readonly task: number }
+  | { readonly type: 'revived' | 'rescheduled' | 'removed' | 'set' }
   | { readonly type: 'wrong-state'; readonly state: number }
   | { readonly type: 'key-taken'; readonly number: number }
   | { readonly type: 'holder'; readonly number: number | undefined }
-  /** How many were changed; `more` when the limit was reached: ask again, for what comes after `next`. */
-  | { readonly type: 'many'; readonly count: number; readonly more: 'yes' | 'no'; readonly next?: ManyCursor }
+  /** How many were changed; `more` when the limit was reached: ask again. */
+  | { readonly type: 'many'; readonly count: number; readonly more: 'yes' | 'no' }
+  /** Which jobs were changed, and their tasks; ask again for what comes after `next`, if there is one. */
+  | {
+      readonly type: 'changed'
+      readonly numbers: readonly number[]
+      readonly tasks: readonly number[]
+      readonly next: number | undefined
+    }
+  /** By index: 'stale' found no such job that is away, or of another claim. */
+  | { readonly type: 'home'; readonly came: readonly ('came' | 'stale' | 'failed')[] }
+  | { readonly type: 'unsent'; readonly homes: readonly Homeward[] }
+  /** Numbers here of those that ended, as `TakenAnswer` 'ended' would say done, and of those that run. */
+  | { readonly type: 'unwanted'; readonly ended: readonly number[]; readonly running: readonly number[] }
   | { readonly type: 'failed'; readonly error: ErrorRecord }
 
 export interface PlaceRoom {
@@ -105,16 +155,34 @@ export interface PlaceRoom {
   readonly bytes: number
 }
 
+export interface PlaceRoute {
+  readonly name: string
+  readonly capacity: PlaceRoom
+  /** How many jobs it runs at once. */
+  readonly parallel: number
+  /** One claim in how many may be a retry while fresh work waits. */
+  readonly retryEvery?: number
+  /** Of all its tasks together. */
+  readonly maxWaiting?: MaxWaiting
+}
+
 /** Where tasks run: indices into `places`, by task index; -1 parks a task. */
 export interface Routes {
-  readonly places: readonly { readonly name: string; readonly capacity: PlaceRoom }[]
+  readonly places: readonly PlaceRoute[]
   readonly placeOf: readonly number[]
+  /** By task index; without any where absent. */
+  readonly limits?: readonly (PartLimits | undefined)[]
+  readonly maxWaiting?: readonly (MaxWaiting | undefined)[]
+  /** Absent without a broker: then everything runs here. */
+  readonly outbound?: Outbound
 }
 
 /** All writes of one tick of the owner: one message. */
 export interface Group {
   readonly number: number
   readonly now: number
+  /** The lowest number that the owner has not given out: the journal keeps a reserve ahead of it. */
+  readonly nextNumber: number
   /** Names of tasks that shall have an index. */
   readonly names: readonly string[]
   /** New routes; room starts anew with them. */
@@ -124,18 +192,44 @@ export interface Group {
   readonly jobs: JobColumns | undefined
   /** Plain successes: number, claim, and so on. */
   readonly done: Float64Array | undefined
-  readonly settles: readonly Settle[]
+  readonly settles: readonly RowSettle[]
+  /** Starts of claims that have a rate: number, when in epoch ms, and so on. */
+  readonly starts?: Float64Array
+  /** Overloaded tasks of which others wait to be let in. */
+  readonly asks?: readonly number[]
   readonly requests: readonly Request[]
+  readonly taken?: TakenColumns
+  readonly delivered?: DeliveredColumns
+  /** Jobs that a broker holds: number, claim, until when it is waited for their outcome, and so on. */
+  readonly handedOver?: Float64Array
 }
 
 /** What became of an appended job. */
-export const appended = { waiting: 0, claimed: 1, scheduled: 2, duplicate: 3, failed: 4 } as const
+export const appended = {
+  waiting: 0,
+  claimed: 1,
+  scheduled: 2,
+  duplicate: 3,
+  failed: 4,
+  /** Not written: its task has as many waiting as it may have. */
+  overloaded: 5,
+  /** The same, of a task whose callers wait for room. */
+  'held-back': 6,
+  /** Written as expired: it could not have started in time. */
+  expired: 7,
+  /** Written as claimed by the outbox. */
+  'claimed-out': 8,
+} as const
 
 export interface ClaimExtra {
   readonly overrides?: string
   readonly key?: string
   readonly expiresAt?: number
   readonly crashes?: number
+  /** Of a job on its way out: when it shall run at the earliest. */
+  readonly dueAt?: number
+  /** Of a job on its way out: its keys, where its task has limits by key. */
+  readonly part?: string
 }
 
 export interface ClaimColumns {
@@ -158,6 +252,13 @@ export interface Reply {
   readonly appended: Uint8Array
   /** The order number of the group's first job; the others follow. */
   readonly firstOrd: number
+  readonly taken?: TakenAnswers
+  /** The order number of the first taken job; the others follow. */
+  readonly takenOrd?: number
+  /** What goes home of what has ended. */
+  readonly homes?: readonly Homeward[]
+  /** Pairs of a task that was overloaded and has room again, and for how many jobs. */
+  readonly roomOf: readonly number[]
   /** Pairs of an index of the group and the number of the job that has its key. */
   readonly duplicates: readonly number[]
   readonly failures: readonly { readonly index: number; readonly error: ErrorRecord }[]
@@ -176,6 +277,8 @@ export interface Reply {
   readonly numbersUntil: number
   /** Jobs that wait for a claim, of all tasks that have a place. */
   readonly waiting: number
+  /** Those of them that no limit is known to hold up. */
+  readonly claimable: number
   /** Jobs that wait for their trial. */
   readonly suspects: number
   /** Names that got the next indices, in their order. */
@@ -191,9 +294,13 @@ export interface OpenedJournal {
   /** Task names in the order of their indices. */
   readonly tasks: readonly string[]
   readonly nextDueAt: number | undefined
-  readonly recovered: number
+  /** What the owner before left running. */
+  readonly recovered: Recovered
   readonly waiting: number
+  readonly claimable: number
   readonly suspects: number
+  /** What earlier owners have set, as pairs of name and value. */
+  readonly settings: readonly (readonly [string, string])[]
   /** Commits that were acknowledged and are not in the file any more. */
   readonly lost?: TailLoss
 }
@@ -214,3 +321,17 @@ export type FromJournal =
   | { readonly type: 'inbox' }
   | { readonly type: 'closed' }
   | { readonly type: 'fault'; readonly fault: JournalFault }
+
+export type {
+  DeliveredColumns,
+  Homecoming,
+  Homeward,
+  Outbound,
+  TakenAnswer,
+  TakenAnswers,
+  TakenColumns,
+  TakenEnd,
+  TakenExtra,
+  TakenJob,
+  TakenVerdict,
+} from './crossing.ts'

@@ -4,9 +4,10 @@ import { nodeEndpoint } from './comlink-node.ts'
 import { stateCodes } from '../../lib/job-state.ts'
 import type { Ledger } from './ledger.ts'
 import { type PageQuery, pageOf, type StoredPage } from './page.ts'
-import { prepareValue } from './sqlite.ts'
+import { prepare, prepareValue } from './sqlite.ts'
 import { recordOf, type StoredJob } from './record.ts'
-import { INBOX_NUMBERS_FROM } from './schema.ts'
+import { INBOX_NUMBERS_FROM, IS_SUSPECT } from './schema.ts'
+import { standings, type StoredStanding, waitingByTask } from './standing.ts'
 
 /** How many jobs of a task are in a state. */
 export interface TaskCount {
@@ -21,10 +22,15 @@ export interface TaskCount {
  */
 export interface JournalQueries {
   record(number: number): StoredJob | undefined
+  /** Jobs that the journal itself has ended at one of these instants: expired, or cancelled while they waited. */
+  endedAt(instants: readonly number[]): { readonly number: number; readonly task: string; readonly state: number }[]
   /** Whether a job from outside is still in the inbox; if not, `record` has what there is of it. */
   isInInbox(number: number): boolean
   page(query: PageQuery): StoredPage
   counts(): TaskCount[]
+  /** How many jobs wait for a claim, by task index. */
+  waitingByTask(): number[]
+  standing(number: number): StoredStanding
   /** Copies the journal, foreign tables included, while it is in use. */
   backup(to: string): Promise<void>
   /** Moves the log into the file and cuts it. */
@@ -34,16 +40,28 @@ export interface JournalQueries {
 export function journalQueries(ledger: Ledger): JournalQueries {
   const { db } = ledger
   const inbox = prepareValue<[number], number>(db, 'SELECT id FROM millrace_inbox WHERE id = ?')
+  const endedAt = prepare<[number, number], { number: number; task: string; state: number }>(
+    db,
+    `
+    SELECT j.id AS number, t.name AS task, j.state AS state
+    FROM millrace_jobs j JOIN millrace_tasks t ON t.id = j.task WHERE j.state = ? AND j.ended_at = ?`,
+  )
   return {
-    record: (number) => recordOf(db, number),
+    record: written(ledger, (number) => recordOf(db, number)),
+    endedAt: (instants) =>
+      [...new Set(instants)].flatMap((at) =>
+        [stateCodes.expired, stateCodes.cancelled].flatMap((state) => endedAt.all(state, at)),
+      ),
     isInInbox: (number) => inbox.get(number - INBOX_NUMBERS_FROM) !== undefined,
-    page: (query) => pageOf(db, query),
-    counts: () => countsOf(ledger),
-    async backup(to) {
+    page: written(ledger, (query) => pageOf(db, query)),
+    counts: written(ledger, () => countsOf(ledger)),
+    waitingByTask: () => waitingByTask(ledger),
+    standing: written(ledger, standings(ledger)),
+    backup: written(ledger, async (to) => {
       await db.backup(to)
-    },
+    }),
     truncateLog() {
-      db.pragma('wal_checkpoint(TRUNCATE)')
+      db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     },
   }
 }
@@ -52,21 +70,46 @@ export function exposeQueries(port: MessagePort, ledger: Ledger): void {
   expose(journalQueries(ledger), nodeEndpoint(port))
 }
 
+/** Whoever looks sees the rows that were put off as well. */
+function written<A extends unknown[], R>(ledger: Ledger, query: (...args: A) => R): (...args: A) => R {
+  const { db, late } = ledger
+  return (...args) => {
+    if (late.size > 0) {
+      try {
+        db.transaction(() => ledger.writeAllLate()).immediate()
+      } catch (error) {
+        late.undoTo(0)
+        throw error
+      }
+      late.committed()
+    }
+    return query(...args)
+  }
+}
+
 /** Waiting jobs are counted as they are written; the rest is read from indices that hold only their own state. */
-function countsOf({ db, tasks, waiting }: Ledger): TaskCount[] {
+function countsOf(ledger: Ledger): TaskCount[] {
+  const { db, tasks, suspects } = ledger
+  const onTrialLater = prepareValue<[number], number>(
+    db,
+    `SELECT count(*) FROM millrace_jobs WHERE state = ${stateCodes.available} AND task = ? AND ${IS_SUSPECT}`,
+  )
   const available = tasks.names.flatMap((task, index) => {
-    const jobs = waiting.ofTask(index)
+    const jobs = ledger.waitingOf(index) + (suspects === 0 ? 0 : (onTrialLater.get(tasks.idOf(index)) ?? 0))
     return jobs === 0 ? [] : [{ task, state: stateCodes.available, jobs }]
   })
-  const others = db
-    .prepare<[], TaskCount>(`
+  const others = prepare<[], TaskCount>(
+    db,
+    `
       SELECT t.name AS task, j.state AS state, j.jobs AS jobs FROM (
         SELECT task, state, count(*) AS jobs FROM millrace_jobs WHERE state = ${stateCodes.running} GROUP BY task
         UNION ALL
         SELECT task, state, count(*) FROM millrace_jobs WHERE state = ${stateCodes.scheduled} GROUP BY task
         UNION ALL
+        SELECT task, state, count(*) FROM millrace_jobs WHERE state = ${stateCodes.away} GROUP BY task
+        UNION ALL
         SELECT task, state, count(*) FROM millrace_jobs WHERE ended_at IS NOT NULL GROUP BY task, state
-      ) j JOIN millrace_tasks t ON t.id = j.task`)
-    .all()
+      ) j JOIN millrace_tasks t ON t.id = j.task`,
+  ).all()
   return [...available, ...others]
 }

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
 import { type JobState, stateCodes } from '../../lib/job-state.ts'
 import { formatJobId, type JobPage, type JobRecord, parseJobId } from '../../lib/job.ts'
+import { fileError } from './file-error.ts'
 import { journalFiles } from './files.ts'
 import { type Holder, readHolder } from './lock.ts'
 import { pageOf } from './page.ts'
@@ -44,7 +45,7 @@ export class JournalReader {
       this.name = meta.journal
     } catch (error) {
       this.#db.close()
-      throw readError(error, file)
+      throw fileError(error, file)
     }
   }
 
@@ -117,42 +118,26 @@ export function ownerOf(file: string): Holder | undefined {
   }
 }
 
+/** For a journal that must be there. */
+export function refuseMissing(file: string): void {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) return
+  throw new MillraceError(
+    'MILLRACE_JOURNAL_IO',
+    `there is no journal ${file}; expected the file that a runtime has as its journal.file; look at the path`,
+    { path: 'journal' },
+  )
+}
+
 /** Opens a file that must be there, and never writes to it. */
 export function openToRead(file: string): Database {
-  if (!existsSync(file)) {
-    throw new MillraceError(
-      'MILLRACE_JOURNAL_IO',
-      `there is no journal ${file}; expected the file that a runtime has as its journal.file; look at the path`,
-      { path: 'journal' },
-    )
-  }
+  refuseMissing(file)
   try {
     const db = openDatabase(file, { readonly: true, fileMustExist: true, timeout: 5_000 })
     assertSqliteVersion(db)
     return db
   } catch (error) {
-    throw readError(error, file)
+    throw fileError(error, file)
   }
-}
-
-/** What an error of SQLite says about the file as a journal. */
-export function readError(error: unknown, file: string): unknown {
-  const code = codeOf(error)
-  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
-    return new MillraceError(
-      'MILLRACE_JOURNAL_CORRUPT',
-      `${file} is damaged or no SQLite database; nothing was changed; run millrace doctor --journal FILE --salvage NEW.db`,
-      { cause: error },
-    )
-  }
-  if (error instanceof Error && /no such table: millrace_/.test(error.message)) {
-    return new MillraceError(
-      'MILLRACE_JOURNAL_VERSION',
-      `${file} is no journal; got a database without our tables, expected one that a runtime has opened; look at the path`,
-      { cause: error },
-    )
-  }
-  return error
 }
 
 function otherVersion(file: string, version: number | undefined): MillraceError {

@@ -1,9 +1,10 @@
 import { stateCodes, jobStates, type JobState } from '../../lib/job-state.ts'
-import type { AttemptRecord, JobOverrides, JobRecord, Priority } from '../../lib/job.ts'
+import type { AttemptRecord, JobRecord, Priority } from '../../lib/job.ts'
 import { formatJobId } from '../../lib/job.ts'
+import { readOverrides } from '../../lib/job-extra.ts'
 import { decodePayload } from '../../lib/payload.ts'
 import { SUSPECT_RANK } from './schema.ts'
-import { type Database, prepareValue } from './sqlite.ts'
+import { type Database, prepare, prepareValue } from './sqlite.ts'
 
 /** A job's row with its task's name and its attempts, as it crosses to the owner. */
 export interface StoredJob {
@@ -36,27 +37,26 @@ export const FROM_JOBS = 'FROM millrace_jobs j CROSS JOIN millrace_tasks t ON t.
 
 /** A job's row; the number of a job from the inbox that was a duplicate leads to the job that has its key. */
 export function recordOf(db: Database, number: number): StoredJob | undefined {
-  const row = db
-    .prepare<[number], Omit<StoredJob, 'attempts'>>(`SELECT ${JOB_COLUMNS} ${FROM_JOBS} WHERE j.id = ?`)
-    .get(aliasOf(db, number) ?? number)
+  const sql = `SELECT ${JOB_COLUMNS} ${FROM_JOBS} WHERE j.id = ?`
+  const row = prepare<[number], Omit<StoredJob, 'attempts'>>(db, sql).get(numberBehind(db, number))
   return row === undefined ? undefined : withAttempts(db, row)
 }
 
-function aliasOf(db: Database, number: number): number | undefined {
-  return prepareValue<[number], number>(db, 'SELECT job FROM millrace_aliases WHERE id = ?').get(number)
+/** The job that a number means: that of the first one for a duplicate from the inbox, whose own number has no row. */
+export function numberBehind(db: Database, number: number): number {
+  return prepareValue<[number], number>(db, 'SELECT job FROM millrace_aliases WHERE id = ?').get(number) ?? number
 }
 
 export function withAttempts(db: Database, row: Omit<StoredJob, 'attempts'>): StoredJob {
-  const attempts = db
-    .prepare<[number], string>('SELECT record FROM millrace_attempts WHERE job = ? ORDER BY claim')
-    .pluck()
-    .all(row.id)
-  return { ...row, attempts }
+  const attempts = prepareValue<[number], string>(
+    db,
+    'SELECT record FROM millrace_attempts WHERE job = ? ORDER BY claim',
+  )
+  return { ...row, attempts: attempts.all(row.id) }
 }
 
 /** What the owner shows of a stored job. */
 export function toJobRecord(journal: string, row: StoredJob): JobRecord {
-  const overrides = row.overrides === null ? {} : (JSON.parse(row.overrides) as JobOverrides)
   return {
     id: formatJobId(journal, row.id),
     task: row.task,
@@ -71,10 +71,28 @@ export function toJobRecord(journal: string, row: StoredJob): JobRecord {
     ...(row.ended_at !== null && { endedAt: row.ended_at }),
     ...(row.interrupted_at !== null && { interruptedAt: row.interrupted_at }),
     ...(row.key !== null && { key: row.key }),
-    metadata: overrides.metadata ?? {},
-    input: decodePayload(row.input),
-    ...(row.output !== null && { output: decodePayload(row.output) }),
+    metadata: metadataOf(row),
+    input: shown(row.input),
+    ...(row.output !== null && { output: shown(row.output) }),
     history: row.attempts.map((text) => JSON.parse(text) as AttemptRecord),
+  }
+}
+
+/** A record shows what can be read: one damaged payload must not hide a whole page of jobs. */
+function shown(payload: string): unknown {
+  try {
+    return decodePayload(payload)
+  } catch {
+    return undefined
+  }
+}
+
+function metadataOf({ overrides }: StoredJob): JobRecord['metadata'] {
+  try {
+    return overrides === null ? {} : (readOverrides(overrides).metadata ?? {})
+  } catch {
+    // As above.
+    return {}
   }
 }
 

@@ -1,6 +1,20 @@
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import { MillraceError } from '../../lib/errors.ts'
-import type { JournalFault } from './protocol.ts'
+import type { JournalFault, Request } from './protocol.ts'
+
+/** The owner's own requests are delayed, as outcomes are: nobody is there to ask again. */
+export function mayBeRefused({ type }: Request): boolean {
+  return type !== 'reconcile' && type !== 'interrupted'
+}
+
+/** For a job that its task has no room for. */
+export function overloaded(): MillraceError {
+  return new MillraceError(
+    'MILLRACE_OVERLOADED',
+    'the task or its place has as many jobs waiting as maxWaiting allows; nothing was written; come back later, let less wait ' +
+      'for it, or raise maxWaiting',
+  )
+}
 
 /** What callers are told whose write the journal has refused. */
 export function refusalOf(fault: JournalFault | undefined): MillraceError {

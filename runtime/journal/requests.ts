@@ -1,51 +1,47 @@
 import { endedStates, stateCodes } from '../../lib/job-state.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
-import { faultOf } from './faults.ts'
+import { undoable } from './each.ts'
+import { comeHome, giveUpAway } from './home.ts'
 import { holderOf } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import type { Answer, ClaimColumns, Request, Selection } from './protocol.ts'
-import { become, guard, SUSPECT_RANK } from './schema.ts'
-import type { Database } from './sqlite.ts'
-import { KEPT_SUSPECT } from './statements.ts'
+import { claimOne } from './claim-one.ts'
+import { prepareRequests, type Row } from './request-statements.ts'
+import { SUSPECT_RANK } from './schema.ts'
+import type { Placed } from './statements.ts'
 import { sweep } from './retention.ts'
+import { endUnrun, unwant } from './taken.ts'
 import { startTrial } from './trial.ts'
-
-interface Row {
-  readonly id: number
-  readonly task: number
-  readonly rank: number
-  readonly state: number
-  readonly key: string | null
-  readonly claim: number
-}
 
 type Many = Extract<Request, { where: Selection }>
 
 const ended: readonly number[] = endedStates.map((state) => stateCodes[state])
+
+/** What a broker brings and takes away goes on without a look at the rows of jobs that run. */
+const BLIND: ReadonlySet<Request['type']> = new Set(['come-home', 'sent-home', 'unsent', 'set', 'sweep'] as const)
+
+/** Rows that a request for many jobs looks at in one commit, so that nobody's own commit waits for more. */
+const LOOK_JOBS = 4_000
 
 /** Carries out one administrative write under a savepoint of its own: what fails is undone and fails only its caller. */
 export class Requests {
   readonly #ledger: Ledger
   readonly #sql
   readonly #onTrial = new Set<number>()
-  readonly #trialClaims: ClaimColumns[] = []
+  readonly #claims: ClaimColumns[] = []
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger
-    this.#sql = prepare(ledger.db)
+    this.#sql = prepareRequests(ledger.db)
   }
 
   answer(request: Request, now: number): Answer {
-    try {
-      return this.#ledger.db.transaction(() => this.#perform(request, now))()
-    } catch (error) {
-      if (!this.#ledger.db.inTransaction || faultOf(error) !== undefined) throw error
-      this.#ledger.recount()
-      return { type: 'failed', error: toErrorRecord(error) }
-    }
+    const performed = undoable(this.#ledger, () => this.#perform(request, now))
+    return performed.type === 'done' ? performed.value : { type: 'failed', error: toErrorRecord(performed.error) }
   }
 
   #perform(request: Request, now: number): Answer {
+    if (!BLIND.has(request.type)) this.#ledger.writeAllLate()
     switch (request.type) {
       case 'cancel':
         return this.#cancel(request.number, now, request.keepUntil)
@@ -65,41 +61,73 @@ export class Requests {
         return { type: 'many', ...sweep(this.#ledger, now, request) }
       case 'trial':
         return this.#trial()
+      case 'probe':
+        return this.#probe(request.task, request.place)
       case 'interrupted':
         for (const number of request.numbers) this.#sql.interrupted.run(now, number)
         return { type: 'many', count: request.numbers.length, more: 'no' }
-      case 'key-holder': {
-        const holder = this.#ledger.sql.findKey.get(this.#ledger.tasks.idOf(request.task), request.key)
-        return { type: 'holder', number: holder?.job }
-      }
+      case 'set':
+        if (request.value === null) this.#ledger.sql.unset.run(request.name)
+        else this.#ledger.sql.set.run(request.name, request.value)
+        return { type: 'set' }
+      case 'lost-job':
+        return { type: 'holder', number: this.#holderOf(request) }
       case 'reconcile':
         return this.#reconcile(request.held)
+      case 'come-home':
+        return comeHome(this.#ledger, request.outcomes, now)
+      case 'sent-home':
+        for (const seq of request.sent) this.#ledger.sql.sentHome.run(seq)
+        return { type: 'set' }
+      case 'unsent':
+        return { type: 'unsent', homes: this.#ledger.sql.unsentHomes.all(request.after, request.limit) }
+      case 'unwant':
+        return unwant(this.#ledger, request, now)
+      case 'give-up-away':
+        return giveUpAway(this.#ledger, now, request.limit, request.keepUntil)
     }
   }
 
-  /** Claims that a trial of this commit has made. */
-  takeTrialClaims(): ClaimColumns[] {
-    return this.#trialClaims.splice(0)
+  /** Claims that a trial or a probe of this commit has made. */
+  takeClaims(): ClaimColumns[] {
+    return this.#claims.splice(0)
+  }
+
+  /** The row says more than the key, which the job that had it may have given up since. */
+  #holderOf({ number, task, key }: Extract<Request, { type: 'lost-job' }>): number | undefined {
+    if (this.#sql.find.get(number) !== undefined) return number
+    return key === undefined ? undefined : this.#ledger.sql.findKey.get(this.#ledger.tasks.idOf(task), key)?.job
   }
 
   #trial(): Answer {
     const claims = startTrial(this.#ledger, this.#onTrial)
-    this.#trialClaims.push(...claims)
+    this.#claims.push(...claims)
     return { type: 'many', count: claims.length, more: 'no' }
+  }
+
+  #probe(task: number, place: number): Answer {
+    const claim = claimOne(this.#ledger, task, place)
+    if (claim !== undefined) this.#claims.push(claim)
+    return { type: 'many', count: claim === undefined ? 0 : 1, more: 'no' }
   }
 
   #cancel(number: number, now: number, keepUntil: number): Answer {
     const row = this.#sql.find.get(number)
     if (row === undefined) return { type: 'absent' }
     if (ended.includes(row.state)) return { type: 'ended' }
-    if (row.state === stateCodes.running) {
+    const task = this.#ledger.tasks.indexOfId(row.task)
+    if (row.state === stateCodes.running || row.state === stateCodes.away) {
       this.#sql.wish.run(now, number)
-      return { type: 'requested' }
+      return { type: 'requested', state: row.state, task }
+    }
+    if (this.#ledger.taken.has(number)) {
+      endUnrun(this.#ledger, number, 'cancel-running', now)
+      return { type: 'cancelled', task }
     }
     this.#ledger.sql.freeKey.run(number)
     this.#sql.cancel.run(now, keepUntil, number)
     this.#noLongerWaiting(row)
-    return { type: 'cancelled' }
+    return { type: 'cancelled', task }
   }
 
   #revive(number: number, now: number): Answer {
@@ -107,29 +135,32 @@ export class Requests {
     if (row === undefined) return { type: 'absent' }
     const holder = row.key === null ? undefined : holderOf(this.#ledger, row.task, row.key, now)
     if (holder !== undefined && holder !== number) return { type: 'key-taken', number: holder }
-    const changes = this.#sql.revive.run(this.#ledger.nextOrd, number).changes
+    const rank = this.#ledger.outbox.rankOf(this.#ledger.tasks.indexOfId(row.task), row.rank % SUSPECT_RANK)
+    const changes = this.#sql.revive.run(this.#ledger.nextOrd, rank, number).changes
     if (changes === 0) return { type: 'wrong-state', state: row.state }
     if (row.key !== null && holder === undefined) this.#ledger.sql.takeKey.run(row.task, row.key, number, null)
-    this.#ledger.nextOrd++
-    this.#ledger.waiting.add(this.#ledger.tasks.indexOfId(row.task), row.rank % SUSPECT_RANK, 1)
+    this.#beginsToWait({ ...row, rank, ord: this.#ledger.nextOrd++ })
     return { type: 'revived' }
   }
 
   #reschedule(request: Extract<Request, { type: 'reschedule' }>, now: number): Answer {
     const row = this.#sql.find.get(request.number)
     if (row === undefined) return { type: 'absent' }
-    const suspicion = row.rank < SUSPECT_RANK ? 0 : SUSPECT_RANK
-    const rank = request.rank === undefined ? row.rank : request.rank + suspicion
-    const later = request.dueAt !== undefined && request.dueAt > now
-    const staysScheduled = request.dueAt === undefined && row.state === stateCodes.scheduled
-    const changes = staysScheduled
-      ? this.#sql.amend.run(rank, request.input ?? null, request.number).changes
-      : later
-        ? this.#sql.postpone.run(request.dueAt as number, rank, request.input ?? null, request.number).changes
-        : this.#sql.hasten.run(this.#ledger.nextOrd++, rank, request.input ?? null, request.number).changes
+    if (this.#ledger.taken.has(row.id)) return { type: 'wrong-state', state: row.state }
+    const asked = request.rank === undefined ? row.rank : request.rank + row.rank - (row.rank % SUSPECT_RANK)
+    const rank = this.#ledger.outbox.rankOf(this.#ledger.tasks.indexOfId(row.task), asked)
+    const later = request.dueAt === undefined ? row.state === stateCodes.scheduled : request.dueAt > now
+    // Of which no time is said keeps its place in the order.
+    const ord = request.dueAt === undefined || later ? row.ord : this.#ledger.nextOrd++
+    const changes =
+      request.dueAt === undefined
+        ? this.#sql.amend.run(rank, request.input ?? null, request.number).changes
+        : later
+          ? this.#sql.postpone.run(request.dueAt, rank, request.input ?? null, request.number).changes
+          : this.#sql.hasten.run(ord, rank, request.input ?? null, request.number).changes
     if (changes === 0) return { type: 'wrong-state', state: row.state }
     this.#noLongerWaiting(row)
-    if (!later && !staysScheduled) this.#ledger.addWaiting(this.#ledger.tasks.indexOfId(row.task), rank, 1)
+    if (!later) this.#beginsToWait({ ...row, rank, ord })
     this.#ledger.timesChanged = 'yes'
     return { type: 'rescheduled' }
   }
@@ -137,13 +168,13 @@ export class Requests {
   #removeOne(number: number): Answer {
     const row = this.#sql.find.get(number)
     if (row === undefined) return { type: 'absent' }
-    if (row.state === stateCodes.running) return { type: 'wrong-state', state: row.state }
-    this.#remove(row)
-    return { type: 'removed' }
+    return this.#remove(row) ? { type: 'removed' } : { type: 'wrong-state', state: row.state }
   }
 
   #remove(row: Row): boolean {
-    if (row.state === stateCodes.running) return false
+    if (row.state === stateCodes.running || row.state === stateCodes.away) return false
+    // It is the broker's to say when it is over.
+    if (this.#ledger.taken.has(row.id)) return false
     this.#ledger.sql.freeKey.run(row.id)
     this.#ledger.sql.forgetAttempts.run(row.id)
     this.#sql.remove.run(row.id)
@@ -153,28 +184,29 @@ export class Requests {
 
   #noLongerWaiting(row: Row): void {
     if (row.state === stateCodes.available) {
-      this.#ledger.addWaiting(this.#ledger.tasks.indexOfId(row.task), row.rank, -1)
+      this.#ledger.ceasesToWait({ ...row, task: this.#ledger.tasks.indexOfId(row.task) })
     }
     this.#ledger.timesChanged = 'yes'
   }
 
-  /** Acts on the next rows of a selection; those that it leaves as they are do not come again. */
-  #each({ where, limit, after }: Many, act: (row: Row) => boolean): Answer {
-    const selected = where.states.flatMap((state) => (where.tasks ?? [undefined]).map((task) => ({ state, task })))
-    let count = 0
-    let left = limit
-    for (let part = after?.part ?? 0; part < selected.length; part++) {
-      const { state, task } = selected[part] as { state: number; task: number | undefined }
-      const id = part === after?.part ? after.id : 0
-      const rows =
-        task === undefined
-          ? this.#sql.inState.all(state, id, left)
-          : this.#sql.inStateOfTask.all(state, this.#ledger.tasks.idOf(task), id, left)
-      for (const row of rows) if (act(row)) count++
-      left -= rows.length
-      if (left === 0) return { type: 'many', count, more: 'yes', next: { part, id: (rows.at(-1) as Row).id } }
+  #beginsToWait(row: Placed): void {
+    this.#ledger.beginsToWait({ ...row, task: this.#ledger.tasks.indexOfId(row.task) })
+  }
+
+  /** Acts on those of the next rows that were selected; those that it leaves as they are do not come again. */
+  #each({ where, limit, after = 0 }: Many, act: (row: Row) => boolean): Answer {
+    const { tasks } = this.#ledger
+    const last = this.#sql.lookTo.get(after, LOOK_JOBS)
+    if (typeof last !== 'number') return { type: 'changed', numbers: [], tasks: [], next: undefined }
+    const ids = where.tasks === undefined ? null : JSON.stringify(where.tasks.map((task) => tasks.idOf(task)))
+    const rows = this.#sql.selected.all(after, last, JSON.stringify(where.states), ids, ids, limit)
+    const changed = rows.filter(act)
+    return {
+      type: 'changed',
+      numbers: changed.map(({ id }) => id),
+      tasks: changed.map(({ task }) => tasks.indexOfId(task)),
+      next: rows.length === limit ? (rows.at(-1) as Row).id : last,
     }
-    return { type: 'many', count, more: 'no' }
   }
 
   /** Running rows that the owner does not know of go back, uncharged: they are claims of which the news was lost. */
@@ -183,46 +215,11 @@ export class Requests {
     for (const row of this.#sql.running.all()) {
       if (held.get(row.id) === row.claim) continue
       const { rank } = this.#sql.release.get(row.id) as { rank: number }
-      this.#ledger.addWaiting(this.#ledger.tasks.indexOfId(row.task), rank, 1)
+      this.#ledger.regulator.finished(row.id)
+      this.#beginsToWait({ ...row, rank })
       count++
     }
     if (count > 0) this.#ledger.timesChanged = 'yes'
     return { type: 'many', count, more: 'no' }
-  }
-}
-
-function prepare(db: Database) {
-  const columns = 'id, task, rank, state, key, claim'
-  return {
-    find: db.prepare<[number], Row>(`SELECT ${columns} FROM millrace_jobs WHERE id = ?`),
-    running: db.prepare<[], Row>(`SELECT ${columns} FROM millrace_jobs WHERE ${guard('release')}`),
-    inState: db.prepare<[number, number, number], Row>(
-      `SELECT ${columns} FROM millrace_jobs WHERE state = ? AND id > ? ORDER BY id LIMIT ?`,
-    ),
-    inStateOfTask: db.prepare<[number, number, number, number], Row>(
-      `SELECT ${columns} FROM millrace_jobs WHERE state = ? AND task = ? AND id > ? ORDER BY id LIMIT ?`,
-    ),
-    cancel: db.prepare<[number, number, number]>(`
-      UPDATE millrace_jobs SET ${become('cancel')}, ended_at = ?, keep_until = ?, due_at = NULL
-      WHERE id = ? AND ${guard('cancel')}`),
-    wish: db.prepare<[number, number]>(`UPDATE millrace_jobs SET cancel_at = ? WHERE id = ? AND ${guard('release')}`),
-    revive: db.prepare<[number, number]>(`
-      UPDATE millrace_jobs SET ${become('revive')}, ord = ?, attempt = 0, crashes = 0, lone_crashes = 0,
-        rank = rank % ${SUSPECT_RANK}, ended_at = NULL, keep_until = NULL, expires_at = NULL, output = NULL
-      WHERE id = ? AND ${guard('revive')}`),
-    amend: db.prepare<[number, string | null, number]>(`
-      UPDATE millrace_jobs SET rank = ?, input = coalesce(?, input) WHERE id = ? AND ${guard('postpone')}`),
-    postpone: db.prepare<[number, number, string | null, number]>(`
-      UPDATE millrace_jobs SET ${become('postpone')}, due_at = ?, rank = ?, input = coalesce(?, input)
-      WHERE id = ? AND ${guard('postpone')}`),
-    hasten: db.prepare<[number, number, string | null, number]>(`
-      UPDATE millrace_jobs SET ${become('hasten')}, due_at = NULL, ord = ?, rank = ?, input = coalesce(?, input)
-      WHERE id = ? AND ${guard('hasten')}`),
-    release: db.prepare<[number], { rank: number }>(`
-      UPDATE millrace_jobs SET ${become('release')}, ${KEPT_SUSPECT} WHERE id = ? AND ${guard('release')} RETURNING rank`),
-    interrupted: db.prepare<[number, number]>(
-      `UPDATE millrace_jobs SET interrupted_at = ? WHERE id = ? AND ${guard('release')}`,
-    ),
-    remove: db.prepare<[number]>(`DELETE FROM millrace_jobs WHERE id = ? AND NOT (${guard('release')})`),
   }
 }

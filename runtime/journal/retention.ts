@@ -1,23 +1,48 @@
 import { endedStates, stateCodes } from '../../lib/job-state.ts'
 import type { Ledger } from './ledger.ts'
 import type { Request } from './protocol.ts'
-import { prepareValue } from './sqlite.ts'
+import { prepare, prepareValue } from './sqlite.ts'
 
 type Bounds = Extract<Request, { type: 'sweep' }>
 
 /** Deletes ended jobs whose time is over, then the oldest above the bounds on their number, then keys that are over. */
 export function sweep(ledger: Ledger, now: number, bounds: Bounds): { count: number; more: 'yes' | 'no' } {
   const removal = new Removal(ledger, bounds.limit)
-  removal.remove('keep_until IS NOT NULL AND keep_until <= ? ORDER BY keep_until', [now], Number.POSITIVE_INFINITY)
+  removal.remove(
+    'keep_until IS NOT NULL AND keep_until <= ? AND ended_at IS NOT NULL ORDER BY keep_until',
+    [now],
+    Number.POSITIVE_INFINITY,
+  )
   for (const { task, max } of bounds.histories) {
     removal.removeAbove(max, 'task = ? AND state = ?', [ledger.tasks.idOf(task), stateCodes.succeeded])
   }
   for (const state of endedStates) {
     removal.removeAbove(state === 'succeeded' ? bounds.maxResults : bounds.maxEnded, 'state = ?', [stateCodes[state]])
   }
-  ledger.db.prepare('DELETE FROM millrace_aliases WHERE until <= ?').run(now)
-  ledger.db.prepare('DELETE FROM millrace_keys WHERE until IS NOT NULL AND until <= ?').run(now)
-  return { count: removal.count, more: removal.count >= bounds.limit ? 'yes' : 'no' }
+  prepare<[number]>(ledger.db, 'DELETE FROM millrace_aliases WHERE until <= ?').run(now)
+  prepare<[number]>(ledger.db, 'DELETE FROM millrace_keys WHERE until IS NOT NULL AND until <= ?').run(now)
+  const forgotten = forgetAnswers(ledger, now, MOST_REMEMBERED, bounds.limit)
+  const more = removal.count >= bounds.limit || forgotten >= bounds.limit
+  return { count: removal.count, more: more ? 'yes' : 'no' }
+}
+
+/** More ends of taken jobs than this are not remembered, whatever their time. */
+const MOST_REMEMBERED = 1_000_000
+
+/** Returns how many ends it has forgotten, at most as many as the limit says. */
+export function forgetAnswers({ db }: Ledger, now: number, maxRemembered: number, limit: number): number {
+  prepare<[number]>(db, 'DELETE FROM millrace_unwanted WHERE until <= ?').run(now)
+  const forget = prepare<[number, number]>(
+    db,
+    `
+    DELETE FROM millrace_taken WHERE id IN (SELECT id FROM millrace_taken WHERE until <= ? ORDER BY until LIMIT ?)`,
+  )
+  const over = forget.run(now, limit).changes
+  const newestAbove = prepareValue<[number], number>(
+    db,
+    'SELECT until FROM millrace_taken ORDER BY until DESC LIMIT 1 OFFSET ?',
+  ).get(maxRemembered)
+  return newestAbove === undefined ? over : over + forget.run(newestAbove, limit - over).changes
 }
 
 /** Removes ended jobs with all that belongs to them, up to a limit. */
@@ -44,7 +69,7 @@ class Removal {
     const limit = Math.min(most, this.#limit - this.count)
     if (limit <= 0) return
     const found = prepareValue<number[], number>(db, `SELECT id FROM millrace_jobs WHERE ${where} LIMIT ?`)
-    const remove = db.prepare('DELETE FROM millrace_jobs WHERE id = ? AND ended_at IS NOT NULL')
+    const remove = prepare<[number]>(db, 'DELETE FROM millrace_jobs WHERE id = ? AND ended_at IS NOT NULL')
     for (const id of found.all(...values, limit)) {
       sql.freeKey.run(id)
       sql.forgetAttempts.run(id)

@@ -1,10 +1,11 @@
 import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, rmSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
-import { createNew, publish, refuseExisting } from './backup.ts'
+import { copyError, createNew, publish, refuseExisting } from './backup.ts'
+import { fileError } from './file-error.ts'
 import { journalFiles } from './files.ts'
 import { mendJournal } from './mend.ts'
 import { ownNames } from './own-names.ts'
-import { openToRead, ownerOf, readError } from './read-only.ts'
+import { openToRead, ownerOf } from './read-only.ts'
 import { type CopiedRows, copyTable } from './salvage-rows.ts'
 import { JOURNAL_VERSION, SCHEMA } from './schema.ts'
 import { type Database, openDatabase, prepareValue } from './sqlite.ts'
@@ -36,19 +37,28 @@ export function salvage(file: string, to: string): Salvaged {
   refuseNone(file)
   refuseOwned(file)
   refuseExisting(to)
-  createNew(part)
   try {
-    copyFiles(file, copy)
-    const salvaged = fill(part, copy)
-    sync(part)
-    publish(part, to)
-    return salvaged
+    return withNew(part, () =>
+      withNew(copy, () => {
+        copyFiles(file, copy)
+        const salvaged = fill(part, copy)
+        sync(part)
+        publish(part, to)
+        return salvaged
+      }),
+    )
   } catch (error) {
-    throw readError(error, file)
+    throw copyError(error, to) ?? fileError(error, file)
+  }
+}
+
+/** Lets `run` use a database that is gone afterwards; refuses the name of a file that is there. */
+function withNew<T>(path: string, run: () => T): T {
+  createNew(path)
+  try {
+    return run()
   } finally {
-    for (const path of [part, copy]) {
-      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true })
-    }
+    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true })
   }
 }
 
@@ -66,7 +76,6 @@ function refuseOwned(file: string): void {
 }
 
 function copyFiles(file: string, copy: string): void {
-  createNew(copy)
   copyFileSync(file, copy)
   const { wal } = journalFiles(file)
   if (existsSync(wal)) copyFileSync(wal, `${copy}-wal`)

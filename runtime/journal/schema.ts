@@ -1,13 +1,59 @@
+import { DEFAULT_PRIORITY } from '../../lib/job.ts'
 import { endedStates, fromCodes, jobStates, stateCodes, toCode, type Transition } from '../../lib/job-state.ts'
 
-/** The version of the tables below; a journal of a later one is refused, of an earlier one migrated. */
-export const JOURNAL_VERSION = 1
+/** The version of the tables below; a journal of a later one is refused, of an earlier one brought forward (`migrations.ts`). */
+export const JOURNAL_VERSION = 3
 
 /** Numbers of jobs that come through the inbox start here, so that their writers need no number of the owner's. */
 export const INBOX_NUMBERS_FROM = 2 ** 52
 
-/** Ranks are `9 - priority`; a suspect waits for its trial under its rank plus this, where no claim looks. */
+/**
+ * Numbers of jobs that were taken from a broker start here, and end where those of the inbox start: by its number alone
+ * it is known of a row whose it is. The owner gives them out anew each time, since it finds none of them.
+ */
+export const TAKEN_NUMBERS_FROM = 2 ** 51
+
+export function isTakenNumber(number: number): boolean {
+  return number >= TAKEN_NUMBERS_FROM && number < INBOX_NUMBERS_FROM
+}
+
+/** The same of a column. */
+export function isTaken(column: string): string {
+  return `(${column} >= ${TAKEN_NUMBERS_FROM} AND ${column} < ${INBOX_NUMBERS_FROM})`
+}
+
+/** Of a fresh job: the highest priority comes first. */
+export function rankOf(priority: number = DEFAULT_PRIORITY): number {
+  return 9 - priority
+}
+
+export const DEFAULT_RANK = rankOf()
+
+/** A suspect waits for its trial under its rank plus this, where no claim looks. */
 export const SUSPECT_RANK = 16
+
+/** A job that was tried before waits under its rank plus this, behind fresh work and within a budget of its own. */
+export const RETRIED_RANK = 32
+
+/** A job that goes to a broker waits for the outbox under its rank plus this. */
+export const OUTBOUND_RANK = 48
+
+export const IS_OUTBOUND = `rank >= ${OUTBOUND_RANK}`
+
+export function isOutboundRank(rank: number): boolean {
+  return rank >= OUTBOUND_RANK
+}
+
+export function isSuspectRank(rank: number): boolean {
+  return rank >= SUSPECT_RANK && rank < RETRIED_RANK
+}
+
+/** Whether a job that waits under this rank is one that an ordinary place claims, within its task's limits. */
+export function isPlaceRank(rank: number): boolean {
+  return !isOutboundRank(rank) && !isSuspectRank(rank)
+}
+
+export const IS_SUSPECT = `rank >= ${SUSPECT_RANK} AND rank < ${RETRIED_RANK}`
 
 /**
  * A range instead of `IN (…)`: SQLite builds a table for the list at each insert, which alone made an insert three times
@@ -32,7 +78,7 @@ export function become(transition: Transition): string {
   return `state = ${toCode(transition)}`
 }
 
-const { scheduled, available, running } = stateCodes
+const { scheduled, available, running, away } = stateCodes
 
 /**
  * One row a job. The hot path writes nine columns; the rest stay NULL, at a byte each. The partial indexes hold only
@@ -77,12 +123,17 @@ CREATE TABLE millrace_jobs (
   ended_at INTEGER,
   keep_until INTEGER,
   output TEXT,
-  CHECK ((state = ${scheduled}) = (due_at IS NOT NULL)),
+  part TEXT,
+  origin TEXT,
+  CHECK ((state = ${scheduled}) = (due_at IS NOT NULL)
+    OR (due_at IS NOT NULL AND ${IS_OUTBOUND} AND ${range(['available', 'running'])})),
   CHECK ((${range(endedStates)}) = (ended_at IS NOT NULL))
 ) STRICT;
 
 CREATE INDEX millrace_waiting ON millrace_jobs (task, rank, ord) WHERE state = ${available};
+CREATE INDEX millrace_parted ON millrace_jobs (task, part, rank, ord) WHERE state = ${available} AND part IS NOT NULL;
 CREATE INDEX millrace_running ON millrace_jobs (id) WHERE state = ${running};
+CREATE INDEX millrace_away ON millrace_jobs (task, id) WHERE state = ${away};
 CREATE INDEX millrace_scheduled ON millrace_jobs (due_at) WHERE state = ${scheduled};
 CREATE INDEX millrace_expiring ON millrace_jobs (expires_at)
   WHERE expires_at IS NOT NULL AND state IN (${scheduled}, ${available});
@@ -120,4 +171,36 @@ CREATE TABLE millrace_inbox (
   created_at INTEGER NOT NULL,
   options TEXT
 ) STRICT;
+
+CREATE TABLE millrace_settings (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE millrace_rates (
+  name TEXT PRIMARY KEY,
+  used_until REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE millrace_taken (
+  id TEXT PRIMARY KEY,
+  claim INTEGER NOT NULL,
+  until INTEGER NOT NULL,
+  verdict TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX millrace_taken_until ON millrace_taken (until);
+
+CREATE TABLE millrace_homeward (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  queue TEXT NOT NULL,
+  outcomes INTEGER NOT NULL,
+  text TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE millrace_unwanted (
+  id TEXT PRIMARY KEY,
+  sent_before INTEGER NOT NULL,
+  until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 `

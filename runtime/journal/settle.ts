@@ -1,9 +1,10 @@
 import { type ErrorRecord, fromErrorRecord, toErrorRecord } from '../../lib/error-record.ts'
 import { isEnded, transitions } from '../../lib/job-state.ts'
 import { appendJobs } from './append.ts'
-import { faultOf } from './faults.ts'
+import { each } from './each.ts'
 import type { Ledger } from './ledger.ts'
-import type { JobColumns, Settle } from './protocol.ts'
+import type { JobColumns, RowSettle, Settle } from './protocol.ts'
+import { endTaken } from './taken.ts'
 
 const ATTEMPTS_KEPT = 20
 
@@ -13,9 +14,11 @@ const ATTEMPTS_KEPT = 20
  */
 export function finishJobs(ledger: Ledger, done: Float64Array): number[] {
   const stale: number[] = []
+  const { holds } = ledger.regulator
   for (let at = 0; at < done.length; at += 2) {
     const number = done[at] as number
     if (ledger.sql.finish.run(number, done[at + 1] as number).changes === 0) stale.push(number)
+    else if (holds) ledger.regulator.finished(number)
   }
   return stale
 }
@@ -29,23 +32,35 @@ export interface FailedSettle {
  * Every other end of a claim; a success brings its children along. One that cannot be written is undone alone and
  * reported: its job stays running, and is recovered at the next start.
  */
-export function settleJobs(ledger: Ledger, settles: readonly Settle[], now: number, failed: FailedSettle[]): number[] {
-  const stale: number[] = []
-  const each = ledger.db.transaction((settle: Settle) => {
-    const settled = settle.row === 'drop' ? drop(ledger, settle) : keep(ledger, settle)
-    if (settled === 'stale') stale.push(settle.number)
-    else if (settle.children !== undefined) appendChildren(ledger, settle.children, now)
-  })
-  for (const settle of settles) {
-    try {
-      each(settle)
-    } catch (error) {
-      if (!ledger.db.inTransaction || faultOf(error) !== undefined) throw error
-      ledger.recount()
-      failed.push({ number: settle.number, error: toErrorRecord(error) })
-    }
-  }
-  return stale
+export function settleJobs(
+  ledger: Ledger,
+  settles: readonly RowSettle[],
+  now: number,
+  failed: FailedSettle[],
+): number[] {
+  const results = each(
+    ledger,
+    settles,
+    (settle): Settled => {
+      const settled = settleOne(ledger, settle, now)
+      if (settled === 'settled' && settle.children !== undefined) appendChildren(ledger, settle.children, now)
+      return settled
+    },
+    ({ number }, error): Settled => {
+      failed.push({ number, error: toErrorRecord(error) })
+      return 'settled'
+    },
+  )
+  return settles.filter((_, at) => results[at] === 'stale').map(({ number }) => number)
+}
+
+type Settled = 'settled' | 'stale'
+
+/** Without its children. */
+export function settleOne(ledger: Ledger, settle: RowSettle, now: number): Settled {
+  if (settle.taken !== undefined) return endTaken(ledger, settle, settle.taken, now)
+  ledger.writeLate(settle.number)
+  return settle.row === 'drop' ? drop(ledger, settle) : keep(ledger, settle)
 }
 
 /** All of them or none: a success that lost one of its children would lose it for ever. */
@@ -54,15 +69,17 @@ function appendChildren(ledger: Ledger, children: JobColumns, now: number): void
   if (failure !== undefined) throw fromErrorRecord(failure.error)
 }
 
-function drop(ledger: Ledger, { number, claim }: Settle): 'settled' | 'stale' {
+function drop(ledger: Ledger, settle: Settle): Settled {
+  const { number, claim } = settle
   const row = ledger.sql.drop.get(number, claim)
   if (row === undefined) return 'stale'
+  if (ledger.regulator.holds) ledger.regulator.ended(settle)
   if (row.key !== null) ledger.sql.giveUpKey.run(row.task, row.key, number)
   ledger.sql.forgetAttempts.run(number)
   return 'settled'
 }
 
-function keep(ledger: Ledger, settle: Settle): 'settled' | 'stale' {
+function keep(ledger: Ledger, settle: RowSettle): Settled {
   const { number, claim, transition } = settle
   const row = ledger.sql.settle[transition].get(
     settle.attempt,
@@ -74,13 +91,17 @@ function keep(ledger: Ledger, settle: Settle): 'settled' | 'stale' {
     claim,
   )
   if (row === undefined) return 'stale'
-  if (settle.record !== undefined) {
-    ledger.sql.recordAttempt.run(number, claim, settle.record)
-    if (claim > ATTEMPTS_KEPT) ledger.sql.trimAttempts.run(number, number, ATTEMPTS_KEPT)
-  }
+  if (settle.record !== undefined) recordAttempt(ledger, number, claim, settle.record)
   const to = transitions[transition].to
-  if (to === 'available') ledger.addWaiting(ledger.tasks.indexOfId(row.task), row.rank, 1)
+  if (ledger.regulator.holds) ledger.regulator.ended(settle)
+  if (to === 'available') ledger.beginsToWait({ ...row, task: ledger.tasks.indexOfId(row.task) })
   if (isEnded(to)) ledger.sql.freeKey.run(number)
   else ledger.timesChanged = 'yes'
   return 'settled'
+}
+
+/** Of many attempts the last ones are kept. `key` orders them, and is as a rule the claim. */
+export function recordAttempt(ledger: Ledger, number: number, key: number, record: string): void {
+  ledger.sql.recordAttempt.run(number, key, record)
+  if (key > ATTEMPTS_KEPT) ledger.sql.trimAttempts.run(number, number, ATTEMPTS_KEPT)
 }

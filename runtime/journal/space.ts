@@ -25,7 +25,7 @@ export class Space {
   ranOut(fault: JournalFault): void {
     this.#shortage = fault
     // Moving the log into the file would use up the reserve for nothing that is new.
-    this.#db.pragma('wal_autocheckpoint = 0')
+    this.#db.exec('PRAGMA wal_autocheckpoint = 0')
     this.#reserve.release()
   }
 
@@ -33,6 +33,6 @@ export class Space {
   look(): void {
     if (this.#reserve.keep() === 'missing' || this.#shortage === undefined) return
     this.#shortage = undefined
-    this.#db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+    this.#db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   }
 }

@@ -46,7 +46,7 @@ export function openDatabase(file: string, options: BetterSqlite3.Options = {}):
 const OLDEST_SQLITE = [3, 51, 3] as const
 
 export function assertSqliteVersion(db: Database): void {
-  const version = db.prepare<[], string>('SELECT sqlite_version()').pluck().get() as string
+  const version = prepareValue<[], string>(db, 'SELECT sqlite_version()').get() as string
   const parts = version.split('.').map(Number)
   const differing = OLDEST_SQLITE.findIndex((part, index) => (parts[index] ?? 0) !== part)
   if (differing >= 0 && (parts[differing] ?? 0) < (OLDEST_SQLITE[differing] as number)) {
@@ -58,18 +58,25 @@ export function assertSqliteVersion(db: Database): void {
   }
 }
 
-/** A prepared statement, as much of it as the journal uses. Prepare once, for the life of the connection. */
+/** A prepared statement, as much of it as the journal uses. */
 export interface Prepared<Parameters extends unknown[], Row = never> {
   run(...parameters: Parameters): { readonly changes: number }
   get(...parameters: Parameters): Row | undefined
   all(...parameters: Parameters): Row[]
+  /** Leave the loop before the next statement runs. */
+  iterate(...parameters: Parameters): IterableIterator<Row>
 }
 
+/**
+ * A statement of this text, prepared once for the life of its connection: preparing costs more than running most of
+ * them, and on some Node versions the driver aborts the process when a statement is collected. So a text must not have
+ * values in it, and there must be a bounded number of texts.
+ */
 export function prepare<Parameters extends unknown[], Row = never>(
   db: Database,
   sql: string,
 ): Prepared<Parameters, Row> {
-  return db.prepare(sql) as unknown as Prepared<Parameters, Row>
+  return kept(db, 'objects', sql, () => db.prepare(sql))
 }
 
 /** For rows that many are read of: tuples cost less than objects. */
@@ -77,7 +84,7 @@ export function prepareTuples<Parameters extends unknown[], Row extends readonly
   db: Database,
   sql: string,
 ): Prepared<Parameters, Row> {
-  return db.prepare(sql).raw() as unknown as Prepared<Parameters, Row>
+  return kept(db, 'tuples', sql, () => db.prepare(sql).raw())
 }
 
 /** For a statement of one column: its rows are that column's values. */
@@ -85,5 +92,16 @@ export function prepareValue<Parameters extends unknown[], Value>(
   db: Database,
   sql: string,
 ): Prepared<Parameters, Value> {
-  return db.prepare(sql).pluck() as unknown as Prepared<Parameters, Value>
+  return kept(db, 'values', sql, () => db.prepare(sql).pluck())
+}
+
+const statements = new WeakMap<Database, Map<string, unknown>>()
+
+function kept<S>(db: Database, rows: 'objects' | 'tuples' | 'values', sql: string, make: () => unknown): S {
+  const ofConnection = statements.get(db) ?? new Map<string, unknown>()
+  statements.set(db, ofConnection)
+  const key = `${rows} ${sql}`
+  const statement = ofConnection.get(key) ?? make()
+  ofConnection.set(key, statement)
+  return statement as S
 }

@@ -1,5 +1,6 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { journalFiles } from './files.ts'
+import { isTakenNumber } from './schema.ts'
 
 /**
  * Which claims had begun when the process died. A place writes (number, claim) over its own record when it takes a job:
@@ -68,6 +69,8 @@ export class StartsWriter implements StartsSink {
   }
 
   begin(slot: number, number: number, claim: number): void {
+    // The next owner finds no row of a delivery: its broker counts instead.
+    if (isTakenNumber(number)) return
     this.#buffer.writeDoubleLE(number, 0)
     this.#buffer.writeUInt32LE(claim, 8)
     writeSync(this.#descriptor, this.#buffer, 0, RECORD_BYTES, HEADER_BYTES + (this.#firstRecord + slot) * RECORD_BYTES)

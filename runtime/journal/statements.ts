@@ -1,6 +1,7 @@
 import { stateCodes } from '../../lib/job-state.ts'
-import { become, guard, SUSPECT_CRASHES, SUSPECT_RANK } from './schema.ts'
-import type { Settle } from './protocol.ts'
+import { prepareCrossing } from './crossing-statements.ts'
+import { become, DEFAULT_RANK, guard, RETRIED_RANK, SUSPECT_CRASHES, SUSPECT_RANK } from './schema.ts'
+import type { RowTransition } from './protocol.ts'
 import { type Database, prepare, prepareTuples, prepareValue } from './sqlite.ts'
 
 /** A waiting job as a claim reads it: a tuple, in the order of `WAITING_COLUMNS`. */
@@ -14,20 +15,43 @@ export type WaitingRow = readonly [
   overrides: string | null,
   key: string | null,
   input: string,
+  dueAt: number | null,
+  part: string | null,
 ]
 
-export const WAITING_COLUMNS = 'id, ord, claim, attempt, crashes, expires_at, overrides, key, input'
+export const WAITING_COLUMNS = 'id, ord, claim, attempt, crashes, expires_at, overrides, key, input, due_at, part'
 
+/** What another connection has put into the inbox. */
+export interface InboxRow {
+  readonly id: number
+  readonly task: string
+  readonly input: string
+  readonly created_at: number
+  readonly options: string | null
+}
+
+/** Where a row stands among those that wait, or would. */
 export interface Placed {
   readonly task: number
+  readonly part: string | null
   readonly rank: number
+  readonly ord: number
 }
 
 const { available, scheduled } = stateCodes
 
 /** Every write names the state it starts from; a row that is elsewhere is left alone and the caller sees 0 changes. */
 export function prepareStatements(db: Database) {
-  return { ...ofAppending(db), ...ofKeys(db), ...ofClaiming(db), ...ofSettling(db), ...ofTime(db), ...ofOwner(db) }
+  return {
+    ...ofAppending(db),
+    ...ofKeys(db),
+    ...ofClaiming(db),
+    ...ofSettling(db),
+    ...ofTime(db),
+    ...ofInbox(db),
+    ...ofOwner(db),
+    ...prepareCrossing(db),
+  }
 }
 
 function ofAppending(db: Database) {
@@ -52,13 +76,14 @@ function ofAppending(db: Database) {
         string | null,
         number | null,
         number | null,
+        string | null,
       ]
     >(
       db,
       `
       INSERT INTO millrace_jobs
-        (id, task, state, rank, ord, claim, attempt, created_at, input, overrides, key, due_at, expires_at)
-      VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)`,
+        (id, task, state, rank, ord, claim, attempt, created_at, input, overrides, key, due_at, expires_at, part)
+      VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)`,
     ),
   }
 }
@@ -74,6 +99,19 @@ function ofKeys(db: Database) {
       `
       INSERT INTO millrace_keys (task, key, job, until) VALUES (?, ?, ?, ?)
       ON CONFLICT (task, key) DO UPDATE SET job = excluded.job, until = excluded.until`,
+    ),
+    waitingRow: prepare<[number], Placed & { state: number }>(
+      db,
+      `SELECT state, task, part, rank, ord FROM millrace_jobs WHERE id = ? AND ${guard('postpone')}`,
+    ),
+    /** The input is new, and so is its version; what else the job was enqueued with stays. */
+    putOff: prepare<[number, string, string | null, number | null, number, number, number]>(
+      db,
+      `
+      UPDATE millrace_jobs SET ${become('postpone')}, due_at = ?, input = ?, part = ?, expires_at = ?,
+        overrides = CASE WHEN coalesce(json_extract(overrides, '$.version'), 1) = ? THEN overrides
+          ELSE json_set(coalesce(overrides, '{}'), '$.version', ?) END
+      WHERE id = ? AND ${guard('postpone')}`,
     ),
     /** A key with the scope 'unfinished' is free again when its job has ended. */
     giveUpKey: prepare<[number, string, number]>(
@@ -147,20 +185,20 @@ function ofSettling(db: Database) {
 
 function ofTime(db: Database) {
   return {
-    due: prepare<[number, number], { id: number; task: number; rank: number }>(
+    due: prepare<[number, number], { id: number; task: number; part: string | null; rank: number }>(
       db,
       `
-      SELECT id, task, rank FROM millrace_jobs
+      SELECT id, task, part, rank FROM millrace_jobs
       WHERE state = ${scheduled} AND due_at <= ? ORDER BY due_at, id LIMIT ?`,
     ),
-    becomeAvailable: prepare<[number, number]>(
+    becomeAvailable: prepare<[number, number, number]>(
       db,
-      `UPDATE millrace_jobs SET ${become('due')}, due_at = NULL, ord = ? WHERE id = ? AND ${guard('due')}`,
+      `UPDATE millrace_jobs SET ${become('due')}, due_at = NULL, ord = ?, rank = ? WHERE id = ? AND ${guard('due')}`,
     ),
-    overdue: prepare<[number, number], { id: number; task: number; rank: number; state: number }>(
+    overdue: prepare<[number, number], Placed & { id: number; state: number }>(
       db,
       `
-      SELECT id, task, rank, state FROM millrace_jobs
+      SELECT id, task, part, rank, ord, state FROM millrace_jobs
       WHERE expires_at IS NOT NULL AND state IN (${scheduled}, ${available}) AND expires_at <= ?
       ORDER BY expires_at LIMIT ?`,
     ),
@@ -180,6 +218,25 @@ function ofTime(db: Database) {
   }
 }
 
+function ofInbox(db: Database) {
+  return {
+    unpack: prepare<[number], InboxRow>(
+      db,
+      'SELECT id, task, input, created_at, options FROM millrace_inbox ORDER BY id LIMIT ?',
+    ),
+    unpacked: prepare<[number]>(db, 'DELETE FROM millrace_inbox WHERE id <= ?'),
+    addAlias: prepare<[number, number, number]>(db, 'INSERT INTO millrace_aliases (id, job, until) VALUES (?, ?, ?)'),
+    /** A number that is taken stays with the job that has it. */
+    bury: prepare<[number, number, number, number, string, number, number]>(
+      db,
+      `
+      INSERT OR IGNORE INTO millrace_jobs
+        (id, task, state, rank, ord, claim, attempt, created_at, input, ended_at, keep_until)
+      VALUES (?, ?, ${stateCodes.dead}, ${DEFAULT_RANK}, ?, 0, 0, ?, ?, ?, ?)`,
+    ),
+  }
+}
+
 function ofOwner(db: Database) {
   return {
     stamp: prepare<[number, number, number, number]>(
@@ -187,11 +244,17 @@ function ofOwner(db: Database) {
       `
       UPDATE millrace_meta SET commits = ?, next_ord = ?, next_number = ? WHERE one = 1 AND epoch = ?`,
     ),
-    unpack: prepare<[number], { id: number; task: string; input: string; created_at: number; options: string | null }>(
+    settings: prepareTuples<[], readonly [string, string]>(
       db,
-      'SELECT id, task, input, created_at, options FROM millrace_inbox ORDER BY id LIMIT ?',
+      'SELECT name, value FROM millrace_settings ORDER BY name',
     ),
-    unpacked: prepare<[number]>(db, 'DELETE FROM millrace_inbox WHERE id <= ?'),
+    set: prepare<[string, string]>(
+      db,
+      `
+      INSERT INTO millrace_settings (name, value) VALUES (?, ?)
+      ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+    ),
+    unset: prepare<[string]>(db, 'DELETE FROM millrace_settings WHERE name = ?'),
   }
 }
 
@@ -199,27 +262,31 @@ function ofOwner(db: Database) {
  * A job that its process survived is no suspect any more; one that is given back unused is what it was, and waits where
  * no claim sees it.
  */
-export const KEPT_SUSPECT = `rank = rank + ${SUSPECT_RANK} * (crashes >= ${SUSPECT_CRASHES} AND rank < ${SUSPECT_RANK})`
-const CLEARED = 'crashes = 0, lone_crashes = 0'
+export const KEPT_SUSPECT = `
+  rank = CASE WHEN crashes >= ${SUSPECT_CRASHES} THEN rank % ${SUSPECT_RANK} + ${SUSPECT_RANK} ELSE rank END`
+const CLEARED = 'crashes = 0'
 const SUSPICION = {
   succeed: CLEARED,
-  retry: CLEARED,
+  retry: `${CLEARED}, rank = rank % ${SUSPECT_RANK} + ${RETRIED_RANK}`,
   snooze: CLEARED,
   release: KEPT_SUSPECT,
   die: CLEARED,
   discard: CLEARED,
   'cancel-running': CLEARED,
   expire: CLEARED,
-} satisfies Record<Settle['transition'], string>
+} satisfies Record<RowTransition, string>
+
+/** What is given back to the outbox keeps its delay. */
+const DUE_AT = { release: 'coalesce(?, due_at)' } as Readonly<Record<string, string>>
 
 function prepareSettles(db: Database) {
-  const of = (transition: Settle['transition']) =>
+  const of = (transition: RowTransition) =>
     prepare<[number, number | null, number | null, number | null, string | null, number, number], Placed>(
       db,
       `
-      UPDATE millrace_jobs SET ${become(transition)}, attempt = ?, due_at = ?, ended_at = ?, keep_until = ?,
-        output = ?, interrupted_at = NULL, cancel_at = NULL, ${SUSPICION[transition]}
-      WHERE id = ? AND claim = ? AND ${guard(transition)} RETURNING task, rank`,
+      UPDATE millrace_jobs SET ${become(transition)}, attempt = ?, due_at = ${DUE_AT[transition] ?? '?'}, ended_at = ?,
+        keep_until = ?, output = ?, interrupted_at = NULL, cancel_at = NULL, ${SUSPICION[transition]}
+      WHERE id = ? AND claim = ? AND ${guard(transition)} RETURNING task, part, rank, ord`,
     )
   return {
     succeed: of('succeed'),
@@ -230,7 +297,7 @@ function prepareSettles(db: Database) {
     discard: of('discard'),
     'cancel-running': of('cancel-running'),
     expire: of('expire'),
-  } satisfies Record<Settle['transition'], unknown>
+  } satisfies Record<RowTransition, unknown>
 }
 
 export type Statements = ReturnType<typeof prepareStatements>

@@ -3,18 +3,22 @@ import { appendJobs, type Appended } from './append.ts'
 import { claimForRooms } from './claim.ts'
 import { expireOverdue, promoteDue } from './due.ts'
 import { unpackInbox } from './inbox.ts'
+import { handOver } from './home.ts'
 import type { Ledger } from './ledger.ts'
 import type { Group, OpenedJournal, Reply } from './protocol.ts'
+import { numberBehind } from './record.ts'
+import type { Recovered } from './recover.ts'
 import { Requests } from './requests.ts'
 import { type FailedSettle, finishJobs, settleJobs } from './settle.ts'
+import { endDelivered, takeJobs } from './taken.ts'
 import { requestOf, type Wish, type Wished } from './wish.ts'
 
-const NOTHING: Appended = { results: new Uint8Array(0), firstOrd: 0, duplicates: [], failures: [] }
+const NOTHING: Appended = { results: new Uint8Array(0), firstOrd: 0, duplicates: [], failures: [], expired: [] }
 
 /**
  * The journal's logic, without a thread: takes groups, makes each lot one transaction, says what became of every part.
- * The order inside a commit is settles, requests, new jobs, what is due, claims: so room and keys that the first part
- * frees are used by the last.
+ * The order inside a commit is settles, requests, inbox, deliveries, new jobs, what is due, claims: so room and keys that
+ * the first part frees are used by the last.
  */
 export class Store {
   readonly ledger: Ledger
@@ -25,7 +29,7 @@ export class Store {
     this.#requests = new Requests(ledger)
   }
 
-  describe(recovered: number, firstNumber: number): OpenedJournal {
+  describe(recovered: Recovered, firstNumber: number): OpenedJournal {
     const { ledger } = this
     return {
       name: ledger.name,
@@ -36,8 +40,10 @@ export class Store {
       tasks: [...ledger.tasks.names],
       nextDueAt: ledger.nextDueAt(),
       recovered,
-      waiting: ledger.waiting.total,
+      waiting: ledger.waitingJobs,
+      claimable: ledger.claimable,
       suspects: ledger.suspects,
+      settings: ledger.sql.settings.all(),
     }
   }
 
@@ -47,10 +53,14 @@ export class Store {
     const undo = this.#remember()
     ledger.begin.run()
     const before = ledger.totalChanges()
+    const reserve = ledger.nextNumber
     try {
       const replies = groups.map((group) => this.#apply(group))
-      if (ledger.totalChanges() !== before) this.#stamp((groups.at(-1) as Group).number)
+      ledger.regulator.writeRates()
+      if (ledger.totalChanges() !== before || ledger.nextNumber !== reserve)
+        this.#stamp((groups.at(-1) as Group).number)
       ledger.commit.run()
+      ledger.late.committed()
       return replies
     } catch (error) {
       undo()
@@ -60,44 +70,64 @@ export class Store {
 
   #apply(group: Group): Reply {
     const { ledger } = this
+    ledger.reserveNumbers(group.nextNumber)
     const knownTasks = ledger.tasks.names.length
+    ledger.regulator.pass(group.now)
     for (const name of group.names) ledger.tasks.add(name)
-    if (group.routes !== undefined) ledger.route(group.routes)
+    if (group.routes !== undefined) ledger.route(group.routes, group.now)
     for (let at = 0; at < group.room.length; at += 3) {
       ledger.rooms.grant(group.room[at] as number, group.room[at + 1] as number, group.room[at + 2] as number)
     }
-    const stale = group.done === undefined ? [] : finishJobs(ledger, group.done)
+    for (const task of group.asks ?? []) ledger.admission.ask(task)
+    if (group.starts !== undefined) ledger.regulator.started(group.starts)
     const failedSettles: FailedSettle[] = []
-    if (group.settles.length > 0) stale.push(...settleJobs(ledger, group.settles, group.now, failedSettles))
+    const stale = this.#settle(group, failedSettles)
     const answers = group.requests.map((request) => this.#requests.answer(request, group.now))
     const wished: Wished[] = []
     if (ledger.inboxMayHaveRows() === 'yes') {
       unpackInbox(ledger, group.now, (wish) => wished.push(this.#carryOut(wish, group.now)))
     }
+    const took = group.taken === undefined ? undefined : takeJobs(ledger, group.taken, group.now)
     const jobs = group.jobs === undefined ? NOTHING : appendJobs(ledger, group.jobs, group.now, 'short-cut')
     const expired = this.#passTime(group.now)
-    const claims = [...this.#requests.takeTrialClaims(), ...claimForRooms(ledger)]
+    const claims = [...this.#requests.takeClaims(), ...claimForRooms(ledger)]
+    ledger.paces.observe(ledger.rooms.places, claims, group.now)
+    const homes = ledger.homes.size > 0 ? ledger.homes.write(ledger.sql) : undefined
     return {
       number: group.number,
       appended: jobs.results,
       firstOrd: jobs.firstOrd,
+      ...(took !== undefined && { taken: took.answers, takenOrd: took.firstOrd }),
+      ...(homes !== undefined && { homes }),
+      roomOf: ledger.admission.takeRoom(),
       duplicates: jobs.duplicates,
       failures: jobs.failures,
       claims,
-      expired,
+      expired: [...jobs.expired, ...expired],
       stale,
       failedSettles,
       answers,
       wished,
       nextDueAt: ledger.nextDueAt(),
       numbersUntil: ledger.nextNumber,
-      waiting: ledger.waiting.total,
+      waiting: ledger.waitingJobs,
+      claimable: ledger.claimable,
       suspects: ledger.suspects,
       newTasks: ledger.tasks.names.slice(knownTasks),
     }
   }
 
-  #carryOut(wish: Wish, now: number): Wished {
+  #settle({ done, handedOver, delivered, settles, now }: Group, failed: FailedSettle[]): number[] {
+    const { ledger } = this
+    const stale = done === undefined ? [] : finishJobs(ledger, done)
+    if (handedOver !== undefined) stale.push(...handOver(ledger, handedOver))
+    if (delivered !== undefined) stale.push(...endDelivered(ledger, delivered, now))
+    if (settles.length > 0) stale.push(...settleJobs(ledger, settles, now, failed))
+    return stale
+  }
+
+  #carryOut(asked: Wish, now: number): Wished {
+    const wish = { ...asked, number: numberBehind(this.ledger.db, asked.number) }
     return { wish, answer: this.#requests.answer(requestOf(wish, now + this.ledger.keepEndedMs), now) }
   }
 
@@ -135,8 +165,10 @@ export class Store {
       ledger.nextNumber = nextNumber
       ledger.tasks.truncate(tasks)
       restoreRooms()
-      // Claims of a trial that was not committed would run a job that nobody has claimed.
-      this.#requests.takeTrialClaims()
+      ledger.homes.truncate(0)
+      ledger.late.undoTo(0)
+      // Claims of a trial or a probe that was not committed would run a job that nobody has claimed.
+      this.#requests.takeClaims()
       ledger.recount()
       ledger.timesChanged = 'yes'
     }

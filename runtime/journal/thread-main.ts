@@ -1,4 +1,5 @@
-import { isMainThread, type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { once } from 'node:events'
+import { isMainThread, type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { systemClock } from '../../lib/clock.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { faultOf } from './faults.ts'
@@ -8,7 +9,7 @@ import { exposeQueries } from './queries.ts'
 import { Space } from './space.ts'
 import { Turnstile } from './turnstile.ts'
 
-/** What the owner passes when it starts the thread. */
+/** The first message of the owner: what it shall open. */
 export interface JournalThreadData {
   readonly options: JournalOptions
   /** The owner epoch to go on with, after an earlier journal thread of the same owner has died. */
@@ -27,7 +28,8 @@ const LOT_BYTES = 256 * 1024
 const INBOX_POLL_MS = 20
 
 const port = parentPort
-const { options, resume, turnstile: turnstileBuffer, queries } = workerData as JournalThreadData
+const [first] = (await once(port, 'message')) as [JournalThreadData]
+const { options, resume, turnstile: turnstileBuffer, queries } = first
 const turnstile = new Turnstile(turnstileBuffer)
 let space: Space | undefined
 const send = (message: FromJournal) => port.postMessage(message)
@@ -86,7 +88,10 @@ function commitLot(journal: OpenJournal, first: Group): ToJournal | undefined {
 function sizeOf(group: Group): { jobs: number; bytes: number } {
   let bytes = 0
   for (const input of group.jobs?.inputs ?? []) bytes += input.length
-  return { jobs: (group.jobs?.numbers.length ?? 0) + group.settles.length + (group.done?.length ?? 0) / 2, bytes }
+  for (const input of group.taken?.inputs ?? []) bytes += input.length
+  const added = (group.jobs?.numbers.length ?? 0) + (group.taken?.ids.length ?? 0)
+  const ended = group.settles.length + (group.delivered?.homes.length ?? 0) + (group.done?.length ?? 0) / 2
+  return { jobs: added + ended, bytes }
 }
 
 function commit(journal: OpenJournal, groups: readonly Group[]): void {
@@ -107,6 +112,11 @@ function commitParts(journal: OpenJournal, group: Group, fault: JournalFault): v
   if (tryCommit(journal, [group], fault) !== undefined) send({ type: 'refused', number: group.number, fault })
 }
 
+function withoutNew(group: Group): Group {
+  const { taken: _, ...rest } = group
+  return { ...rest, jobs: undefined }
+}
+
 /** Returns the fault if nothing of the groups was done and the journal can go on. */
 function tryCommit(
   journal: OpenJournal,
@@ -114,7 +124,7 @@ function tryCommit(
   jobsRefused = space?.shortage,
 ): JournalFault | undefined {
   try {
-    const parts = jobsRefused === undefined ? groups : groups.map((group) => ({ ...group, jobs: undefined }))
+    const parts = jobsRefused === undefined ? groups : groups.map(withoutNew)
     for (const reply of journal.commit(parts)) {
       send({ type: 'reply', reply: jobsRefused === undefined ? reply : { ...reply, jobsRefused } })
     }

@@ -1,8 +1,8 @@
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads'
 import { type Remote, wrap } from 'comlink'
 import { MillraceError } from '../../lib/errors.ts'
-import { siblingUrl } from '../sibling-url.ts'
 import { nodeEndpoint } from './comlink-node.ts'
+import { type EarlyWorker, startJournalWorker } from './early-worker.ts'
 import type { ConnectionListener, ConnectJournal, JournalConnection } from './link.ts'
 import type { JournalOptions } from './open.ts'
 import type { FromJournal, Group, ToJournal } from './protocol.ts'
@@ -10,9 +10,13 @@ import type { JournalQueries } from './queries.ts'
 import type { JournalThreadData } from './thread-main.ts'
 import { TURNSTILE_BYTES, Turnstile } from './turnstile.ts'
 
-/** Opens the journal on a thread of its own. */
-export const startJournalThread: ConnectJournal = (options, resume, listener) =>
-  new JournalThread(options, resume, listener)
+/** Opens the journal on a thread of its own; the first time on `early`, which has been started already. */
+export function journalThreads(early?: EarlyWorker): ConnectJournal {
+  return (options, resume, listener) =>
+    new JournalThread(early?.take() ?? startJournalWorker(), options, resume, listener)
+}
+
+export const startJournalThread = journalThreads()
 
 /** The journal thread as its owner sees it: messages in, messages out, and queries that never outlive it. */
 class JournalThread implements JournalConnection {
@@ -25,15 +29,12 @@ class JournalThread implements JournalConnection {
   #status: 'running' | 'exited' = 'running'
   #lastError = new Error('the journal thread exited')
 
-  constructor(options: JournalOptions, resume: number | undefined, listener: ConnectionListener) {
+  constructor(worker: Worker, options: JournalOptions, resume: number | undefined, listener: ConnectionListener) {
     const buffer = new SharedArrayBuffer(TURNSTILE_BYTES)
     const { port1, port2 } = new MessageChannel()
-    const workerData: JournalThreadData = { options, resume, turnstile: buffer, queries: port2 }
-    this.#worker = new Worker(siblingUrl('./thread-main', import.meta.url), {
-      name: 'millrace-journal',
-      workerData,
-      transferList: [port2],
-    })
+    const data: JournalThreadData = { options, resume, turnstile: buffer, queries: port2 }
+    worker.postMessage(data, [port2])
+    this.#worker = worker
     this.turnstile = new Turnstile(buffer)
     this.#queryPort = port1
     this.#queries = wrap<JournalQueries>(nodeEndpoint(port1))

@@ -1,41 +1,46 @@
 import { stateCodes } from '../../lib/job-state.ts'
-import { emptyClaim, push } from './claim.ts'
+import { emptyClaim, push } from './claim-columns.ts'
 import type { Ledger } from './ledger.ts'
 import type { ClaimColumns } from './protocol.ts'
-import { SUSPECT_RANK } from './schema.ts'
-import { prepareTuples, prepareValue } from './sqlite.ts'
+import { IS_SUSPECT, SUSPECT_RANK } from './schema.ts'
+import { prepare, prepareTuples, prepareValue } from './sqlite.ts'
 import { WAITING_COLUMNS, type WaitingRow } from './statements.ts'
 
+/** Suspects that are claimed at once; they run one after another. */
+const TRIAL_JOBS = 16
+
 /**
- * Finds out which job takes the process down, in as few deaths as group testing needs. Of the suspects with the most
- * crashes one half is started; who survives is cleared by its settle, and if the process dies the half that had begun
- * has one crash more than the others and is halved next. When one is left it runs as the only suspect.
+ * Claims the next suspects for their trial, if none is on trial: in the order in which they became available, those first
+ * that were there at the fewest deaths. They take no room, since the place of the trial is not their task's.
  * Suspects go from waiting to running in one commit, so that none is ever where an ordinary claim would take it.
  */
 export function startTrial(ledger: Ledger, onTrial: Set<number>): ClaimColumns[] {
-  const state = ledger.db.prepare<[number], number>('SELECT state FROM millrace_jobs WHERE id = ?').pluck()
+  const state = prepareValue<[number], number>(ledger.db, 'SELECT state FROM millrace_jobs WHERE id = ?')
   for (const number of onTrial) if (state.get(number) !== stateCodes.running) onTrial.delete(number)
   if (onTrial.size > 0 || ledger.suspects === 0) return []
-  const suspects = suspectsOf(ledger)
-  const most = Math.max(...suspects.map(({ row }) => crashesOf(row)))
-  const hottest = suspects.filter(({ row }) => crashesOf(row) === most).sort((a, b) => a.row[1] - b.row[1])
-  const claims = new Map<number, ClaimColumns>()
-  for (const { task, rank, row } of hottest.slice(0, Math.ceil(hottest.length / 2))) {
-    const place = ledger.waiting.placeOf(task)
-    const claim = claims.get(place) ?? emptyClaim(place)
-    claims.set(place, claim)
+  const suspects = suspectsOf(ledger).sort((a, b) => crashesOf(a.row) - crashesOf(b.row) || a.row[1] - b.row[1])
+  const setRank = prepare<[number, number]>(ledger.db, 'UPDATE millrace_jobs SET rank = ? WHERE id = ?')
+  const claim = emptyClaim(NO_PLACE)
+  for (const { task, part, rank, row } of suspects) {
+    if (claim.numbers.length === TRIAL_JOBS) break
+    if (!ledger.regulator.mayRun({ task, part })) continue
     const [number] = row
-    ledger.db.prepare('UPDATE millrace_jobs SET rank = ? WHERE id = ?').run(rank - SUSPECT_RANK, number)
+    setRank.run(rank - SUSPECT_RANK, number)
     ledger.sql.claim.run(number)
+    ledger.regulator.claimedAlone(number, { task, part })
     ledger.suspects--
     onTrial.add(number)
-    ledger.rooms.use(place, push(claim, task, rank - SUSPECT_RANK, row).length)
+    push(claim, task, rank - SUSPECT_RANK, row)
   }
-  return [...claims.values()]
+  return claim.numbers.length === 0 ? [] : [claim]
 }
+
+/** None of those that tasks are routed to. */
+const NO_PLACE = -1
 
 interface Suspect {
   readonly task: number
+  readonly part: string | null
   readonly rank: number
   readonly row: WaitingRow
 }
@@ -44,16 +49,23 @@ function crashesOf([, , , , crashes]: WaitingRow): number {
   return crashes
 }
 
-/** Suspects whose task has a place; the others wait for both. */
+/** Suspects whose task has a place that takes jobs now; the others wait for both. */
 function suspectsOf(ledger: Ledger): Suspect[] {
-  const rank = prepareValue<[number], number>(ledger.db, 'SELECT rank FROM millrace_jobs WHERE id = ?')
+  const placed = prepare<[number], { readonly rank: number; readonly part: string | null }>(
+    ledger.db,
+    'SELECT rank, part FROM millrace_jobs WHERE id = ?',
+  )
   const ofTask = prepareTuples<[number], WaitingRow>(
     ledger.db,
     `SELECT ${WAITING_COLUMNS} FROM millrace_jobs
-     WHERE state = ${stateCodes.available} AND task = ? AND rank >= ${SUSPECT_RANK}`,
+     WHERE state = ${stateCodes.available} AND task = ? AND ${IS_SUSPECT}
+     ORDER BY crashes, ord LIMIT ${TRIAL_JOBS}`,
   )
   return ledger.tasks.names.flatMap((_, task) => {
-    if (ledger.waiting.placeOf(task) < 0) return []
-    return ofTask.all(ledger.tasks.idOf(task)).map((row) => ({ task, rank: rank.get(row[0]) as number, row }))
+    if (!ledger.rooms.isOpen(ledger.waiting.placeOf(task))) return []
+    return ofTask.all(ledger.tasks.idOf(task)).flatMap((row) => {
+      const found = placed.get(row[0])
+      return found === undefined ? [] : { task, ...found, row }
+    })
   })
 }

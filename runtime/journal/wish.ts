@@ -1,3 +1,4 @@
+import { MillraceError } from '../../lib/errors.ts'
 import type { Answer, Request } from './protocol.ts'
 
 /**
@@ -22,10 +23,16 @@ export function encodeWish({ verb, number }: Wish): { readonly task: string; rea
   return { task: verb === 'cancel' ? CANCEL : RETRY, input: String(number) }
 }
 
-/** `undefined` for a row that is a job. */
+/** `undefined` for a row that is a job; throws `MILLRACE_PAYLOAD_CORRUPT` where the number is none. */
 export function decodeWish({ task, input }: { readonly task: string; readonly input: string }): Wish | undefined {
   if (task !== CANCEL && task !== RETRY) return undefined
-  return { verb: task === CANCEL ? 'cancel' : 'retry', number: Number(input) }
+  const number = /^[0-9]{1,16}$/.test(input) ? Number(input) : Number.NaN
+  if (Number.isSafeInteger(number)) return { verb: task === CANCEL ? 'cancel' : 'retry', number }
+  throw new MillraceError(
+    'MILLRACE_PAYLOAD_CORRUPT',
+    `somebody wants a ${task.slice(1)} of no job; got ${JSON.stringify(input.slice(0, 80))}, expected a job's number; ` +
+      'look at who else writes to the journal',
+  )
 }
 
 export function requestOf({ verb, number }: Wish, keepUntil: number): Request {

@@ -1,4 +1,4 @@
-import type { Place, Stuck } from '../messages.ts'
+import type { Place, PlaceReport, Stuck } from '../messages.ts'
 
 /** Where a place would be that could not start: it takes nothing, and says why. */
 export class AbsentPlace implements Place {
@@ -6,6 +6,7 @@ export class AbsentPlace implements Place {
   readonly kind: 'tier' | 'lane'
   readonly ready: Promise<never>
   readonly capacity = { jobs: 0, bytes: 0 }
+  readonly parallel = 0
 
   constructor({ name, kind }: { readonly name: string; readonly kind: 'tier' | 'lane' }, cause: Error) {
     this.name = name
@@ -16,14 +17,26 @@ export class AbsentPlace implements Place {
 
   pull(): void {}
 
-  recallBehind(): void {}
+  recall(): void {}
 
   cancel(): 'absent' {
     return 'absent'
   }
 
+  resize(): 'refused' {
+    return 'refused'
+  }
+
   claims(): readonly [] {
     return []
+  }
+
+  report(): Promise<PlaceReport> {
+    return Promise.resolve({ threads: [], zombies: 0, restarts: 0 })
+  }
+
+  find(): undefined {
+    return undefined
   }
 
   stop(): Promise<readonly Stuck[]> {

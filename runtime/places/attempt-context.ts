@@ -6,13 +6,15 @@ import type { Json } from '../../lib/json.ts'
 import type { ChildJob, LogLine } from '../../lib/outcome.ts'
 import { encodePayload } from '../../lib/payload.ts'
 import type { AnyTask, ChildEnqueueOptions } from '../../lib/task.ts'
+import { versionIn } from './job-version.ts'
 import type { AbortReason } from './thread-protocol.ts'
 
 /** The outside as an attempt sees it: the thread's port, or on the service's own loop the lane. */
 export interface AttemptHost {
   readonly journal: string
   now(): number
-  takeNumber(): number
+  /** A promise where none is left for the moment. */
+  takeNumber(): number | Promise<number>
   /** Whether the place has asked this attempt to end; read by synchronous handlers. */
   abortOf(attempt: AttemptContext): AbortReason | undefined
   progress(number: number, task: string, value: string): void
@@ -36,7 +38,9 @@ export class AttemptContext implements Context {
   #controller: AbortController | undefined
   #aborted: AbortReason | undefined
   #children: ChildJob[] | undefined
+  #childrenWanted = 0
   #childBytes = 0
+  #status: 'running' | 'ended' = 'running'
   #lines: LogLine[] | undefined
   #lineBytes = 0
 
@@ -61,11 +65,20 @@ export class AttemptContext implements Context {
   }
 
   get jobId(): string {
-    return formatJobId(this.#host.journal, this.number)
+    return this.#overridden.id ?? formatJobId(this.#host.journal, this.number)
   }
 
   get metadata(): Readonly<Record<string, string>> {
-    return this.#overrides === null ? {} : ((JSON.parse(this.#overrides) as JobOverrides).metadata ?? {})
+    return this.#overridden.metadata ?? {}
+  }
+
+  get #overridden(): JobOverrides {
+    return this.#overrides === null ? {} : (JSON.parse(this.#overrides) as JobOverrides)
+  }
+
+  /** Of the job's input. */
+  get version(): number {
+    return versionIn(this.#overrides)
   }
 
   get signal(): AbortSignal {
@@ -113,11 +126,20 @@ export class AttemptContext implements Context {
 
   async #enqueue(task: AnyTask, input: unknown, options: ChildEnqueueOptions | undefined): Promise<{ id: string }> {
     const { now, ...rest } = options ?? {}
-    const job = await prepareJob(task, input, rest, this.#host.now())
-    const number = this.#host.takeNumber()
+    // Nothing is waited for that is there: a handler that does not await it, or waits for nothing, has its child as well.
+    const prepared = prepareJob(task, input, rest, this.#host)
+    const job = prepared instanceof Promise ? await prepared : prepared
+    if (now !== true) this.#admitChild(job.input.length)
+    const taken = this.#host.takeNumber()
+    const number = typeof taken === 'number' ? taken : await taken
     if (now === true) await this.#host.enqueueNow(job.task, number, job.input, job.extra)
     else this.#addChild({ number, ...job })
     return { id: formatJobId(this.#host.journal, number) }
+  }
+
+  /** Its outcome is on its way: what is enqueued from now on cannot commit with it. */
+  end(): void {
+    this.#status = 'ended'
   }
 
   /** The place asks the attempt to end. */
@@ -126,16 +148,21 @@ export class AttemptContext implements Context {
     this.#controller?.abort(abortError(this.#aborted, this.jobId))
   }
 
-  #addChild(child: ChildJob): void {
-    this.#children ??= []
-    this.#childBytes += child.input.length
-    if (this.#children.length >= MAX_CHILDREN || this.#childBytes > MAX_CHILD_BYTES) {
+  #admitChild(bytes: number): void {
+    this.#childrenWanted++
+    this.#childBytes += bytes
+    if (this.#childrenWanted > MAX_CHILDREN || this.#childBytes > MAX_CHILD_BYTES) {
       throw new MillraceError(
         'MILLRACE_TOO_MANY_CHILDREN',
         `one attempt of ${this.task} enqueues too much; got over ${MAX_CHILDREN} jobs or ${MAX_CHILD_BYTES} bytes; ` +
           'pass { now: true } and a key, or let a child go on from a cursor',
       )
     }
+  }
+
+  #addChild(child: ChildJob): void {
+    if (this.#status === 'ended') throw tooLate(this.jobId, child.task)
+    this.#children ??= []
     this.#children.push(child)
   }
 
@@ -146,6 +173,14 @@ export class AttemptContext implements Context {
     if (this.#lines.length >= MAX_LOG_LINES || this.#lineBytes > MAX_LOG_BYTES) return
     this.#lines.push({ at: this.#host.now(), level, message, ...(fields !== undefined && { fields }) })
   }
+}
+
+function tooLate(jobId: string, task: string): MillraceError {
+  return new MillraceError(
+    'MILLRACE_WRONG_STATE',
+    `the attempt of job ${jobId} has ended, so that its child ${task} cannot commit with it; expected context.enqueue ` +
+      'before the handler returns; await it, or pass { now: true }',
+  )
 }
 
 function abortError(reason: AbortReason, jobId: string): MillraceError {

@@ -3,8 +3,11 @@ import { MillraceError, PermanentError } from '../../lib/errors.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { decodePayload, encodePayload } from '../../lib/payload.ts'
 import { parseWith } from '../../lib/schema.ts'
-import { type AroundHook, type Handler, isDiscard, isSnooze, type LoadedHandler } from '../../lib/task.ts'
+import { type AnyTask, type AroundHook, type Handler, isDiscard, isSnooze, type LoadedHandler } from '../../lib/task.ts'
+import { upgraded } from '../../lib/version.ts'
 import type { AttemptContext } from './attempt-context.ts'
+import type { Handlers } from './handlers.ts'
+import { tooNewOutcome } from './job-version.ts'
 
 /** The outcome of nearly every job: a success that leaves nothing to store. */
 export const PLAIN_SUCCESS: Outcome = { type: 'succeeded', output: '' }
@@ -20,10 +23,13 @@ export function runAttempt(
   context: AttemptContext,
 ): Outcome | Promise<Outcome> {
   try {
-    const work = around.length === 0 && handler.task.input === undefined ? plain : wrapped
+    const later = tooNewOutcome(handler.task, context)
+    if (later !== undefined) return later
+    const work = around.length === 0 && isPlain(handler.task) ? plain : wrapped
     const result = work(handler, around, decodePayload(input), context)
     if (!isThenable(result)) return succeeded(handler, result, context)
-    return result.then(
+    // A thenable of somebody else's may call back twice, or return anything from its own `then`.
+    return Promise.resolve(result).then(
       (value) => succeeded(handler, value, context),
       (error: unknown) => failed(handler, error, context),
     )
@@ -32,13 +38,33 @@ export function runAttempt(
   }
 }
 
+/** Runs a handler so that what it leaves behind can be told from others'. */
+export type Attribute = <T>(context: AttemptContext, run: () => T) => T
+
+/** `runAttempt` of the handler of a job, loaded first where it is lazy. */
+export function callHandler(
+  handlers: Handlers,
+  input: string,
+  context: AttemptContext,
+  attribute: Attribute,
+): Outcome | Promise<Outcome> {
+  const handler = handlers.loaded(context.task)
+  const run = (loaded: LoadedHandler) => attribute(context, () => runAttempt(loaded, handlers.around, input, context))
+  return handler instanceof Promise ? handler.then(run, loadFailed) : run(handler)
+}
+
 type Work = (handler: LoadedHandler, around: readonly AroundHook[], input: unknown, context: AttemptContext) => unknown
+
+function isPlain({ input, upgrade }: AnyTask): boolean {
+  return input === undefined && upgrade === undefined
+}
 
 const plain: Work = (handler, _around, input, context) => (handler.run as Handler<unknown, unknown>)(input, context)
 
 const wrapped: Work = async (handler, around, input, context) => {
-  const schema = handler.task.input
-  const parsed = schema === undefined ? input : await parseWith(schema, input, 'input', 'input')
+  const { task } = handler
+  const current = upgraded(task, input, context.version)
+  const parsed = task.input === undefined ? current : await parseWith(task.input, current, 'input', 'input')
   const next = (at: number): Promise<unknown> => {
     const hook = around[at]
     if (hook !== undefined) return Promise.resolve(hook(context, () => next(at + 1)))
@@ -77,6 +103,11 @@ function encoded(handler: LoadedHandler, result: unknown, context: AttemptContex
   } catch (error) {
     return failed(handler, error, context)
   }
+}
+
+/** A lazy handler whose module does not load: the next attempt may find it mended. */
+export function loadFailed(error: unknown): Outcome {
+  return { type: 'failed', error: toErrorRecord(error), retry: 'by-policy' }
 }
 
 /** Errors that another attempt would only meet again. */

@@ -42,7 +42,7 @@ export class BatchPolicy {
 
   spaceOn(thread: Incarnation, now: number): number {
     const { entries } = thread
-    if (this.#concurrency > 1) return this.slots - entries.length
+    if (this.#concurrency > 1) return thread.free
     if (entries.length > this.slots - this.#batch) return 0
     if (entries.some((entry) => this.#isSlow(entry.job))) return 0
     return this.#runsFor(thread, now) > STUCK_MS ? 0 : this.#batch

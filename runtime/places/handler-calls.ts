@@ -1,4 +1,4 @@
-import type { Watchdog } from './watchdog.ts'
+import type { Call, Caller, Watchdog } from './watchdog.ts'
 
 /** Which handler the service's own loop is calling now, until it returns, perhaps with a promise. */
 export class HandlerCalls {
@@ -7,14 +7,19 @@ export class HandlerCalls {
   /** Is told of every call, where the loop is watched. */
   watchdog: Watchdog | undefined
 
-  enter(index: number, task: string): void {
-    this.#task = task
-    this.watchdog?.enter(index, task)
+  enter(call: Call, caller: Caller): void {
+    this.#task = call.context.task
+    this.watchdog?.enter(call, caller)
   }
 
   leave(): void {
     this.#task = undefined
     this.watchdog?.leave()
+  }
+
+  /** The handler was unwound: it will not leave. */
+  forget(): void {
+    this.#task = undefined
   }
 
   /**

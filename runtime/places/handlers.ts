@@ -1,13 +1,7 @@
+import { type CollectedTasks, collectTasks } from '../../lib/collect-tasks.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
-import {
-  type AroundHook,
-  type CollectedTasks,
-  collectTasks,
-  type LoadedHandler,
-  type TaskManifest,
-  taskManifest,
-} from '../../lib/task.ts'
+import { type AroundHook, type LoadedHandler, type TaskManifest, taskManifest } from '../../lib/task.ts'
 
 /** The handlers of the tasks modules of one thread. A lazy one is loaded when its first job comes. */
 export class Handlers {
@@ -28,8 +22,17 @@ export class Handlers {
     for (const hook of this.#tasks.setup) await hook()
   }
 
+  /** Calls every hook, whatever becomes of the others; rejects with the first error. */
   async tearDown(): Promise<void> {
-    for (const hook of this.#tasks.teardown) await hook()
+    const errors: unknown[] = []
+    for (const hook of this.#tasks.teardown) {
+      try {
+        await hook()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) throw errors[0]
   }
 
   loaded(name: string): LoadedHandler | Promise<LoadedHandler> {

@@ -1,10 +1,12 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import type { Outcome } from '../../lib/outcome.ts'
+import type { Usage } from '../../lib/recycle.ts'
 import { condemn, free, offer, recall, stateOf } from '../../lib/slot-word.ts'
 import type { Limits } from '../catalog.ts'
 import type { ClaimedJob, Ended } from '../messages.ts'
 import { PLAIN_SUCCESS } from './attempt.ts'
 import { Slots, slotsBuffer } from './slots.ts'
+import type { BegunAttempt } from './start-news.ts'
 import type { AbortReason, Batch, FromThread, ThreadRun, ToThread } from './thread-protocol.ts'
 
 /** A claim that stands in a slot of a thread. */
@@ -39,24 +41,27 @@ export class Incarnation {
   /** 'serving' once the thread has loaded its tasks; 'closing' when it gets no more work; 'ending' when it is terminated. */
   status: 'starting' | 'serving' | 'closing' | 'ending' | 'exited' = 'starting'
   threadId = -1
+  /** The job whose code has ended the thread, if that is known. */
+  endedBy: number | undefined
+  kernelThread: number | undefined
+  /** Monotonic ms at which it was told to end. */
+  toldToEndAt: number | undefined
+  /** What it has come to: jobs that it has ended, when it was given the first, and its memory where that is measured. */
+  jobs = 0
+  workingSince: number | undefined
+  memoryBytes = 0
 
   constructor(
-    options: { slots: number; concurrency: number; firstStart: number },
+    { slots, ...run }: Omit<ThreadRun, 'port' | 'slots' | 'slotCount'> & { readonly slots: number },
     received: (message: FromThread) => void,
   ) {
-    const buffer = slotsBuffer(options.slots)
+    const buffer = slotsBuffer(slots)
     const { port1, port2 } = new MessageChannel()
-    this.run = {
-      port: port2,
-      slots: buffer,
-      slotCount: options.slots,
-      concurrency: options.concurrency,
-      firstStart: options.firstStart,
-    }
+    this.run = { ...run, port: port2, slots: buffer, slotCount: slots }
     this.#port = port1
     this.#received = received
-    this.#slots = new Slots(buffer, options.slots)
-    this.#free = Array.from({ length: options.slots }, (_, at) => options.slots - 1 - at)
+    this.#slots = new Slots(buffer, slots)
+    this.#free = Array.from({ length: slots }, (_, at) => slots - 1 - at)
     port1.on('message', received)
   }
 
@@ -70,8 +75,17 @@ export class Incarnation {
     return this.#abandoned
   }
 
-  get beat(): number {
-    return this.#slots.beat
+  /** Slots that nothing stands in, given up or not. */
+  get free(): number {
+    return this.#free.length
+  }
+
+  get beatAt(): number {
+    return this.#slots.beatAt
+  }
+
+  usage(now: number): Usage {
+    return { jobs: this.jobs, ageMs: now - (this.workingSince ?? now), memoryMb: this.memoryBytes / 2 ** 20 }
   }
 
   post(message: ToThread): void {
@@ -131,6 +145,13 @@ export class Incarnation {
     return this.#slots.startedAt(entry.slot)
   }
 
+  /** Attempts that have begun and not ended. */
+  *begun(): Generator<BegunAttempt> {
+    for (const entry of this.#entries) {
+      if (this.state(entry) === 'taken') yield { entry, startedAt: this.startedAt(entry) }
+    }
+  }
+
   outcome(slot: number, generation: number, outcome: Outcome): void {
     const entry = this.#bySlot[slot]
     if (entry?.generation === generation) entry.outcome = outcome
@@ -147,6 +168,7 @@ export class Incarnation {
     for (const entry of this.#entries) (this.state(entry) === 'done' ? done : left).push(entry)
     if (done.length === 0) return []
     this.#entries = left
+    this.jobs += done.length
     this.#readMessages()
     return done.map((entry) => {
       const startedAt = epochOffset + this.#slots.startedAt(entry.slot)

@@ -1,15 +1,32 @@
 import type { Clock, Timer } from '../../lib/clock.ts'
-import { toErrorRecord } from '../../lib/error-record.ts'
-import { MillraceError } from '../../lib/errors.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { TaskManifest } from '../../lib/task.ts'
 import type { Catalog, Limits } from '../catalog.ts'
 import type { StartsSink } from '../journal/starts.ts'
-import type { ChildPort, ClaimedJob, Ended, JobSource, Place, PlaceListener, Stuck } from '../messages.ts'
-import { runAttempt } from './attempt.ts'
+import type {
+  ChildPort,
+  ClaimedJob,
+  Ended,
+  Found,
+  JobSource,
+  Place,
+  PlaceListener,
+  PlaceReport,
+  PlaceSize,
+  Stuck,
+} from '../messages.ts'
+import { loadFailed, runAttempt } from './attempt.ts'
 import { AttemptContext, type AttemptHost } from './attempt-context.ts'
+import { fencedOutcome } from './ends.ts'
+import { ABORT_MS } from './grace.ts'
 import type { Handlers } from './handlers.ts'
 import type { HandlerCalls } from './handler-calls.ts'
+import { LoopGauge } from './loop-gauge.ts'
+import { NUMBERS_AT_ONCE, NumberSupply } from './number-supply.ts'
+import type { OwnTurn } from './own-turn.ts'
+import { SlotTable } from './slot-table.ts'
+import { until } from './until.ts'
+import type { Caller } from './watchdog.ts'
 
 export interface LoopLaneOptions {
   readonly name: string
@@ -29,6 +46,10 @@ export interface LoopLaneContext {
   readonly journal: string
   readonly starts: StartsSink | undefined
   readonly calls: HandlerCalls
+  /** Where handlers are called, if they may be unwound; else where the place is told to pull. */
+  readonly turn: OwnTurn | undefined
+  /** As many new slots, by their records in the starts file: the number of the first. */
+  takeSlots(count: number): number
 }
 
 interface Running {
@@ -45,26 +66,27 @@ interface Running {
 
 /** A lane gives the loop back after this long, so that requests are served between its jobs. */
 const SLICE_MS = 2
-/** How often a stop looks whether the last jobs have ended. */
-const LOOK_MS = 5
-const ABORT_MS = 100
 
 /** Many jobs at once on the service's own event loop: what waits for the network needs no thread. */
-export class LoopLane implements Place {
+export class LoopLane implements Place, Caller {
   readonly name: string
   readonly kind: 'tier' | 'lane'
   readonly ready: Promise<readonly TaskManifest[]>
-  readonly capacity: { readonly jobs: number; readonly bytes: number }
   readonly #options: LoopLaneOptions
   readonly #context: LoopLaneContext
   readonly #host: AttemptHost
-  readonly #running = new Map<number, Running>()
+  readonly #numbers: NumberSupply
+  readonly #running = new SlotTable<Running>()
+  #concurrency: number
   readonly #freeSlots: number[]
   /** As many again: an attempt that was given up keeps its slot, and another takes its place in the lane. */
   readonly #spareSlots: number[]
   #ended: Ended[] = []
   #status: 'running' | 'stopping' = 'running'
   #pulling: 'yes' | 'no' = 'no'
+  /** The attempt whose handler is being called. */
+  #calling: Running | undefined
+  readonly #gauge: LoopGauge
   #limit: Timer | undefined
   #limitAt = Number.POSITIVE_INFINITY
   #reporting: 'planned' | 'no' = 'no'
@@ -78,30 +100,63 @@ export class LoopLane implements Place {
     this.ready = Promise.resolve(context.handlers.manifests)
     this.#options = options
     this.#context = context
-    this.capacity = { jobs: options.concurrency + options.handJobs, bytes: options.handBytes }
+    this.#gauge = new LoopGauge(clock)
+    this.#concurrency = options.concurrency
     this.#freeSlots = numbersBelow(options.concurrency, 0)
     this.#spareSlots = numbersBelow(options.concurrency, options.concurrency)
+    const more = () => children.takeNumbers(NUMBERS_AT_ONCE, (first) => this.#numbers.add(first, NUMBERS_AT_ONCE))
+    this.#numbers = new NumberSupply(more)
+    more()
     this.#host = {
       journal,
       now: () => clock.now(),
-      takeNumber: () => children.takeNumbers(1),
+      takeNumber: () => this.#numbers.take(),
       abortOf: () => undefined,
       progress: (number, task, value) => listener.progress(number, task, value),
       enqueueNow: (task, number, input, extra) => children.enqueue(task, number, input, extra),
     }
   }
 
+  get capacity() {
+    return { jobs: this.#concurrency + this.#options.handJobs, bytes: this.#options.handBytes }
+  }
+
+  get parallel(): number {
+    return this.#concurrency
+  }
+
+  /** One that gets smaller starts nothing until so many have ended. */
+  resize(size: PlaceSize): 'resized' | 'refused' {
+    if (size.type !== 'concurrency' || this.#status !== 'running') return 'refused'
+    const { takeSlots, listener } = this.#context
+    const { concurrency } = size
+    this.#concurrency = concurrency
+    const missing = 2 * concurrency - this.#freeSlots.length - this.#spareSlots.length - this.#running.size
+    if (missing > 0) this.#spareSlots.unshift(...numbersBelow(missing, takeSlots(missing)))
+    const free = Math.max(0, concurrency - (this.#running.size - this.#abandoned))
+    while (this.#freeSlots.length > free) this.#spareSlots.push(this.#freeSlots.shift() as number)
+    while (this.#freeSlots.length < free) this.#freeSlots.unshift(this.#spareSlots.shift() as number)
+    listener.room(this.#options.index)
+    return 'resized'
+  }
+
   claims(): readonly ClaimedJob[] {
-    const running = [...this.#running.values()].filter(({ status }) => status === 'running')
+    const running = [...this.#running].filter(({ status }) => status === 'running')
     return [...running, ...this.#ended].map(({ job }) => job)
   }
 
   pull(source: JobSource): void {
     if (this.#status !== 'running' || this.#pulling === 'yes') return
     this.#pulling = 'yes'
+    const { turn } = this.#context
+    if (turn === undefined) this.#slice(source)
+    else turn.next(() => this.#slice(source))
+  }
+
+  #slice(source: JobSource): void {
     const { clock } = this.#context
     const endsAt = clock.monotonicMs() + SLICE_MS
-    while (this.#freeSlots.length > 0) {
+    while (this.#freeSlots.length > 0 && this.#status === 'running') {
       const job = source.take()
       if (job === undefined) break
       if (this.#start(job) > endsAt) {
@@ -115,12 +170,35 @@ export class LoopLane implements Place {
     this.#pulling = 'no'
   }
 
-  recallBehind(): void {
+  /** A handler was ended at its hard limit together with the slice that had called it: nothing of either goes on. */
+  unwound(): void {
+    const running = this.#calling
+    this.#calling = undefined
+    this.#context.turn?.renew()
+    this.#context.calls.forget()
+    this.#pulling = 'no'
+    if (running !== undefined) this.#settle(running, fencedOutcome(running))
+  }
+
+  async report(): Promise<PlaceReport> {
+    const thread = await this.#gauge.report(() => ({ oldest: this.#oldest(), running: this.#running.size }))
+    return { threads: [thread], zombies: this.#abandoned, restarts: 0 }
+  }
+
+  find(number: number): Found | undefined {
+    for (const { job, startedAt, status } of this.#running) {
+      if (job.number !== number) continue
+      return { type: status === 'fenced' ? 'given-up' : 'running', thread: 'loop', startedAt }
+    }
+    return this.#ended.some(({ job }) => job.number === number) ? { type: 'done' } : undefined
+  }
+
+  recall(): void {
     // Every job that a lane takes starts at once: there is nothing to take back.
   }
 
   cancel(number: number): 'recalled' | 'aborted' | 'absent' {
-    for (const running of this.#running.values()) {
+    for (const running of this.#running) {
       if (running.job.number !== number || running.status !== 'running') continue
       running.context.abort('cancel')
       return 'aborted'
@@ -129,19 +207,30 @@ export class LoopLane implements Place {
   }
 
   async stop(graceMs: number): Promise<readonly Stuck[]> {
+    const { clock } = this.#context
     this.#status = 'stopping'
     const idle = () => this.#running.size === this.#abandoned
-    await this.#until(idle, graceMs)
-    for (const running of this.#running.values()) running.context.abort('drain')
-    await this.#until(idle, ABORT_MS)
-    for (const running of this.#running.values()) this.#fence(running, { type: 'interrupted', cause: 'drain' })
+    await until(clock, idle, graceMs)
+    for (const running of this.#running) running.context.abort('drain')
+    await until(clock, idle, ABORT_MS)
+    for (const running of this.#running) this.#fence(running, { type: 'interrupted', cause: 'drain' })
     this.#report()
     this.#limit?.cancel()
+    this.#context.turn?.close()
     return []
   }
 
+  #oldest() {
+    let oldest: Running | undefined
+    for (const each of this.#running) {
+      if (oldest === undefined || each.startedAt < oldest.startedAt) oldest = each
+    }
+    if (oldest === undefined) return undefined
+    return { number: oldest.job.number, task: oldest.job.task, startedAt: oldest.startedAt }
+  }
+
   #start(job: ClaimedJob): number {
-    const { catalog, clock, handlers, starts, calls } = this.#context
+    const { catalog, clock, handlers, listener, starts, calls } = this.#context
     const startedAt = clock.monotonicMs()
     const slot = this.#freeSlots.pop() as number
     const task = catalog.name(job.task)
@@ -157,14 +246,17 @@ export class LoopLane implements Place {
     const limits = catalog.limits(job)
     const limitAt = startedAt + limits.softLimitMs
     const running: Running = { job, context, limits, slot, startedAt, limitAt, status: 'running' }
-    this.#running.set(slot, running)
-    calls.enter(job.task, task)
+    this.#running.put(slot, running)
+    if (catalog.isRated(job.task)) listener.started([{ number: job.number, at: clock.now() }])
+    this.#calling = running
+    calls.enter(running, this)
     const handler = handlers.loaded(task)
     const outcome =
       handler instanceof Promise
         ? handler.then((loaded) => runAttempt(loaded, handlers.around, job.input, context), loadFailed)
         : runAttempt(handler, handlers.around, job.input, context)
     calls.leave()
+    this.#calling = undefined
     if (outcome instanceof Promise) {
       void outcome.then((settled) => this.#settle(running, settled))
       this.#watch(limitAt)
@@ -173,7 +265,8 @@ export class LoopLane implements Place {
   }
 
   #settle(running: Running, outcome: Outcome): void {
-    this.#running.delete(running.slot)
+    running.context.end()
+    this.#running.free(running.slot)
     if (running.status === 'fenced') this.#abandoned--
     else this.#conclude(running, outcome)
     this.#release(running.slot)
@@ -183,7 +276,7 @@ export class LoopLane implements Place {
   /** Whatever slot it is: the lane has as many as it may run at once, where none were left to spare too. */
   #release(slot: number): void {
     const inUse = this.#freeSlots.length + this.#running.size - this.#abandoned
-    if (inUse < this.#options.concurrency) this.#freeSlots.push(slot)
+    if (inUse < this.#concurrency) this.#freeSlots.push(slot)
     else this.#spareSlots.push(slot)
   }
 
@@ -220,7 +313,7 @@ export class LoopLane implements Place {
       this.#limitAt = Number.POSITIVE_INFINITY
       const now = clock.monotonicMs()
       let next = Number.POSITIVE_INFINITY
-      for (const running of this.#running.values()) {
+      for (const running of this.#running) {
         if (running.limitAt <= now) this.#enforce(running, now)
         if (running.limitAt < next) next = running.limitAt
       }
@@ -234,7 +327,7 @@ export class LoopLane implements Place {
     running.limitAt = hardLimitAt
     if (now < hardLimitAt) return
     running.limitAt = Number.POSITIVE_INFINITY
-    this.#fence(running, hardLimitOutcome(running))
+    this.#fence(running, fencedOutcome(running))
     this.#context.listener.zombies(this.#options.index, this.#abandoned)
     const spare = this.#spareSlots.pop()
     if (spare !== undefined) this.#freeSlots.push(spare)
@@ -245,37 +338,12 @@ export class LoopLane implements Place {
   #fence(running: Running, outcome: Outcome): void {
     if (running.status === 'fenced') return
     running.status = 'fenced'
+    running.context.end()
     this.#abandoned++
     this.#conclude(running, outcome)
-  }
-
-  #until(condition: () => boolean, ms: number): Promise<void> {
-    const { clock } = this.#context
-    const endsAt = clock.monotonicMs() + ms
-    return new Promise((resolve) => {
-      const look = () => {
-        if (condition() || clock.monotonicMs() >= endsAt) resolve()
-        else clock.setTimer(LOOK_MS, look)
-      }
-      look()
-    })
   }
 }
 
 function numbersBelow(count: number, first: number): number[] {
   return Array.from({ length: count }, (_, at) => first + count - 1 - at)
-}
-
-/** A lazy handler whose module does not load: the next attempt may find it mended. */
-function loadFailed(error: unknown): Outcome {
-  return { type: 'failed', error: toErrorRecord(error), retry: 'by-policy' }
-}
-
-function hardLimitOutcome({ context, limits }: Running): Outcome {
-  const error = new MillraceError(
-    'MILLRACE_HARD_LIMIT',
-    `${context.task} ran into its hard limit; got over ${limits.hardLimitMs} ms, expected an end by then; ` +
-      'its promise cannot be stopped and may still act: pass context.signal on, or give it a tier',
-  )
-  return { type: 'failed', error: toErrorRecord(error), retry: 'by-policy' }
 }

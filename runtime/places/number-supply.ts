@@ -1,11 +1,21 @@
-import { MillraceError } from '../../lib/errors.ts'
+/** How many a supply is given, when half of that is left. */
+export const NUMBERS_AT_ONCE = 4_096
 
-const LOW = 2_048
+const LOW = NUMBERS_AT_ONCE / 2
 
-/** Numbers for the jobs that a thread's handlers enqueue: given out ahead, so that `context.enqueue` waits for nobody. */
+interface Range {
+  next: number
+  readonly end: number
+}
+
+/**
+ * Numbers for the jobs that a thread's handlers enqueue: given out ahead, so that `context.enqueue` waits for nobody. A
+ * handler that never lets its loop have a turn may still use them up: it waits for the next ones.
+ */
 export class NumberSupply {
   readonly #want: () => void
-  #ranges: { next: number; end: number }[] = []
+  readonly #ranges: Range[] = []
+  readonly #waiting: ((number: number) => void)[] = []
   #left = 0
   #wanted: 'yes' | 'no' = 'no'
 
@@ -17,22 +27,34 @@ export class NumberSupply {
     this.#ranges.push({ next: first, end: first + count })
     this.#left += count
     this.#wanted = 'no'
+    const served = Math.min(this.#waiting.length, this.#left)
+    for (const resolve of this.#waiting.splice(0, served)) resolve(this.#next())
+    this.#wantMore()
   }
 
-  take(): number {
-    const range = this.#ranges[0]
-    if (range === undefined) {
-      throw new MillraceError(
-        'MILLRACE_TOO_MANY_CHILDREN',
-        'a handler enqueues faster than the journal numbers jobs; await each context.enqueue, or enqueue fewer at once',
-      )
+  take(): number | Promise<number> {
+    if (this.#left > 0) {
+      const number = this.#next()
+      this.#wantMore()
+      return number
     }
+    this.#wantMore()
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+    })
+  }
+
+  #next(): number {
+    const range = this.#ranges[0] as Range
     const number = range.next++
     if (range.next === range.end) this.#ranges.shift()
-    if (--this.#left < LOW && this.#wanted === 'no') {
-      this.#wanted = 'yes'
-      this.#want()
-    }
+    this.#left--
     return number
+  }
+
+  #wantMore(): void {
+    if (this.#left >= LOW || this.#wanted === 'yes') return
+    this.#wanted = 'yes'
+    this.#want()
   }
 }

@@ -4,19 +4,22 @@ import type { JobExtra } from '../../lib/job.ts'
 import type { AttemptContext, AttemptHost } from './attempt-context.ts'
 import { NumberSupply } from './number-supply.ts'
 import type { Slots } from './slots.ts'
-import type { AbortReason, FromThread } from './thread-protocol.ts'
+import type { AbortReason, FromHandlers } from './thread-protocol.ts'
 
-/** The outside of the attempts on a thread: everything goes over the thread's own port. */
+/** Where an attempt reads whether it was asked to end. */
+export type Aborts = Pick<Slots, 'abortOf'>
+
+/** The outside of the attempts on a thread or in a process: everything goes over the one port that it has. */
 export class PortHost implements AttemptHost {
   readonly journal: string
   readonly numbers: NumberSupply
-  readonly #slots: Slots
+  readonly #slots: Aborts
   readonly #clock: Clock
-  readonly #send: (message: FromThread) => void
+  readonly #send: (message: FromHandlers) => void
   readonly #requests = new Map<number, { resolve(): void; reject(error: Error): void }>()
   #lastRequest = 0
 
-  constructor(journal: string, slots: Slots, clock: Clock, send: (message: FromThread) => void) {
+  constructor(journal: string, slots: Aborts, clock: Clock, send: (message: FromHandlers) => void) {
     this.journal = journal
     this.#slots = slots
     this.#clock = clock
@@ -28,7 +31,7 @@ export class PortHost implements AttemptHost {
     return this.#clock.now()
   }
 
-  takeNumber(): number {
+  takeNumber(): number | Promise<number> {
     return this.numbers.take()
   }
 

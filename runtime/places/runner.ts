@@ -1,11 +1,9 @@
 import type { Clock } from '../../lib/clock.ts'
-import { toErrorRecord } from '../../lib/error-record.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { Ring } from '../../lib/ring.ts'
 import { finish, take } from '../../lib/slot-word.ts'
-import type { LoadedHandler } from '../../lib/task.ts'
 import type { StartsWriter } from '../journal/starts.ts'
-import { PLAIN_SUCCESS, runAttempt } from './attempt.ts'
+import { type Attribute, callHandler, PLAIN_SUCCESS } from './attempt.ts'
 import { AttemptContext, type AttemptHost } from './attempt-context.ts'
 import type { Handlers } from './handlers.ts'
 import type { Slots } from './slots.ts'
@@ -37,8 +35,7 @@ export interface RunnerOptions {
   gaveBack(slot: number, generation: number): void
   /** Slots have been marked. */
   progressed(): void
-  /** Runs a handler so that what it leaves behind can be told from others'. */
-  attribute<T>(context: AttemptContext, run: () => T): T
+  readonly attribute: Attribute
 }
 
 /** The thread's side of its slots: takes what was offered, in order, unless it was taken back; runs it; marks it. */
@@ -47,6 +44,7 @@ export class Runner {
   readonly #queue = new Ring<Offered>()
   readonly #running = new Map<number, AttemptContext>()
   #pumping: 'yes' | 'no' = 'no'
+  #status: 'serving' | 'parked' = 'serving'
   #unreported = 0
   #sliceEndsAt = 0
 
@@ -75,7 +73,7 @@ export class Runner {
   #pump(): void {
     if (this.#pumping === 'yes') return
     this.#pumping = 'yes'
-    while (this.#running.size < this.#options.concurrency) {
+    while (this.#running.size < this.#options.concurrency && this.#status === 'serving') {
       const next = this.#queue.shift()
       if (next === undefined) break
       if (this.#start(next) > this.#sliceEndsAt) return this.#pumpLater()
@@ -111,10 +109,7 @@ export class Runner {
     const attempt = (batch.attempts[at] as number) + 1
     const context = new AttemptContext(host, { number, task, attempt, overrides, slot, generation })
     this.#running.set(slot, context)
-    const handler = handlers.loaded(task)
-    const input = batch.inputs[at] as string
-    const run = (loaded: LoadedHandler) => attribute(context, () => runAttempt(loaded, handlers.around, input, context))
-    const outcome = handler instanceof Promise ? handler.then(run, loadFailed) : run(handler)
+    const outcome = callHandler(handlers, batch.inputs[at] as string, context, attribute)
     if (outcome instanceof Promise) void outcome.then((settled) => this.#ended(context, settled))
     else this.#ended(context, outcome)
     return startedAt
@@ -122,13 +117,22 @@ export class Runner {
 
   #ended(context: AttemptContext, outcome: Outcome): void {
     const { slot, generation } = context
+    context.end()
     if (outcome !== PLAIN_SUCCESS) this.#options.outcome(slot, generation, outcome)
     this.#running.delete(slot)
     this.#options.slots.end(slot, this.#options.clock.monotonicMs())
-    // Lost: the place has condemned the attempt and answers for it; on a tier this thread is about to be terminated.
-    if (finish(this.#options.slots.words, slot, generation) === 'lost') this.#options.gaveBack(slot, generation)
+    if (finish(this.#options.slots.words, slot, generation) === 'lost') this.#lost(slot, generation)
     else if (++this.#unreported >= REPORT_EVERY) this.#report()
     this.#pump()
+  }
+
+  /**
+   * The place has condemned the attempt and answers for it. A thread that runs one job at a time is about to be
+   * terminated: it takes no other, which would be cut off without having done anything.
+   */
+  #lost(slot: number, generation: number): void {
+    if (this.#options.concurrency === 1) this.#status = 'parked'
+    this.#options.gaveBack(slot, generation)
   }
 
   #report(): void {
@@ -136,9 +140,4 @@ export class Runner {
     this.#unreported = 0
     this.#options.progressed()
   }
-}
-
-/** A lazy handler whose module does not load: the next attempt may find it mended. */
-function loadFailed(error: unknown): Outcome {
-  return { type: 'failed', error: toErrorRecord(error), retry: 'by-policy' }
 }

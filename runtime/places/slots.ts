@@ -1,18 +1,16 @@
 /**
  * The memory that a thread and its place share: for each slot its word (lib/slot-word.ts), a word by which the place
- * asks the attempt to end, and the time at which the attempt began; for the thread a beat that rises with every start.
+ * asks the attempt to end, and the times at which the attempt began and ended; for the thread its beat: when its loop
+ * last turned or began something.
  */
 
 import type { AbortReason } from './thread-protocol.ts'
-
-const HEADER_WORDS = 2
-const BEAT = 0
 
 const abortCodes = { 'soft-limit': 1, cancel: 2, drain: 3 } as const satisfies Record<AbortReason, number>
 const abortReasons: readonly (AbortReason | undefined)[] = [undefined, 'soft-limit', 'cancel', 'drain']
 
 export function slotsBuffer(slots: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(16 * slots + 4 * (HEADER_WORDS + 2 * slots))
+  return new SharedArrayBuffer(8 * (2 * slots + 1) + 4 * 2 * slots)
 }
 
 export class Slots {
@@ -21,24 +19,30 @@ export class Slots {
   readonly #startedAt: Float64Array
   readonly #endedAt: Float64Array
   readonly #aborts: Int32Array
-  readonly #header: Int32Array
+  readonly #beatAt: Float64Array
 
   constructor(buffer: SharedArrayBuffer, slots: number) {
     this.#startedAt = new Float64Array(buffer, 0, slots)
     this.#endedAt = new Float64Array(buffer, 8 * slots, slots)
-    this.#header = new Int32Array(buffer, 16 * slots, HEADER_WORDS)
-    this.words = new Int32Array(buffer, 16 * slots + 4 * HEADER_WORDS, slots)
-    this.#aborts = new Int32Array(buffer, 16 * slots + 4 * (HEADER_WORDS + slots), slots)
+    this.#beatAt = new Float64Array(buffer, 16 * slots, 1)
+    this.words = new Int32Array(buffer, 16 * slots + 8, slots)
+    this.#aborts = new Int32Array(buffer, 16 * slots + 8 + 4 * slots, slots)
   }
 
-  get beat(): number {
-    return Atomics.load(this.#header, BEAT)
+  /** Monotonic ms of the last sign of life; 0 before the first. */
+  get beatAt(): number {
+    return this.#beatAt[0] as number
+  }
+
+  /** The thread, each time its loop has turned. */
+  beat(at: number): void {
+    this.#beatAt[0] = at
   }
 
   /** The thread, before it takes a slot: monotonic milliseconds. */
   begin(slot: number, at: number): void {
     this.#startedAt[slot] = at
-    Atomics.add(this.#header, BEAT, 1)
+    this.#beatAt[0] = at
   }
 
   /** The thread, before it marks a slot as done. */

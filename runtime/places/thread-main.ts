@@ -1,13 +1,15 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { getHeapStatistics } from 'node:v8'
 import { isMainThread, threadId, workerData } from 'node:worker_threads'
 import { systemClock } from '../../lib/clock.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { StartsWriter } from '../journal/starts.ts'
-import type { AttemptContext } from './attempt-context.ts'
 import { type Handlers, importHandlers } from './handlers.ts'
 import { PortHost } from './port-host.ts'
+import { kernelThread } from './readings.ts'
 import { Runner } from './runner.ts'
 import { Slots } from './slots.ts'
+import { attribute, reportExits, reportStrays } from './strays.ts'
+import { startBeat } from './thread-beat.ts'
 import { markMillraceThread } from './thread-mark.ts'
 import type { FromThread, ThreadData, ThreadRun, ToThread } from './thread-protocol.ts'
 
@@ -16,9 +18,12 @@ if (isMainThread) throw new Error('a tier thread is started by the runtime')
 // Before any module of the user's: one that starts a runtime at import is told so, instead of starting threads without end.
 markMillraceThread()
 
-const data = workerData as ThreadData
-const whose = new AsyncLocalStorage<AttemptContext>()
+const { modules } = workerData as ThreadData
 let handlers: Promise<Handlers> | undefined
+reportExits()
+// While the journal opens. What becomes of it is told to the first run.
+let early: Promise<Handlers> | undefined = importHandlers(modules)
+early.catch(() => undefined)
 
 /** One run lasts for the thread's life: it serves its port until it is told to stop. */
 export default async function serve(run: ThreadRun): Promise<void> {
@@ -34,36 +39,46 @@ export default async function serve(run: ThreadRun): Promise<void> {
     return
   }
   reportStrays(send)
+  const slots = new Slots(run.slots, run.slotCount)
+  const beat = startBeat(slots, systemClock)
   await new Promise<void>((resolve) => {
-    listen(run, loaded, send, resolve)
-    send({ type: 'ready', threadId, tasks: loaded.manifests })
+    listen(run, slots, loaded, send, resolve)
+    send({ type: 'ready', threadId, kernelThread: kernelThread(), tasks: loaded.manifests })
   })
-  await loaded.tearDown()
+  beat.stop()
+  await tearDown(loaded, send)
   send({ type: 'stopped' })
   port.close()
 }
 
 async function prepare(): Promise<Handlers> {
-  const imported = await importHandlers(data.modules)
+  const importing = early ?? importHandlers(modules)
+  early = undefined
+  const imported = await importing
   await imported.setUp()
   return imported
 }
 
 /** Serves the port until it says stop. */
-function listen(run: ThreadRun, loaded: Handlers, send: (message: FromThread) => void, stop: () => void): void {
-  const slots = new Slots(run.slots, run.slotCount)
-  const host = new PortHost(data.journal, slots, systemClock, send)
+function listen(
+  run: ThreadRun,
+  slots: Slots,
+  loaded: Handlers,
+  send: (message: FromThread) => void,
+  stop: () => void,
+): void {
+  const host = new PortHost(run.journal, slots, systemClock, send)
   const runner = new Runner({
     slots,
     concurrency: run.concurrency,
     handlers: loaded,
     clock: systemClock,
     host,
-    starts: data.starts === undefined ? undefined : new StartsWriter(data.starts, run.firstStart),
+    starts: run.starts === undefined ? undefined : new StartsWriter(run.starts, run.firstStart),
     outcome: (slot, generation, outcome) => send({ type: 'outcome', slot, generation, outcome }),
     gaveBack: (slot, generation) => send({ type: 'gave-back', slot, generation }),
-    progressed: () => send({ type: 'progressed' }),
-    attribute: (context, attempt) => whose.run(context, attempt),
+    progressed: () => send({ type: 'progressed', memoryBytes: run.memory === 'measured' ? memoryBytes() : 0 }),
+    attribute,
   })
   run.port.on('message', (message: ToThread) => {
     switch (message.type) {
@@ -77,19 +92,22 @@ function listen(run: ThreadRun, loaded: Handlers, send: (message: FromThread) =>
         return host.enqueued(message.request, message.error)
       case 'stop':
         return stop()
+      case 'retire':
+        return void tearDown(loaded, send).then(() => process.exit())
     }
   })
 }
 
-let reporting: ((message: FromThread) => void) | undefined
-
-/** What nobody handles is reported as the job's whose code it came from, and does not reach the job that runs by then. */
-function reportStrays(send: (message: FromThread) => void): void {
-  if (reporting === undefined) {
-    const stray = (error: unknown) =>
-      reporting?.({ type: 'stray', number: whose.getStore()?.number, error: toErrorRecord(error) })
-    process.on('unhandledRejection', stray)
-    process.on('uncaughtException', stray)
+async function tearDown(loaded: Handlers, send: (message: FromThread) => void): Promise<void> {
+  try {
+    await loaded.tearDown()
+  } catch (error) {
+    send({ type: 'stray', number: undefined, error: toErrorRecord(error) })
   }
-  reporting = send
+}
+
+/** Of this thread alone: its heap, with what waits to be collected, and what that holds outside. */
+function memoryBytes(): number {
+  const { used_heap_size, external_memory } = getHeapStatistics()
+  return used_heap_size + external_memory
 }

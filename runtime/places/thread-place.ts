@@ -1,68 +1,44 @@
-import type { Clock, Timer } from '../../lib/clock.ts'
-import { toErrorRecord } from '../../lib/error-record.ts'
-import { MillraceError } from '../../lib/errors.ts'
+import type { Timer } from '../../lib/clock.ts'
 import type { Outcome } from '../../lib/outcome.ts'
-import { addRestart } from '../../lib/supervision.ts'
 import type { TaskManifest } from '../../lib/task.ts'
-import type { Catalog } from '../catalog.ts'
-import type { ChildPort, ClaimedJob, JobSource, Place, PlaceListener, Stuck } from '../messages.ts'
+import type { ClaimedJob, Found, JobSource, Place, PlaceReport, PlaceSize, Resizing, Stuck } from '../messages.ts'
 import { BatchPolicy } from './batch-policy.ts'
+import { hardLimitOutcome } from './ends.ts'
+import { ABORT_MS, EXIT_MS } from './grace.ts'
 import type { Entry, Incarnation } from './incarnation.ts'
+import { Inspector } from './inspector.ts'
+import { Readiness } from './readiness.ts'
 import { Seat } from './seat.ts'
+import { Seats } from './seats.ts'
+import { Sizer } from './sizer.ts'
+import { type PlaceContext, seatsAtFirst, type ThreadPlaceOptions } from './thread-place-options.ts'
+import { StandIn } from './stand-in.ts'
+import { StartNews } from './start-news.ts'
 import { TierPool } from './tier-pool.ts'
-import type { ThreadData } from './thread-protocol.ts'
-
-export interface ThreadPlaceOptions {
-  readonly name: string
-  readonly kind: 'tier' | 'lane'
-  /** Its index among all places. */
-  readonly index: number
-  readonly threads: number
-  /** Jobs at once on each thread: 1 on a tier. */
-  readonly concurrency: number
-  readonly handJobs: number
-  readonly handBytes: number
-  readonly maxHeapMb: number | undefined
-  /** The first of its records in the starts file. */
-  readonly firstStart: number
-  /** Jobs in one message to a thread, where that is not left to the place: to compare with. */
-  readonly batchJobs?: number
-}
-
-export interface PlaceContext {
-  readonly clock: Clock
-  readonly catalog: Catalog
-  readonly listener: PlaceListener
-  readonly children: ChildPort
-  readonly thread: ThreadData
-}
+import { Turnover } from './turnover.ts'
+import { until, within } from './until.ts'
 
 /** While claims stand in slots the place looks at them this often: for limits, and for who is stuck behind whom. */
 const TICK_MS = 5
-
-/** Threads that cannot load their tasks: more than this many in this time, and the place gives up. */
-const START_FAILURES = { restarts: 2, withinMs: 5_000 }
-
-/** How long aborted attempts get to end by themselves when the grace is over, before their threads are terminated. */
-const ABORT_MS = 100
-const EXIT_MS = 80
 
 /** A tier, or a lane on threads of its own. */
 export class ThreadPlace implements Place {
   readonly name: string
   readonly kind: 'tier' | 'lane'
-  readonly capacity: { readonly jobs: number; readonly bytes: number }
-  /** The tasks that its first thread found, or why none can start. */
-  readonly ready: Promise<readonly TaskManifest[]>
   readonly #options: ThreadPlaceOptions
   readonly #context: PlaceContext
-  readonly #pool: TierPool
-  readonly #seats: readonly Seat[]
+  readonly #readiness: Readiness
+  readonly #seats: Seats
+  readonly #inspector: Inspector
+  readonly #starts: StartNews
+  readonly #turnover: Turnover
+  readonly #sizer: Sizer
+  readonly #standIn: StandIn
   readonly #policy: BatchPolicy
+  #source: JobSource | undefined
   #status: 'running' | 'stopping' | 'failed' = 'running'
   #tick: Timer | undefined
-  #startFailures: readonly number[] = []
-  #becomeReady: { resolve(tasks: readonly TaskManifest[]): void; reject(error: Error): void } | undefined
+  #stopping: Promise<readonly Stuck[]> | undefined
 
   constructor(options: ThreadPlaceOptions, context: PlaceContext) {
     this.name = options.name
@@ -70,39 +46,88 @@ export class ThreadPlace implements Place {
     this.#options = options
     this.#context = context
     this.#policy = new BatchPolicy(options.concurrency, options.batchJobs)
-    const slots = this.#policy.slots
-    this.capacity = { jobs: options.handJobs + options.threads * slots, bytes: options.handBytes }
-    this.ready = new Promise((resolve, reject) => {
-      this.#becomeReady = { resolve, reject }
+    this.#readiness = new Readiness(context.clock, options.name)
+    this.#starts = new StartNews(context)
+    this.#seats = new Seats({
+      ...seatsAtFirst(options, this.#policy.slots),
+      open: (number, start) => this.#open(number, start),
+      takeStarts: (records) => context.takeStarts(records),
     })
-    this.ready.catch(() => {})
-    this.#pool = new TierPool(options.threads, context.thread, { maxHeapMb: options.maxHeapMb })
-    const startsEach = options.concurrency === 1 ? 1 : slots
-    this.#seats = Array.from({ length: options.threads }, (_, at) =>
-      this.#seat(slots, options.firstStart + at * startsEach),
-    )
+    this.#inspector = new Inspector({
+      clock: context.clock,
+      seats: this.#seats,
+      news: (news) => context.listener.thread(options.index, news),
+    })
+    this.#turnover = this.#turnoverOf(options)
+    const resized = (resizing: Resizing) => {
+      this.#turnover.resize(resizing)
+      context.listener.resized(options.index, resizing)
+    }
+    this.#standIn = new StandIn({
+      clock: context.clock,
+      budget: context.budget,
+      budgetMs: options.budgetMs,
+      threads: () => this.#seats.working.length,
+      serving: () => this.#working(),
+      resized,
+    })
+    this.#sizer = new Sizer({
+      clock: context.clock,
+      budget: context.budget,
+      limits: options.threads,
+      standIn: this.#standIn,
+      waiting: () => this.#source?.size ?? 0,
+      busy: () => this.#working().filter(({ entries }) => entries.length > 0).length,
+      starting: () => this.#seats.working.length - this.#working().length,
+      resized,
+    })
+  }
+
+  get capacity() {
+    const { handJobs, handBytes } = this.#options
+    return { jobs: handJobs + this.#sizer.threads * this.#policy.slots, bytes: handBytes }
+  }
+
+  get parallel(): number {
+    return this.#sizer.threads * this.#options.concurrency
+  }
+
+  get ready(): Promise<readonly TaskManifest[]> {
+    return this.#readiness.ready
+  }
+
+  report(): Promise<PlaceReport> {
+    return this.#inspector.report()
+  }
+
+  find(number: number): Found | undefined {
+    return this.#inspector.find(number)
   }
 
   claims(): readonly ClaimedJob[] {
-    return this.#seats.flatMap((seat) => [...seat.entries()].map((entry) => entry.job))
+    return [...this.#seats].flatMap((seat) => [...seat.entries()].map((entry) => entry.job))
   }
 
   pull(source: JobSource): void {
     if (this.#status !== 'running') return
-    const threads = this.#seats.flatMap((seat) => seat.thread ?? []).sort((a, b) => a.entries.length - b.entries.length)
     const now = this.#context.clock.monotonicMs()
+    this.#source = source
+    const threads = this.#working().sort((a, b) => a.entries.length - b.entries.length)
     for (let at = 0; at < threads.length && source.size > 0; at++) {
       const thread = threads[at] as Incarnation
       const share = Math.ceil(source.size / (threads.length - at))
       const jobs = this.#policy.take(source, Math.min(share, this.#policy.spaceOn(thread, now)))
-      if (jobs.length > 0) thread.offer(jobs.map((job) => this.#describe(job)))
+      if (jobs.length === 0) continue
+      thread.workingSince ??= now
+      thread.offer(jobs.map((job) => this.#describe(job)))
+      this.#sizer.took(jobs.length)
     }
     this.#watch()
   }
 
-  recallBehind(rank: number): void {
+  recall(which: (job: ClaimedJob) => boolean): void {
     for (const { thread } of this.#seats) {
-      if (thread !== undefined) this.#giveBack(thread, (entry) => entry.job.rank > rank)
+      if (thread !== undefined) this.#giveBack(thread, (entry) => which(entry.job))
     }
   }
 
@@ -124,11 +149,25 @@ export class ThreadPlace implements Place {
     return 'absent'
   }
 
-  async stop(graceMs: number): Promise<readonly Stuck[]> {
+  resize(size: PlaceSize): 'resized' | 'refused' | 'over-budget' {
+    if (size.type !== 'threads' || this.#status !== 'running') return 'refused'
+    if (!this.#sizer.affords(size)) return 'over-budget'
+    this.#sizer.setLimits(size)
+    return 'resized'
+  }
+
+  /** Again it is the same stop. */
+  stop(graceMs: number): Promise<readonly Stuck[]> {
+    this.#stopping ??= this.#stop(graceMs)
+    return this.#stopping
+  }
+
+  async #stop(graceMs: number): Promise<readonly Stuck[]> {
     const { clock } = this.#context
+    const endsAt = clock.monotonicMs() + graceMs + ABORT_MS + EXIT_MS
     this.#status = 'stopping'
     for (const { thread } of this.#seats) if (thread !== undefined) this.#giveBack(thread, () => true)
-    const idle = () => this.#seats.every((seat) => [...seat.entries()].length === 0)
+    const idle = () => [...this.#seats].every((seat) => [...seat.entries()].length === 0)
     await this.#until(idle, graceMs)
     for (const { active } of this.#seats) for (const entry of active?.entries ?? []) active?.ask(entry, 'drain')
     await this.#until(idle, ABORT_MS)
@@ -136,35 +175,62 @@ export class ThreadPlace implements Place {
       if ([...seat.entries()].length > 0) this.#interrupt(seat)
       seat.leave()
     }
-    const left = Promise.all(this.#seats.map((seat) => seat.left))
-    await Promise.race([left, new Promise<void>((resolve) => clock.setTimer(EXIT_MS, resolve))])
+    const left = Promise.all([...this.#seats].map((seat) => seat.left))
+    // Threads tear down what their modules have set up, in what is left of the grace.
+    await within(clock, left, Math.max(endsAt - clock.monotonicMs(), EXIT_MS))
     this.#tick?.cancel()
+    this.#sizer.stop()
     const stuck = this.claims().map((job) => ({ place: this.name, number: job.number }))
-    const destroyed = this.#pool.destroy()
+    const destroyed = Promise.all([...this.#seats].map((seat) => seat.destroy()))
     // A thread in a native call would be waited for until that returns.
     if (stuck.length === 0) await destroyed
     else destroyed.catch(() => {})
     return stuck
   }
 
-  #seat(slots: number, firstStart: number): Seat {
-    const { clock, children, listener } = this.#context
-    const { index, concurrency } = this.#options
+  #working(): Incarnation[] {
+    const threads: Incarnation[] = []
+    for (const { thread } of this.#seats.working) if (thread !== undefined) threads.push(thread)
+    return threads
+  }
+
+  #turnoverOf({ index, recycle }: ThreadPlaceOptions): Turnover {
+    const { clock, listener } = this.#context
+    return new Turnover({
+      clock,
+      seats: this.#seats,
+      recycle,
+      giveBack: (thread) => this.#giveBack(thread, () => true),
+      until: (condition) => this.#until(condition, Number.POSITIVE_INFINITY),
+      recycled: (cause, usage) => listener.recycled(index, cause, usage),
+      relieved: () => listener.room(index),
+    })
+  }
+
+  #open(number: number, firstStart: number): Seat {
+    const { clock, children, listener, thread, journal, early } = this.#context
+    const { index, concurrency, recycle, maxHeapMb } = this.#options
+    const pool = early.take(index) ?? new TierPool(1, thread, { maxHeapMb, clock })
+    const memory = recycle?.memoryMb === undefined ? 'ignored' : 'measured'
     return new Seat(
-      { pool: this.#pool, clock, slots, concurrency, firstStart, children },
+      { number, pool, journal, clock, slots: this.#policy.slots, concurrency, firstStart, memory, children },
       {
-        serving: (tasks) => this.#becomeReady?.resolve(tasks),
+        serving: (tasks) => this.#readiness.serves(tasks),
         progressed: (seat) => this.#harvest(seat),
         progress: (number, task, value) => listener.progress(number, task, value),
-        stray: (seat, number, error) => {
-          listener.stray(index, number, error)
-          this.#recycle(seat)
-        },
+        stray: (number, error) => listener.stray(index, number, error),
+        tainted: (seat) => this.#turnover.recycle(seat, 'stray'),
         exited: (ended, unstarted) => {
           if (unstarted.length > 0) listener.putBack(index, unstarted)
           if (ended.length > 0) listener.ended(index, ended)
         },
-        hung: () => this.#reportZombies(),
+        hung: (seat, thread) => {
+          this.#inspector.hung(seat, thread)
+          this.#reportZombies()
+        },
+        unhung: () => this.#reportZombies(),
+        hopeless: () => listener.hopeless(index, this.#seats.hopeless),
+        died: (seat, jobs, error) => this.#inspector.died(seat, jobs, error),
         unusable: (error) => this.#startFailed(error),
       },
     )
@@ -184,16 +250,19 @@ export class ThreadPlace implements Place {
       this.#policy.observe(ended)
       listener.ended(this.#options.index, ended)
     }
+    this.#turnover.recycleIfDue(seat)
     listener.room(this.#options.index)
   }
 
   #giveBack(thread: Incarnation, which: (entry: Entry) => boolean): void {
     const recalled = thread.recall(which)
-    if (recalled.length > 0) this.#context.listener.putBack(this.#options.index, recalled)
+    if (recalled.length === 0) return
+    this.#sizer.took(-recalled.length)
+    this.#context.listener.putBack(this.#options.index, recalled)
   }
 
   #watch(): void {
-    if (this.#tick !== undefined || this.#seats.every((seat) => (seat.active?.entries.length ?? 0) === 0)) return
+    if (this.#tick !== undefined || [...this.#seats].every((seat) => (seat.active?.entries.length ?? 0) === 0)) return
     this.#tick = this.#context.clock.setTimer(TICK_MS, () => {
       this.#tick = undefined
       this.#look()
@@ -212,13 +281,17 @@ export class ThreadPlace implements Place {
         this.#giveBack(thread, () => true)
         this.#context.listener.room(this.#options.index)
       }
+      this.#starts.tell(thread.begun())
       for (const entry of thread.entries) this.#enforce(seat, thread, entry, now)
     }
+    this.#inspector.look(now)
+    this.#standIn.look(now)
   }
 
   #enforce(seat: Seat, thread: Incarnation, entry: Entry, now: number): void {
     if (thread.state(entry) !== 'taken') return
     const runningMs = now - thread.startedAt(entry)
+    if (this.kind === 'tier') this.#context.listener.runs(entry.job, runningMs)
     if (runningMs >= entry.limits.softLimitMs) thread.ask(entry, 'soft-limit')
     if (runningMs < entry.limits.hardLimitMs) return
     this.#condemn(seat, thread, entry, hardLimitOutcome(entry))
@@ -226,34 +299,26 @@ export class ThreadPlace implements Place {
 
   #condemn(seat: Seat, thread: Incarnation, entry: Entry, verdict: Outcome): void {
     if (thread.condemn(entry, verdict) === 'lost') return
-    if (this.kind === 'tier') return this.#terminate(seat, thread)
+    // On a loop that stands still nothing else goes on either.
+    if (this.kind === 'tier' || this.#inspector.standsStill(thread)) return this.#terminate(seat, thread)
     // A lane cannot stop one job of many: it is fenced, its slot is lost until the promise ends.
     thread.abandon(entry)
     const { clock, listener } = this.#context
     const startedAt = thread.startedAt(entry) + clock.now() - clock.monotonicMs()
     listener.ended(this.#options.index, [{ job: entry.job, outcome: verdict, startedAt, endedAt: clock.now() }])
     this.#reportZombies()
-    if (thread.abandoned * 2 > this.#options.concurrency) this.#recycle(seat)
+    if (thread.abandoned * 2 > this.#options.concurrency) this.#turnover.recycle(seat, 'stray')
   }
 
   #terminate(seat: Seat, thread: Incarnation): void {
+    this.#turnover.relieve(seat)
     this.#giveBack(thread, () => true)
     seat.terminate(thread)
   }
 
   #reportZombies(): void {
-    const zombies = this.#seats.reduce((sum, seat) => sum + seat.zombies + (seat.active?.abandoned ?? 0), 0)
+    const { zombies } = this.#seats
     this.#context.listener.zombies(this.#options.index, zombies)
-  }
-
-  /** Something of an ended job still acts in the thread: it finishes what it runs and makes way for a new one. */
-  #recycle(seat: Seat): void {
-    const { thread } = seat
-    if (thread === undefined) return
-    this.#giveBack(thread, () => true)
-    thread.status = 'closing'
-    const idle = () => thread.entries.every((entry) => thread.state(entry) !== 'taken')
-    void this.#until(idle, Number.POSITIVE_INFINITY).then(() => seat.terminate(thread))
   }
 
   #interrupt(seat: Seat): void {
@@ -262,40 +327,23 @@ export class ThreadPlace implements Place {
     seat.terminate(thread)
   }
 
+  /** What runs on threads that did start is given back by the stop that follows: it has nothing to do with this. */
   #startFailed(error: Error): void {
-    const { clock, listener } = this.#context
-    const failures = addRestart(this.#startFailures, clock.monotonicMs(), START_FAILURES)
-    if (failures !== undefined) {
-      this.#startFailures = failures
-      return
-    }
-    if (this.#status === 'failed') return
+    if (this.#readiness.failed() === 'try again') return
+    if (this.#status !== 'running') return
     this.#status = 'failed'
-    for (const seat of this.#seats) seat.leave()
-    this.#becomeReady?.reject(error)
-    listener.failed(this.#options.index, error)
+    this.#sizer.stop()
+    for (const seat of this.#seats) if (seat.active === undefined) seat.leave()
+    this.#readiness.giveUp(error)
+    this.#context.listener.failed(this.#options.index, error)
   }
 
   /** Resolves when the condition holds or the time is over. */
   #until(condition: () => boolean, ms: number): Promise<void> {
-    const { clock } = this.#context
-    const endsAt = clock.monotonicMs() + ms
-    return new Promise((resolve) => {
-      const look = () => {
-        for (const seat of this.#seats) this.#harvest(seat)
-        if (condition() || clock.monotonicMs() >= endsAt) resolve()
-        else clock.setTimer(TICK_MS, look)
-      }
-      look()
-    })
+    const look = () => {
+      for (const seat of this.#seats) this.#harvest(seat)
+      return condition()
+    }
+    return until(this.#context.clock, look, ms)
   }
-}
-
-function hardLimitOutcome(entry: Entry): Outcome {
-  const error = new MillraceError(
-    'MILLRACE_HARD_LIMIT',
-    `${entry.task} ran into its hard limit; got over ${entry.limits.hardLimitMs} ms, expected an end by then; ` +
-      'end at the soft limit (context.signal, context.checkpoint), split the work, or raise hardLimitMs',
-  )
-  return { type: 'failed', error: toErrorRecord(error), retry: 'by-policy' }
 }

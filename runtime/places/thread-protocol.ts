@@ -4,10 +4,14 @@ import type { JobExtra } from '../../lib/job.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { TaskManifest } from '../../lib/task.ts'
 
-/** What a thread is started with, once for its pool. */
+/** What a thread is started with, once for its pool, and before the journal is open. */
 export interface ThreadData {
   /** URLs of the tasks modules. */
   readonly modules: readonly string[]
+}
+
+/** What is known once the journal is open. */
+export interface JournalFacts {
   /** The name in its jobs' ids. */
   readonly journal: string
   /** Path of the starts file; `undefined` for a journal in memory. */
@@ -15,13 +19,15 @@ export interface ThreadData {
 }
 
 /** What one run of a thread is given: its port, its slots, and where its starts are written. */
-export interface ThreadRun {
+export interface ThreadRun extends JournalFacts {
   readonly port: MessagePort
   readonly slots: SharedArrayBuffer
   readonly slotCount: number
   /** Jobs that run at once: 1 on a tier. */
   readonly concurrency: number
   readonly firstStart: number
+  /** 'measured': the thread looks at its memory after its jobs and says what it has. */
+  readonly memory: 'measured' | 'ignored'
 }
 
 /** Jobs for slots that were offered, as columns: a clone pays for every object. */
@@ -47,12 +53,20 @@ export type ToThread =
   | { readonly type: 'numbers'; readonly first: number; readonly count: number }
   | { readonly type: 'enqueued'; readonly request: number; readonly error: ErrorRecord | undefined }
   | { readonly type: 'stop' }
+  /** Tears its modules down and exits: another thread has its seat. */
+  | { readonly type: 'retire' }
 
 export type FromThread =
-  | { readonly type: 'ready'; readonly threadId: number; readonly tasks: readonly TaskManifest[] }
+  | {
+      readonly type: 'ready'
+      readonly threadId: number
+      /** The kernel's number of the thread, where it has one. */
+      readonly kernelThread: number | undefined
+      readonly tasks: readonly TaskManifest[]
+    }
   | { readonly type: 'unusable'; readonly error: ErrorRecord }
   /** Slots have been marked done since the last one. */
-  | { readonly type: 'progressed' }
+  | { readonly type: 'progressed'; readonly memoryBytes: number }
   /** Posted before the slot is marked: an outcome that is more than a plain success. */
   | { readonly type: 'outcome'; readonly slot: number; readonly generation: number; readonly outcome: Outcome }
   /** A condemned attempt has ended after all. */
@@ -69,4 +83,9 @@ export type FromThread =
       readonly extra: JobExtra | null
     }
   | { readonly type: 'numbers-wanted' }
+  /** Code of this job, if it is known, is about to end the thread. */
+  | { readonly type: 'leaves'; readonly number: number | undefined }
   | { readonly type: 'stopped' }
+
+/** What handlers ask of the owner and tell it while they run. */
+export type FromHandlers = Extract<FromThread, { type: 'progress' | 'enqueue' | 'numbers-wanted' }>

@@ -3,13 +3,16 @@ import { systemClock } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { formatJobId, type JobRecord, parseJobId } from '../../lib/job.ts'
-import type { EnqueueArguments, EnqueueOptions, InputOf } from '../../lib/task.ts'
+import { endOf, resultOf } from '../../lib/job-end.ts'
+import { duration, invalidOption, refuseUnknown } from '../../lib/options.ts'
+import type { AnyTask, EnqueueArguments, EnqueueOptions, InputOf, OutputOf } from '../../lib/task.ts'
 import type { FromInbox, InboxThreadData, ToInbox } from '../journal/inbox-thread-main.ts'
 import { toJobRecord } from '../journal/record.ts'
 import type { StoredJob } from '../journal/record.ts'
 import { siblingUrl } from '../sibling-url.ts'
 import { InboxSink } from './inbox-sink.ts'
-import { type AnyTask, type EnqueuedMany, Publisher } from './publisher.ts'
+import type { EnqueuedMany } from './many-run.ts'
+import { Publisher } from './publisher.ts'
 
 export interface PublisherOptions {
   /** Path of a journal that a runtime has opened before; the runtime need not run now. */
@@ -17,12 +20,12 @@ export interface PublisherOptions {
 }
 
 /** A job that was published into another process's journal. */
-export interface PublishedJob {
+export interface PublishedJob<Output = unknown> {
   readonly id: string
   /** Rejects with `MILLRACE_JOB_NOT_FOUND` until the owner has taken it over, and when it has ended without a trace. */
   record(): Promise<JobRecord>
-  /** The result, if the task keeps results: read from the journal, looked for every 50 ms. */
-  result(options: { readonly timeoutMs: number }): Promise<unknown>
+  /** As on a handle of the owner, but only if the task keeps results: read from the journal, looked for every 50 ms. */
+  result(options: { readonly timeoutMs: number }): Promise<Output>
 }
 
 const RESULT_LOOK_MS = 50
@@ -48,6 +51,7 @@ export class JournalPublisher {
   /** Why nothing is answered any more. */
   #end: Error | undefined
 
+  /** @internal */
   constructor(worker: Worker, journal: string) {
     this.#worker = worker
     this.#journal = journal
@@ -58,9 +62,9 @@ export class JournalPublisher {
     worker.on('exit', () => this.#ended(closed()))
   }
 
-  enqueue<T extends AnyTask>(task: T, ...rest: EnqueueArguments<T>): Promise<PublishedJob> {
+  enqueue<T extends AnyTask>(task: T, ...rest: EnqueueArguments<T>): Promise<PublishedJob<OutputOf<T>>> {
     const [input, options] = rest as [unknown, EnqueueOptions?]
-    return this.#publisher.enqueue(task, input, options)
+    return this.#publisher.enqueue(task, input, options) as Promise<PublishedJob<OutputOf<T>>>
   }
 
   enqueueMany<T extends AnyTask>(
@@ -112,7 +116,7 @@ export class JournalPublisher {
           `${id} has no row; either the owner has not taken it over yet, or it succeeded and its task keeps nothing`,
         )
       },
-      result: ({ timeoutMs }) => this.#result(number, id, timeoutMs),
+      result: async (options) => this.#result(number, id, timeoutOf(options)),
     }
   }
 
@@ -120,7 +124,8 @@ export class JournalPublisher {
     const endsAt = this.#clock.monotonicMs() + timeoutMs
     for (;;) {
       const row = await this.#read(number)
-      if (row !== undefined && row.ended_at !== null) return resultOf(toJobRecord(this.#journal, row), row.output)
+      const end = row === undefined ? undefined : endOf(toJobRecord(this.#journal, row), row.output)
+      if (end !== undefined) return resultOf(end)
       if (this.#clock.monotonicMs() >= endsAt) {
         throw new MillraceError(
           'MILLRACE_RESULT_TIMEOUT',
@@ -177,15 +182,18 @@ function threadDied(cause: unknown): MillraceError {
   )
 }
 
-function resultOf(record: JobRecord, output: string | null): unknown {
-  if (record.state === 'succeeded' && output !== null) return record.output
-  const error = record.history.at(-1)?.error
-  if (error !== undefined) throw fromErrorRecord(error)
-  throw new MillraceError('MILLRACE_RESULT_NOT_KEPT', `${record.id} is ${record.state} and has no result`)
+function timeoutOf(options: { readonly timeoutMs: number }): number {
+  refuseUnknown(options, ['timeoutMs'], '')
+  return duration(options.timeoutMs, 'timeoutMs')
 }
 
-/** Opens a journal for publishing from a process that does not own it. */
-export async function createPublisher({ journal }: PublisherOptions): Promise<JournalPublisher> {
+/** `createPublisher`, once it is loaded. */
+export async function openPublisher(options: PublisherOptions): Promise<JournalPublisher> {
+  refuseUnknown(options, ['journal'], '')
+  const { journal } = options
+  if (typeof journal !== 'string' || journal === '' || journal === ':memory:') {
+    throw invalidOption('journal', journal, "the path of a runtime's journal")
+  }
   const workerData: InboxThreadData = { file: journal }
   const worker = new Worker(siblingUrl('../journal/inbox-thread-main', import.meta.url), {
     name: 'millrace-inbox',

@@ -5,6 +5,7 @@ import type { ToInbox } from '../journal/inbox-thread-main.ts'
 import type { PublishSink } from './publisher.ts'
 
 const GROUP_JOBS = 1_000
+const GROUP_BYTES = 256 * 1024
 
 /** Groups what callers enqueue, as the owner's journal does: one group commits while the next gathers. */
 export class InboxSink implements PublishSink {
@@ -20,6 +21,10 @@ export class InboxSink implements PublishSink {
   constructor(clock: Clock, post: (message: ToInbox) => void) {
     this.#clock = clock
     this.#post = post
+  }
+
+  get refusal(): Error | undefined {
+    return this.#end
   }
 
   /** The inbox gives the numbers. */
@@ -78,7 +83,7 @@ export class InboxSink implements PublishSink {
       for (const resolve of this.#quiet.splice(0)) resolve()
       return
     }
-    const jobs = this.#waiting.splice(0, GROUP_JOBS)
+    const jobs = this.#nextGroup()
     this.#sent = jobs
     this.#post({
       type: 'group',
@@ -87,6 +92,14 @@ export class InboxSink implements PublishSink {
       options: jobs.map((job) => (job.extra === null ? null : JSON.stringify(job.extra))),
       createdAt: this.#clock.now(),
     })
+  }
+
+  #nextGroup(): NewJob[] {
+    let end = 0
+    for (let bytes = 0; end < this.#waiting.length && end < GROUP_JOBS && bytes < GROUP_BYTES; end++) {
+      bytes += this.#waiting[end]?.input.length ?? 0
+    }
+    return this.#waiting.splice(0, end)
   }
 }
 

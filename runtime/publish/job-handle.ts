@@ -12,11 +12,15 @@ export interface CancelOptions {
   readonly mode?: 'abort' | 'terminate'
 }
 
+/** How a handle came about: from an enqueue, which wrote the job or found an earlier one, or from an id. */
+export type JobOrigin = 'new' | 'duplicate' | 'by-id'
+
 /** What a handle asks of its runtime. */
 export interface JobDesk {
   readonly journalName: string
   record(number: number): Promise<JobRecord>
-  result(number: number, options: ResultOptions | undefined): Promise<unknown>
+  /** 'by-id': it need not be there, and need never come. */
+  result(number: number, options: ResultOptions | undefined, origin: JobOrigin): Promise<unknown>
   cancel(number: number, options: CancelOptions | undefined): Promise<'cancelled' | 'requested' | 'ended'>
   retry(number: number): Promise<void>
   reschedule(number: number, options: RescheduleOptions): Promise<void>
@@ -27,12 +31,13 @@ export interface JobDesk {
 export class Job<Output = unknown> {
   readonly #desk: JobDesk
   readonly #number: number
-  readonly #duplicate: 'new' | 'duplicate'
+  readonly #origin: JobOrigin
 
-  constructor(desk: JobDesk, number: number, duplicate: 'new' | 'duplicate') {
+  /** @internal */
+  constructor(desk: JobDesk, number: number, origin: JobOrigin) {
     this.#desk = desk
     this.#number = number
-    this.#duplicate = duplicate
+    this.#origin = origin
   }
 
   /** Unique for ever; tells the journal and the job in it. */
@@ -42,7 +47,7 @@ export class Job<Output = unknown> {
 
   /** Whether `enqueue` wrote nothing, since this earlier job has the key. */
   get duplicate(): boolean {
-    return this.#duplicate === 'duplicate'
+    return this.#origin === 'duplicate'
   }
 
   /** Everything the journal knows of the job; rejects with `MILLRACE_JOB_NOT_FOUND` when it has no row. */
@@ -52,7 +57,7 @@ export class Job<Output = unknown> {
 
   /** The handler's result; rejects with the job's last error, or with why there will be no result. */
   result(options?: ResultOptions): Promise<Output> {
-    return this.#desk.result(this.#number, options) as Promise<Output>
+    return this.#desk.result(this.#number, options, this.#origin) as Promise<Output>
   }
 
   /** 'cancelled': it will not run. 'requested': it runs and was asked to end. 'ended': it was over already. */

@@ -1,12 +1,12 @@
 import type { Clock } from '../../lib/clock.ts'
 import { prepareJob } from '../../lib/enqueue.ts'
 import { MillraceError } from '../../lib/errors.ts'
-import type { EnqueueArguments, EnqueueOptions, OutputOf } from '../../lib/task.ts'
+import { invalidOption } from '../../lib/options.ts'
+import type { AnyTask, EnqueueArguments, EnqueueOptions, OutputOf } from '../../lib/task.ts'
 import { inboxOf, type InboxWriter } from '../journal/inbox-writer.ts'
 import type { Database } from '../journal/sqlite.ts'
 import type { Turnstile } from '../journal/turnstile.ts'
 import type { Job } from './job-handle.ts'
-import type { AnyTask } from './publisher.ts'
 
 /** What `runtime.transaction` gives to its function. */
 export interface Transaction {
@@ -19,6 +19,13 @@ export interface TransactionJournal {
   nudge(): void
 }
 
+/** What a transaction needs for the jobs in it. */
+export interface TransactionJobs {
+  /** Told of each task before a job of it is written; may throw. */
+  meet(task: AnyTask): void
+  handle(number: number): Job
+}
+
 /**
  * Runs the caller's writes and its jobs as one commit of the journal's file, between two commits of the owner. The
  * function must be synchronous: while it runs nobody else can write.
@@ -28,10 +35,11 @@ export function transact<R>(
   file: string,
   journal: TransactionJournal,
   clock: Clock,
-  handle: (number: number) => Job,
+  jobs: TransactionJobs,
   run: (transaction: Transaction) => R,
 ): R {
-  if (db.inTransaction === true) {
+  if (typeof run !== 'function') throw invalidOption('run', run, 'a function')
+  if ((db as Database | undefined)?.inTransaction === true) {
     throw new MillraceError(
       'MILLRACE_INVALID_OPTION',
       'the connection is in a transaction already; expected none, since this one begins its own; commit it first',
@@ -41,35 +49,57 @@ export function transact<R>(
   const inbox = inboxOf(db, file)
   const result = journal.turnstile.pass(() => {
     db.exec('BEGIN IMMEDIATE')
+    const scope: Scope = { isOpen: () => db.inTransaction }
     try {
       inbox.checkVersion()
-      const value = run(transactionOf(inbox, clock, handle))
-      refusePromise(value)
+      const value = run(transactionOf(scope, inbox, clock, jobs))
+      refuseLater(value)
+      // Else the jobs would not be in the same commit as the caller's writes.
+      if (!scope.isOpen()) throw over()
       db.exec('COMMIT')
       return value
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK')
       throw error
+    } finally {
+      scope.isOpen = () => false
     }
   })
   journal.nudge()
   return result
 }
 
-function transactionOf(inbox: InboxWriter, clock: Clock, handle: (number: number) => Job): Transaction {
+/** A transaction may be kept by its caller for longer than it lasts. */
+interface Scope {
+  isOpen(): boolean
+}
+
+function transactionOf(scope: Scope, inbox: InboxWriter, clock: Clock, jobs: TransactionJobs): Transaction {
   return {
     enqueue<T extends AnyTask>(task: T, ...rest: EnqueueArguments<T>): Job<OutputOf<T>> {
       const [input, options] = rest as [unknown, EnqueueOptions?]
-      const job = prepareJob(task, input, options, clock.now())
-      refusePromise(job)
-      return handle(inbox.put({ ...job, createdAt: clock.now() })) as Job<OutputOf<T>>
+      if (!scope.isOpen()) throw over()
+      const now = clock.now()
+      const job = prepareJob(task, input, options, { now: () => now })
+      refuseLater(job)
+      jobs.meet(task)
+      return jobs.handle(inbox.put({ ...job, createdAt: now })) as Job<OutputOf<T>>
     },
   }
 }
 
-function refusePromise<T>(value: T | Promise<T>): asserts value is T {
-  if (!(value instanceof Promise)) return
-  value.catch(() => {})
+function over(): MillraceError {
+  return new MillraceError(
+    'MILLRACE_INVALID_OPTION',
+    'the transaction is over, since its function has returned or has ended it by itself; expected jobs to be enqueued ' +
+      'in it, and its COMMIT or ROLLBACK to be left to runtime.transaction: throw to undo it',
+    { path: 'run' },
+  )
+}
+
+function refuseLater<T>(value: T | Promise<T>): asserts value is T {
+  if (typeof (value as Partial<PromiseLike<T>> | null | undefined)?.then !== 'function') return
+  Promise.resolve(value).catch(() => {})
   throw new MillraceError(
     'MILLRACE_INVALID_OPTION',
     'the function of runtime.transaction, or a schema in it, answers later; expected it to be synchronous; nothing was ' +

@@ -1,14 +1,17 @@
-import type { ErrorRecord } from '../../lib/error-record.ts'
+import { type ErrorRecord, toErrorRecord } from '../../lib/error-record.ts'
 import type { RuntimeEvents } from '../../lib/events.ts'
+import type { End } from '../../lib/job-end.ts'
 import { isEnded, transitions } from '../../lib/job-state.ts'
-import { formatJobId } from '../../lib/job.ts'
-import type { Outcome } from '../../lib/outcome.ts'
+import { formatJobId, isJobOf } from '../../lib/job.ts'
+import { type Outcome, outputOf } from '../../lib/outcome.ts'
 import type { Catalog } from '../catalog.ts'
 import type { Emit } from '../emit.ts'
 import type { SettleEntry } from '../journal/gather.ts'
+import { noOutcome } from '../journal/home.ts'
 import type { Settle } from '../journal/protocol.ts'
+import type { Recovered } from '../journal/recover.ts'
 import type { Ended } from '../messages.ts'
-import type { End, Results } from './results.ts'
+import type { Results } from './results.ts'
 
 export interface AnnouncerOptions {
   readonly catalog: Catalog
@@ -17,6 +20,8 @@ export interface AnnouncerOptions {
   readonly wishes: Set<number>
   /** The name in the journal's job ids. */
   journalName(): string
+  /** The id of a job that is a delivery, by its number here. */
+  takenId?(number: number): string | undefined
 }
 
 type AttemptEvent = Parameters<RuntimeEvents['job.succeeded']>[0]
@@ -37,28 +42,65 @@ export class Announcer {
       const { number } = ended.job
       if (stale.size > 0 && stale.has(number)) continue
       if (wishes.size > 0) wishes.delete(number)
-      results.ended(number, { state: 'succeeded', output: outputOf(ended.outcome) })
+      const output = outputOf(ended.outcome)
+      results.ended(number, output === '' ? NO_RESULT : { state: 'succeeded', output })
       if (tell) emit.emit('job.succeeded', this.#attemptOf(ended))
     }
     for (const { ended, settle } of settles) {
-      wishes.delete(settle.number)
-      if (!stale.has(settle.number)) this.#settled(ended, settle)
+      const isStale = stale.has(settle.number)
+      // One that was decided before the wish may run again: the wish is still good.
+      if (isStale || isEnded(transitions[settle.transition].to)) wishes.delete(settle.number)
+      if (!isStale) this.#settled(ended, settle)
     }
   }
 
   /** Waiting jobs that the journal has ended since their time to start was over. */
   expired(jobs: readonly { readonly number: number; readonly task: number }[]): void {
-    const { results, emit, catalog, journalName } = this.#options
+    const { results, emit, catalog } = this.#options
     for (const { number, task } of jobs) {
       results.ended(number, { state: 'expired' })
-      emit.emit('job.expired', { id: formatJobId(journalName(), number), task: catalog.name(task) })
+      emit.emit('job.expired', { id: this.#idOf(number), task: catalog.name(task) })
     }
+  }
+
+  /** Jobs that this start has cancelled, instead of making them available again. */
+  recovered({ cancelled }: Recovered): void {
+    const { results, emit } = this.#options
+    for (const { number, task } of cancelled) {
+      results.ended(number, { state: 'cancelled' })
+      emit.emit('job.cancelled', { id: this.#idOf(number), task })
+    }
+  }
+
+  /** Waiting jobs that the journal has ended since somebody wanted it. */
+  cancelled(numbers: readonly number[], tasks: readonly number[]): void {
+    const { results, emit, catalog, wishes } = this.#options
+    numbers.forEach((number, at) => {
+      wishes.delete(number)
+      results.ended(number, { state: 'cancelled' })
+      emit.emit('job.cancelled', { id: this.#idOf(number), task: catalog.name(tasks[at] as number) })
+    })
+  }
+
+  /** Jobs that were away for too long. */
+  gaveUp(numbers: readonly number[], tasks: readonly number[]): void {
+    const { results, emit, catalog, wishes } = this.#options
+    const error = toErrorRecord(noOutcome())
+    numbers.forEach((number, at) => {
+      wishes.delete(number)
+      results.ended(number, { state: 'dead', error })
+      const task = catalog.name(tasks[at] as number)
+      emit.emit('job.dead', { id: this.#idOf(number), task, attempt: 1, ranMs: undefined, error })
+    })
   }
 
   #settled(ended: Ended, settle: Settle): void {
     const { outcome } = ended
+    const { taken } = settle
     const { to } = transitions[settle.transition]
-    if (isEnded(to)) this.#options.results.ended(settle.number, endOf(to, outcome))
+    // Where the job is one of this node's own, its homecoming tells.
+    if (taken?.home !== undefined && isJobOf(this.#options.journalName(), taken.id)) return
+    if (isEnded(to) && taken === undefined) this.#options.results.ended(settle.number, endOf(to, outcome))
     this.#emit(settle, outcome, this.#attemptOf(ended))
   }
 
@@ -74,6 +116,7 @@ export class Announcer {
       case 'die':
         return emit.emit('job.dead', { ...event, error })
       case 'snooze':
+        if (outcome.type === 'put-off') return undefined
         return emit.emit('job.snoozed', { ...event, nextAt })
       case 'discard':
         return emit.emit('job.discarded', { ...event, reason: outcome.type === 'discarded' ? outcome.reason : '' })
@@ -83,13 +126,19 @@ export class Announcer {
         return emit.emit('job.expired', { id: event.id, task: event.task })
       case 'release':
         return emit.emit('job.interrupted', event)
+      case 'hand-over':
+        return undefined
     }
   }
 
+  #idOf(number: number): string {
+    return this.#options.takenId?.(number) ?? formatJobId(this.#options.journalName(), number)
+  }
+
   #attemptOf({ job, startedAt, endedAt }: Ended): AttemptEvent {
-    const { catalog, journalName } = this.#options
+    const { catalog } = this.#options
     return {
-      id: formatJobId(journalName(), job.number),
+      id: this.#idOf(job.number),
       task: catalog.name(job.task),
       attempt: job.attempt + 1,
       ranMs: startedAt === undefined || endedAt === undefined ? undefined : endedAt - startedAt,
@@ -97,11 +146,10 @@ export class Announcer {
   }
 }
 
-const NO_ERROR: ErrorRecord = { name: 'Error', message: '' }
+/** Nearly every end, remembered ten thousand times. */
+const NO_RESULT: End = { state: 'succeeded', output: '' }
 
-function outputOf(outcome: Outcome): string {
-  return outcome.type === 'succeeded' ? outcome.output : ''
-}
+const NO_ERROR: ErrorRecord = { name: 'Error', message: '' }
 
 function endOf(state: End['state'], outcome: Outcome): End {
   return {

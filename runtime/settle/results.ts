@@ -1,34 +1,17 @@
-import { fromErrorRecord, type ErrorRecord } from '../../lib/error-record.ts'
 import { MillraceError } from '../../lib/errors.ts'
-import { decodePayload } from '../../lib/payload.ts'
-import type { EndedState } from '../../lib/job-state.ts'
-import { Ring } from '../../lib/ring.ts'
+import { type End, resultOf } from '../../lib/job-end.ts'
 import { INBOX_NUMBERS_FROM } from '../journal/schema.ts'
-
-/** How a job ended, as far as `result()` needs it. */
-export interface End {
-  readonly state: EndedState
-  /** Encoded result of a success. */
-  readonly output?: string
-  readonly error?: ErrorRecord
-  readonly reason?: string
-}
+import { RecentEnds } from './recent-ends.ts'
 
 interface Waiter {
   resolve(value: unknown): void
   reject(error: unknown): void
 }
 
-const RECENT_JOBS = 10_000
-const RECENT_BYTES = 8 * 1024 * 1024
-
 /** Ends of jobs for those who ask in this process: who waits is answered by the settle, who is late by a bounded memory. */
 export class Results {
   readonly #waiters = new Map<number, Waiter[]>()
-  readonly #recent = new Map<number, End>()
-  /** Beside the map, since a map that is emptied from its front grows slow to iterate. */
-  readonly #order = new Ring<number>()
-  #recentBytes = 0
+  readonly #recent = new RecentEnds()
   /** No end of a job with a higher number was forgotten. */
   #forgottenUpTo = Number.POSITIVE_INFINITY
 
@@ -39,13 +22,19 @@ export class Results {
 
   /** Called after the commit, once for every job that has ended. */
   ended(number: number, end: End): void {
-    this.#remember(number, end)
+    this.#doubt(this.#recent.add(number, end))
     if (this.#waiters.size > 0) this.answer(number, end)
   }
 
   /** Answers those who wait, with an end that the journal has kept. */
   answer(number: number, end: End): void {
-    for (const waiter of this.#take(number)) answer(end, waiter)
+    for (const { resolve, reject } of this.#take(number)) {
+      try {
+        resolve(resultOf(end))
+      } catch (error) {
+        reject(error)
+      }
+    }
   }
 
   /** Tells those who wait that there will be no answer. */
@@ -63,7 +52,7 @@ export class Results {
    * that others have given, in the inbox, this cannot be told.
    */
   isSurelyOpen(number: number): boolean {
-    return number > this.#forgottenUpTo && number < INBOX_NUMBERS_FROM && !this.#recent.has(number)
+    return number > this.#forgottenUpTo && number < INBOX_NUMBERS_FROM && this.#recent.get(number) === undefined
   }
 
   /** Who waits for a duplicate waits for the first job from now on. */
@@ -96,7 +85,25 @@ export class Results {
 
   /** A job that had ended is open again. */
   reopened(number: number): void {
-    this.#forget(number)
+    this.#recent.delete(number)
+  }
+
+  /** The rows of these jobs are gone, and whatever they would have come to. */
+  removed(numbers: readonly number[]): void {
+    for (const number of numbers) {
+      this.#recent.delete(number)
+      this.refuse(number, removed())
+      this.#doubt(number)
+    }
+  }
+
+  /**
+   * Ends of jobs up to this number may have been missed: of them the journal is asked from now on. Returns those that
+   * somebody waits for.
+   */
+  missed(upTo: number): readonly number[] {
+    this.#doubt(upTo)
+    return [...this.#waiters.keys()]
   }
 
   #take(number: number): Waiter[] {
@@ -106,56 +113,11 @@ export class Results {
     return waiters
   }
 
-  #remember(number: number, end: End): void {
-    this.#forget(number)
-    this.#recent.set(number, end)
-    this.#order.push(number)
-    this.#recentBytes += end.output?.length ?? 0
-    while (this.#order.length > RECENT_JOBS || this.#recentBytes > RECENT_BYTES) {
-      const oldest = this.#order.shift() as number
-      this.#forget(oldest)
-      if (oldest > this.#forgottenUpTo && oldest < INBOX_NUMBERS_FROM) this.#forgottenUpTo = oldest
-    }
-  }
-
-  #forget(number: number): void {
-    const end = this.#recent.get(number)
-    if (end === undefined) return
-    this.#recent.delete(number)
-    this.#recentBytes -= end.output?.length ?? 0
+  #doubt(number: number): void {
+    if (number > this.#forgottenUpTo && number < INBOX_NUMBERS_FROM) this.#forgottenUpTo = number
   }
 }
 
-/** Resolves or rejects as `result()` does for a job that ended so. */
-export function answer(end: End, { resolve, reject }: Waiter): void {
-  switch (end.state) {
-    case 'succeeded':
-      return resolve(decodePayload(end.output ?? ''))
-    case 'dead':
-      return reject(jobError(end.error))
-    case 'cancelled':
-      return reject(new MillraceError('MILLRACE_JOB_CANCELLED', 'the job was cancelled; it has no result'))
-    case 'discarded':
-      return reject(
-        new MillraceError('MILLRACE_JOB_DISCARDED', `the job was discarded: ${end.reason}; it has no result`),
-      )
-    case 'expired':
-      return reject(
-        new MillraceError('MILLRACE_JOB_EXPIRED', 'the job could not start before its expiresAt; it has no result'),
-      )
-  }
-}
-
-/** A job's last error: Millrace's own as it is, a handler's as the cause of `MILLRACE_JOB_FAILED`. */
-function jobError(record: ErrorRecord | undefined): Error {
-  if (record === undefined) return new MillraceError('MILLRACE_JOB_FAILED', 'the job is dead; its error was not kept')
-  const error = fromErrorRecord(record)
-  if (error instanceof MillraceError) return error
-  return new MillraceError(
-    'MILLRACE_JOB_FAILED',
-    `the job is dead after its last attempt: ${record.message}; see the cause`,
-    {
-      cause: error,
-    },
-  )
+function removed(): MillraceError {
+  return new MillraceError('MILLRACE_RESULT_NOT_KEPT', 'the job was removed from the journal; it has no result')
 }

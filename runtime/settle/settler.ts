@@ -3,9 +3,10 @@ import type { Clock } from '../../lib/clock.ts'
 import type { ChildJob, Outcome } from '../../lib/outcome.ts'
 import type { Catalog } from '../catalog.ts'
 import type { SettleEntry } from '../journal/gather.ts'
-import type { JobColumns } from '../journal/protocol.ts'
-import type { Ended, EndedGroup, SettlerMessage } from '../messages.ts'
-import { type CustomBackoffs, decide } from './decide.ts'
+import type { JobColumns, Settle } from '../journal/protocol.ts'
+import type { Ended, EndedGroup, SettlerMessage, TakenClaim } from '../messages.ts'
+import { type Circumstances, type CustomBackoffs, decide, undecidable } from './decide.ts'
+import { settleTaken } from './taken.ts'
 
 /** Where settles go. */
 export interface SettleSink {
@@ -13,6 +14,16 @@ export interface SettleSink {
   settle(entry: SettleEntry): void
   taskIndex(name: string): number | undefined
   learn(names: readonly string[]): Promise<void>
+}
+
+/** What is different where jobs go to other machines, and come from them. */
+export interface SettlesAcross {
+  /** How long a job may be away. */
+  readonly awayMs: number
+  /** A delay of at least so much is the broker's to keep; `undefined`: none is. */
+  readonly stepMs: number | undefined
+  /** The delivery that a job was, if it was one. */
+  takenOf(number: number): TakenClaim | undefined
 }
 
 export interface SettlerOptions {
@@ -25,6 +36,8 @@ export interface SettlerOptions {
   readonly unsettled: Set<EndedGroup>
   readonly customs: CustomBackoffs
   readonly keepEndedMs: number
+  /** Absent without a broker. */
+  readonly crossing?: SettlesAcross
   random(): number
 }
 
@@ -59,25 +72,47 @@ export class Settler implements Behavior<SettlerMessage> {
   }
 
   #settle({ place, ended: jobs }: EndedGroup): void {
-    const { journal, catalog, clock, customs, keepEndedMs, random, wishes } = this.#options
-    const now = clock.now()
+    const circumstances = this.#circumstances()
     for (const ended of jobs) {
       const unknown = this.#unknownChildren(ended.outcome)
-      if (unknown.length > 0) {
-        this.#learnFirst(unknown, { place, ended: [ended] })
-        continue
-      }
-      const decision = decide(ended, {
-        now,
-        manifest: catalog.of(ended.job),
-        wish: wishes.size > 0 && wishes.has(ended.job.number) ? 'cancel' : undefined,
-        keepEndedMs,
-        customs,
-        random,
-        children: (outcome) => this.#columnsOf(outcome.children ?? []),
-      })
-      if (decision === 'finish') journal.finish(ended)
-      else journal.settle({ ended, settle: decision })
+      if (unknown.length > 0) this.#learnFirst(unknown, { place, ended: [ended] })
+      else this.#settleOne(ended, circumstances)
+    }
+  }
+
+  /** What cannot be decided costs only its own job: told again to the next settler, it would bring that one down too. */
+  #settleOne(ended: Ended, circumstances: Circumstances): void {
+    let decision: Settle | 'finish'
+    try {
+      decision = decide(ended, circumstances)
+    } catch (error) {
+      const { now, keepEndedMs } = circumstances
+      const undecided = undecidable(ended, error, { now, keepEndedMs })
+      return this.#write(undecided.ended, undecided.settle, now)
+    }
+    this.#write(ended, decision, circumstances.now)
+  }
+
+  #write(ended: Ended, decision: Settle | 'finish', now: number): void {
+    const { journal, crossing } = this.#options
+    const taken = crossing?.takenOf(ended.job.number)
+    if (taken !== undefined)
+      journal.settle({ ended, settle: settleTaken(decision, ended, taken, { now, stepMs: crossing?.stepMs }) })
+    else if (decision === 'finish') journal.finish(ended)
+    else journal.settle({ ended, settle: decision })
+  }
+
+  #circumstances(): Circumstances {
+    const { clock, crossing, catalog, customs, keepEndedMs, random, wishes } = this.#options
+    return {
+      now: clock.now(),
+      keepEndedMs,
+      ...(crossing !== undefined && { awayMs: crossing.awayMs }),
+      customs,
+      random,
+      manifestOf: (job) => catalog.of(job),
+      wishOf: ({ number }) => (wishes.size > 0 && wishes.has(number) ? 'cancel' : undefined),
+      children: (outcome) => this.#columnsOf(outcome.children ?? []),
     }
   }
 
@@ -87,8 +122,10 @@ export class Settler implements Behavior<SettlerMessage> {
     unsettled.add(group)
     const learning = journal.learn(names).then(() => {
       this.#learning.delete(learning)
+      // Where it has not learned them it has ended: nothing will be written any more.
+      const known = names.every((name) => journal.taskIndex(name) !== undefined)
       // Unless another settler has taken it over.
-      if (unsettled.has(group)) this.receive({ type: 'ended', group })
+      if (known && unsettled.has(group)) this.receive({ type: 'ended', group })
     })
     this.#learning.add(learning)
   }

@@ -1,4 +1,5 @@
 import type { Behavior } from '../../lib/actor.ts'
+import { hostOf } from '../config.ts'
 import type { Wires } from '../wires.ts'
 
 /** Watches the service's own loop while there is a lane on it. Without it all goes on, only less is known. */
@@ -10,12 +11,17 @@ export class WatchdogChild implements Behavior<never> {
   }
 
   start(): void {
-    const { config, calls, watch, emit } = this.#wires
-    if (!config.places.some(({ threads }) => threads === 0)) return
-    calls.watchdog = watch?.({
-      blocked: (incident) => emit.emit('loop.blocked', incident),
-      failed: (error) => emit.emit('runtime.error', { error }),
-    })
+    const { config, calls, watch, emit, journal } = this.#wires
+    if (!config.places.some((place) => hostOf(place) === 'loop')) return
+    calls.watchdog = watch?.(
+      {
+        blocked: (incident) => emit.emit('loop.blocked', incident),
+        interrupted: (incident) => emit.emit('loop.interrupted', incident),
+        failed: (error) => emit.emit('runtime.error', { error }),
+      },
+      config.watchdog,
+      journal.name,
+    )
   }
 
   receive(): void {}

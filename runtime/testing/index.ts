@@ -8,3 +8,6 @@ export {
   type TestRuntime,
   type TestRuntimeOptions,
 } from './test-runtime.ts'
+export type { TestTasks } from './test-tasks.ts'
+export type { AbortReason } from '../places/thread-protocol.ts'
+export type { JobExtra } from '../../lib/job.ts'

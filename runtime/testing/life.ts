@@ -22,6 +22,12 @@ export interface Stage {
 /** Attempts that wait for something real are given this long before time goes on without them. */
 const PATIENCE_MS = 20
 
+/** Real time after which what happens without time passing counts as endless. */
+const BUSY_MS = 5_000
+
+/** A change of routes is given this long; where jobs enqueue each other without end it comes to rest later, or never. */
+const REROUTE_MS = 500
+
 /** One life of the process under test, from a start to a stop or a crash. */
 export class Life {
   readonly booted: Booted
@@ -30,6 +36,8 @@ export class Life {
   readonly #connection: () => StoreConnection | undefined
   /** Claims that have used up all patience: they wait for time to pass, or for nothing. */
   readonly #blocked = new Set<number>()
+
+  #status: 'alive' | 'ended' = 'alive'
 
   private constructor(stage: Stage, clock: LifeClock, connection: () => StoreConnection | undefined, booted: Booted) {
     this.#stage = stage
@@ -47,7 +55,7 @@ export class Life {
     const before = new Map(begun)
     begun.clear()
     let connection: StoreConnection | undefined
-    const config = resolveConfig({ tasks: 'file:in-memory', journal: { file: ':memory:' } })
+    const config = resolveConfig({ tasks: 'file:in-memory', journal: { file: ':memory:' }, promotion: 'off' })
     const booted = await boot(
       { ...config, places },
       {
@@ -58,6 +66,7 @@ export class Life {
         random: () => 1 - Number.EPSILON,
         begun: { begin: (_slot, number, claim) => begun.set(number, claim) },
         paused: new Set(places.keys()),
+        trials: 'on the loop',
         connect(_options, _resume, listener) {
           connection = new StoreConnection(
             db,
@@ -74,10 +83,8 @@ export class Life {
 
   /** Nothing of this life is written or told any more. */
   end(): void {
-    const error = new MillraceError(
-      'MILLRACE_STOPPING',
-      'the process of the test has crashed; what waited in its memory is gone; call reboot() and ask the journal',
-    )
+    const error = ended()
+    this.#status = 'ended'
     this.#connection()?.cut()
     this.#clock.end()
     const { publisher, journal, results } = this.booted.wires
@@ -88,6 +95,7 @@ export class Life {
 
   /** Lets jobs start. */
   async resume(): Promise<void> {
+    if (this.#status === 'ended') throw ended()
     this.booted.wires.paused.clear()
     await this.#reroute()
   }
@@ -99,22 +107,15 @@ export class Life {
     await this.#reroute()
   }
 
-  /** Resolves when all that can happen without time passing has happened. */
-  async calm(): Promise<void> {
-    let quietTurns = 0
-    while (quietTurns < 2) {
-      await new Promise<void>((resolve) => systemClock.setImmediate(resolve))
-      quietTurns = this.#clock.isBusy ? 0 : quietTurns + 1
-    }
-  }
-
   /** Calm, and attempts that wait for something real have had their time for it. */
   async settle(): Promise<void> {
-    await this.calm()
-    const givesUpAt = systemClock.monotonicMs() + PATIENCE_MS
-    while (this.#active().length > 0) {
+    const endlessAt = systemClock.monotonicMs() + BUSY_MS
+    let givesUpAt = Number.POSITIVE_INFINITY
+    for (;;) {
+      if ((await this.#calm(endlessAt)) === 'busy') throw await this.#stuck('advance', BUSY_MS)
+      if (this.#active().length === 0) return
+      givesUpAt = Math.min(givesUpAt, systemClock.monotonicMs() + PATIENCE_MS)
       if (systemClock.monotonicMs() >= givesUpAt) for (const number of this.#active()) this.#blocked.add(number)
-      await this.calm()
     }
   }
 
@@ -122,9 +123,9 @@ export class Life {
   async quiet(timeoutMs: number): Promise<void> {
     const givesUpAt = systemClock.monotonicMs() + timeoutMs
     for (;;) {
-      await this.calm()
-      if (this.booted.wires.desk.isQuiet()) return
-      if (systemClock.monotonicMs() >= givesUpAt) throw this.#stuck(timeoutMs)
+      const state = await this.#calm(givesUpAt)
+      if (state === 'calm' && this.booted.wires.desk.isQuiet()) return
+      if (systemClock.monotonicMs() >= givesUpAt) throw await this.#stuck('drain', timeoutMs)
     }
   }
 
@@ -140,8 +141,16 @@ export class Life {
     clock.advance(Math.max(0, until - clock.now()))
   }
 
-  /** Lets as much time pass as the promise needs. */
-  async whileTimePasses<T>(promise: Promise<T>): Promise<T> {
+  /** Lets as much time pass as its stop needs, after which it is over. */
+  async stopped<T>(promise: Promise<T>): Promise<T> {
+    try {
+      return await this.#whileTimePasses(promise)
+    } finally {
+      this.#status = 'ended'
+    }
+  }
+
+  async #whileTimePasses<T>(promise: Promise<T>): Promise<T> {
     let status: 'pending' | 'settled' = 'pending'
     const settled = () => {
       status = 'settled'
@@ -149,7 +158,7 @@ export class Life {
     promise.then(settled, settled)
     const { clock } = this.#stage
     for (;;) {
-      await this.calm()
+      await this.#calm(systemClock.monotonicMs() + BUSY_MS)
       if ((status as string) === 'settled') return promise
       const next = clock.nextTimerAt
       if (next !== undefined) clock.advance(Math.max(0, next - clock.now()))
@@ -158,7 +167,18 @@ export class Life {
 
   async #reroute(): Promise<void> {
     this.booted.wires.router.tell({ type: 'reroute' })
-    await this.calm()
+    await this.#calm(systemClock.monotonicMs() + REROUTE_MS)
+  }
+
+  /** Resolves when all that can happen without time passing has happened; 'busy' where it has no end by then. */
+  async #calm(givesUpAt: number): Promise<'calm' | 'busy'> {
+    let quietTurns = 0
+    while (quietTurns < 2) {
+      await new Promise<void>((resolve) => systemClock.setImmediate(resolve))
+      quietTurns = this.#clock.isBusy ? 0 : quietTurns + 1
+      if (quietTurns === 0 && systemClock.monotonicMs() >= givesUpAt) return 'busy'
+    }
+    return 'calm'
   }
 
   #active(): readonly number[] {
@@ -166,13 +186,21 @@ export class Life {
     return running.map(({ number }) => number).filter((number) => !this.#blocked.has(number))
   }
 
-  #stuck(timeoutMs: number): MillraceError {
-    const { places, catalog } = this.booted.wires
-    const tasks = places.flatMap((place) => place.claims()).map((job) => catalog.name(job.task))
+  async #stuck(call: 'drain' | 'advance', timeoutMs: number): Promise<MillraceError> {
+    const tasks = await this.booted.wires.desk.tasks()
+    const open = tasks.filter(({ jobs }) => (jobs.running ?? 0) + (jobs.available ?? 0) > 0).map(({ task }) => task)
     return new MillraceError(
       'MILLRACE_RESULT_TIMEOUT',
-      `drain() has waited ${timeoutMs} ms; got jobs of ${[...new Set(tasks)].join(', ')} still running, expected all ` +
-        'to end without time passing; use advance(ms) for what waits for a limit, or pass a longer timeoutMs',
+      `${call}() has waited ${timeoutMs} ms; got jobs of ${open.join(', ')} still running, expected all ` +
+        'to end without time passing; look for a job that enqueues itself without end, use advance(ms) for what waits ' +
+        'for a limit, or pass a longer timeoutMs',
     )
   }
+}
+
+function ended(): MillraceError {
+  return new MillraceError(
+    'MILLRACE_STOPPING',
+    'the process of the test has crashed or stopped; what waited in its memory is gone; call reboot() and ask the journal',
+  )
 }

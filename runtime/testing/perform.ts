@@ -27,7 +27,7 @@ export async function perform<T extends AnyTask>(
   context: Context = fakeContext({ task: (handlerOf(work) ?? refuse(work)).task.name }),
 ): Promise<OutputOf<T> | Snooze | Discard> {
   const { task, load } = handlerOf(work) ?? refuse(work)
-  const stored = decodePayload((await prepareJob(task, input, undefined, 0)).input)
+  const stored = decodePayload((await prepareJob(task, input, undefined, { now: () => 0 })).input)
   const parsed = task.input === undefined ? stored : await parseWith(task.input, stored, 'input', 'input')
   const run = (await load()) as Handler<unknown, unknown>
   const result = await run(parsed, context)

@@ -3,11 +3,12 @@ import { EventEmitter } from 'eventemitter3'
 import type { RuntimeEvents } from '../../lib/events.ts'
 import type { JobRecord } from '../../lib/job.ts'
 import { ManualClock } from '../../lib/manual-clock.ts'
-import { invalidOption, refuseUnknown } from '../../lib/options.ts'
+import { duration, invalidOption, refuseUnknown } from '../../lib/options.ts'
 import type { AnyTask, InputOf } from '../../lib/task.ts'
 import type { Booted } from '../boot.ts'
 import { openDatabase } from '../journal/sqlite.ts'
-import { Runtime, type StopOptions } from '../runtime.ts'
+import { Runtime } from '../runtime.ts'
+import type { StopOptions } from '../supervise/drain.ts'
 import { Life, type Stage } from './life.ts'
 import type { TestTasks } from './test-tasks.ts'
 
@@ -36,6 +37,7 @@ const PAGE = 200
 export async function testRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
   refuseUnknown(options, ['tasks', 'startAt'], '')
   const { tasks, startAt = YEAR_2000 } = options
+  if (!Number.isFinite(startAt)) throw invalidOption('startAt', startAt, 'epoch milliseconds')
   const clock = new ManualClock(startAt)
   const emitter = new EventEmitter<RuntimeEvents>()
   const stage: Stage = { tasks, clock, emitter, db: openDatabase(':memory:', {}), begun: new Map() }
@@ -49,6 +51,7 @@ export class TestRuntime extends Runtime {
   readonly #present: { -readonly [Part in keyof Booted]: Booted[Part] }
   #life: Life
 
+  /** @internal */
   constructor(stage: Stage, life: Life) {
     const present = { ...life.booted }
     super(present)
@@ -64,6 +67,7 @@ export class TestRuntime extends Runtime {
 
   /** Runs everything that is due, children and retries without a delay included, until nothing is left to run. */
   async drain({ timeoutMs = 5_000 }: DrainOptions = {}): Promise<void> {
+    duration(timeoutMs, 'timeoutMs')
     await this.#life.resume()
     try {
       await this.#life.quiet(timeoutMs)
@@ -74,10 +78,13 @@ export class TestRuntime extends Runtime {
 
   /** Lets so many milliseconds pass: what falls due meanwhile runs at its instant, and limits apply. */
   async advance(ms: number): Promise<void> {
-    if (!(ms >= 0)) throw invalidOption('ms', ms, 'milliseconds from 0 up; time only moves on')
+    duration(ms, 'ms')
     await this.#life.resume()
-    await this.#life.advance(ms)
-    await this.#life.pause()
+    try {
+      await this.#life.advance(ms)
+    } finally {
+      await this.#life.pause()
+    }
   }
 
   /**
@@ -114,7 +121,7 @@ export class TestRuntime extends Runtime {
   }
 
   override stop(options?: StopOptions): Promise<{ readonly stuck: readonly string[] }> {
-    return this.#life.whileTimePasses(super.stop(options))
+    return this.#life.stopped(super.stop(options))
   }
 }
 

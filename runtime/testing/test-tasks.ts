@@ -1,13 +1,11 @@
 import { invalidOption } from '../../lib/options.ts'
-import { type AnyTask, collectTasks, type TaskHandler } from '../../lib/task.ts'
-import type { PlaceConfig } from '../config.ts'
+import { collectTasks } from '../../lib/collect-tasks.ts'
+import type { AnyTask, TaskHandler } from '../../lib/task.ts'
+import { laneConfig, type PlaceConfig } from '../config.ts'
 import { Handlers } from '../places/handlers.ts'
 
 /** Tasks and handlers one by one, or all that a module exports: `import * as handlers from './handlers.js'`. */
 export type TestTasks = readonly (AnyTask | TaskHandler)[] | Readonly<Record<string, unknown>>
-
-const HAND_JOBS = 4_096
-const LANE_JOBS = 1_000
 
 export function handlersOf(tasks: TestTasks): Handlers {
   if (typeof tasks !== 'object' || tasks === null) {
@@ -22,9 +20,7 @@ export function placesOf(handlers: Handlers): readonly PlaceConfig[] {
   const places = new Map<string, PlaceConfig>()
   for (const { place } of handlers.manifests) {
     const { name, type: kind } = place
-    const concurrency = kind === 'tier' ? 1 : LANE_JOBS
-    const onThisLoop = { threads: 0, maxHeapMb: undefined, maxZombies: 0 }
-    places.set(`${kind} ${name}`, { name, kind, concurrency, handJobs: HAND_JOBS, ...onThisLoop })
+    places.set(`${kind} ${name}`, { ...laneConfig(name, kind === 'tier' ? { concurrency: 1 } : {}), kind })
   }
   return [...places.values()]
 }

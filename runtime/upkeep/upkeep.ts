@@ -4,6 +4,9 @@ import type { UpkeepMessage } from '../messages.ts'
 import type { Answer, Request } from '../journal/protocol.ts'
 
 export interface UpkeepJournal {
+  /** As of its last commit, of which an upkeep that starts has not heard. */
+  readonly nextDueAt: number | undefined
+  readonly suspects: number
   nudge(): void
   request(request: Request): Promise<Answer>
 }
@@ -16,6 +19,8 @@ export interface UpkeepOptions {
   /** Bounds of tasks that keep a history, by task index. */
   histories(): readonly { readonly task: number; readonly max: number }[]
   readonly onError: (error: unknown) => void
+  /** What becomes of jobs that were away for too long; absent without a broker. */
+  readonly away?: { readonly keepEndedMs: number; gaveUp(numbers: readonly number[], tasks: readonly number[]): void }
 }
 
 const SWEEP_MS = 5_000
@@ -23,11 +28,10 @@ const SWEEP_MS = 5_000
 const RARE_SWEEP_MS = 60_000
 const SWEEP_JOBS = 500
 
-/**
- * Suspects wait this long after a start and between trials. A process that somebody kills over and over does not live
- * long enough for one, so that no job is blamed for it.
- */
-const TRIAL_MS = 1_000
+/** Suspects wait this long after a start and between trials, so that ordinary work comes first. */
+const TRIAL_MS = 200
+/** After a trial for which no process could be started. */
+const POSTPONED_TRIAL_MS = 60_000
 
 /** What happens because time passes: jobs become due, retention ends. One timer each, however many jobs there are. */
 export class Upkeep implements Behavior<UpkeepMessage> {
@@ -36,6 +40,7 @@ export class Upkeep implements Behavior<UpkeepMessage> {
   #dueAt: number | undefined
   #sweep: Timer | undefined
   #trial: Timer | undefined
+  #trialAfterMs = TRIAL_MS
   #status: 'running' | 'stopped' = 'running'
 
   constructor(options: UpkeepOptions) {
@@ -43,6 +48,9 @@ export class Upkeep implements Behavior<UpkeepMessage> {
   }
 
   start(): void {
+    const { journal } = this.#options
+    this.#nextDueAt(journal.nextDueAt)
+    this.#suspects(journal.suspects)
     this.#planSweep(SWEEP_MS)
   }
 
@@ -52,6 +60,8 @@ export class Upkeep implements Behavior<UpkeepMessage> {
         return this.#nextDueAt(message.at)
       case 'suspects':
         return this.#suspects(message.count)
+      case 'trial-postponed':
+        this.#trialAfterMs = POSTPONED_TRIAL_MS
     }
   }
 
@@ -70,8 +80,9 @@ export class Upkeep implements Behavior<UpkeepMessage> {
   /** How many jobs wait for their trial, as of the journal's last commit. */
   #suspects(count: number): void {
     if (count === 0 || this.#trial !== undefined || this.#status === 'stopped') return
-    this.#trial = this.#options.clock.setTimer(TRIAL_MS, () => {
+    this.#trial = this.#options.clock.setTimer(this.#trialAfterMs, () => {
       this.#trial = undefined
+      this.#trialAfterMs = TRIAL_MS
       this.#options.journal.request({ type: 'trial' }).catch(this.#options.onError)
     })
   }
@@ -100,7 +111,7 @@ export class Upkeep implements Behavior<UpkeepMessage> {
     this.#sweep.unref()
   }
 
-  async #runSweep(): Promise<{ readonly count: number; readonly more: 'yes' | 'no' }> {
+  async #runSweep(): Promise<Swept> {
     const { journal, maxResults, maxEnded, histories } = this.#options
     const answer = await journal.request({
       type: 'sweep',
@@ -109,8 +120,25 @@ export class Upkeep implements Behavior<UpkeepMessage> {
       maxEnded,
       histories: histories(),
     })
-    return answer.type === 'many' ? answer : NOTHING_SWEPT
+    const given = await this.#giveUpAway()
+    if (answer.type !== 'many') return given
+    return { count: answer.count + given.count, more: answer.more === 'yes' ? 'yes' : given.more }
+  }
+
+  async #giveUpAway(): Promise<Swept> {
+    const { away, clock, journal } = this.#options
+    if (away === undefined) return NOTHING_SWEPT
+    const keepUntil = clock.now() + away.keepEndedMs
+    const answer = await journal.request({ type: 'give-up-away', limit: SWEEP_JOBS, keepUntil })
+    if (answer.type !== 'changed' || answer.numbers.length === 0) return NOTHING_SWEPT
+    away.gaveUp(answer.numbers, answer.tasks)
+    return { count: answer.numbers.length, more: answer.next === undefined ? 'no' : 'yes' }
   }
 }
 
-const NOTHING_SWEPT = { count: 0, more: 'no' } as const
+interface Swept {
+  readonly count: number
+  readonly more: 'yes' | 'no'
+}
+
+const NOTHING_SWEPT: Swept = { count: 0, more: 'no' }

@@ -18,4 +18,5 @@ it('fingerprints every file below a directory, as an independent computation doe
   const { stdout } = await promisify(execFile)(process.execPath, [demo, folder])
   assert.match(stdout, /^3 files, 3 fingerprints, 0 differences$/m)
   assert.match(stdout, / 2 +13 +33 +[0-9a-f]{12} +.*deep\/text$/m)
+  assert.match(stdout, / 33,3\d\d +300,013 .*all 3 files/)
 })

@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, truncateSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { type Check, checkFeeds, checkJobs, checkShares, checkThumbnails } from '../../examples/photo-feed/check.ts'
@@ -12,12 +23,13 @@ import { FeedStore, LIST_LENGTH } from '../../examples/photo-feed/feed-store.ts'
 import { FlakyNetwork } from '../../examples/photo-feed/flaky-network.ts'
 import { followerCount, followersOf } from '../../examples/photo-feed/followers.ts'
 import { planOf } from '../../examples/photo-feed/plan.ts'
+import { Progress } from '../../examples/photo-feed/progress.ts'
 import { paths } from '../../examples/photo-feed/settings.ts'
 import { WIDTHS } from '../../examples/photo-feed/tasks.ts'
+import { demo } from '../helpers/demo-process.ts'
 import { scratchFolder } from '../helpers/scratch.ts'
 
 const builtFile = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const DEMO = builtFile('../../examples/photo-feed/demo.js')
 const WRITER = builtFile('../fixtures/feed-writer.js')
 
 interface Test {
@@ -211,6 +223,54 @@ describe('the flaky network', () => {
   })
 })
 
+describe('the progress', () => {
+  const plan = planOf(10, 2_000)
+
+  function screenOf(columns: number | undefined) {
+    const texts: string[] = []
+    const screen = { ...(columns !== undefined && { isTTY: true, columns }), write: (text: string) => texts.push(text) }
+    return { texts, progress: new Progress(plan, screen) }
+  }
+
+  const UP = { stats: [], text: '0 jobs unfinished' }
+  const DOWN = { stats: [], text: 'the service is down' }
+
+  /** Moves to where a text began, which has not been wrapped. */
+  const up = (text: string) => `\x1b[${text.split('\n').length - 1}A`
+
+  it('draws bars over the ones before, and never a line that the terminal would wrap', () => {
+    for (const columns of [40, 80, 200]) {
+      const { texts, progress } = screenOf(columns)
+      progress.show(3, UP)
+      progress.show(4, DOWN)
+      const [first = '', second = ''] = texts
+      const lines = first.split('\n')
+      assert.ok(lines.every((line) => stripVTControlCharacters(line).length < columns))
+      assert.ok(second.startsWith(`${up(first)}\r`))
+      assert.match(second, /the service is down/)
+    }
+  })
+
+  it('puts what happens above the bars, which are drawn anew below it', () => {
+    const { texts, progress } = screenOf(80)
+    progress.show(3, UP)
+    progress.tell('killed', 'bad')
+    progress.show(3, UP)
+    const [bars = '', clearing = '', line = '', anew = ''] = texts
+    assert.equal(clearing, `${up(bars)}\r\x1b[J`)
+    assert.match(stripVTControlCharacters(line), /^ +0\.\d s {2}killed\n$/)
+    assert.ok(!anew.includes(up(bars)))
+  })
+
+  it('is a plain line where there is no terminal, and not more than one a second', () => {
+    const { texts, progress } = screenOf(undefined)
+    progress.show(3, UP)
+    progress.show(4, UP)
+    assert.equal(texts.length, 1)
+    assert.match(texts[0] ?? '', /^ +0\.\d s {2}posts 3\/20 {2}photo\.thumbnail 0\/60 .* 0 jobs unfinished\n$/)
+  })
+})
+
 describe('npm run demo', () => {
   const CHECKS = ['deliveries', 'thumbnails', 'cross-posts', 'jobs']
 
@@ -231,10 +291,13 @@ describe('npm run demo', () => {
   it('posts the pictures of a folder, and keeps its files where it is told to', async () => {
     const [temporary, photos] = [scratchFolder(), scratchFolder()]
     await sharp({ create: { width: 200, height: 100, channels: 3, background: 'teal' } }).toFile(join(photos, 'a.png'))
+    writeFileSync(join(photos, 'broken.jpg'), 'no picture')
+    mkdirSync(join(photos, 'folder.jpg'))
     const folder = join(temporary, 'kept')
     const { code, stdout } = await demo(['--quick', '--no-kill', '--photos', photos, '--folder', folder], temporary)
       .ended
     assert.equal(code, 0, stdout)
+    assert.match(stdout, /^left out: broken\.jpg: .*unsupported image format$/m)
     assert.doesNotMatch(stdout, /kill -9/)
     assert.equal((await sharp(paths.thumbnail(folder, 80, 320)).metadata()).height, 160)
     assert.ok(existsSync(paths.journal(folder)))
@@ -245,9 +308,18 @@ describe('npm run demo', () => {
 
   it('stops on Ctrl-C and leaves nothing behind', async () => {
     const temporary = scratchFolder()
-    const { child, ended } = demo(['--quick', '--no-kill'], temporary)
-    for await (const chunk of child.stdout) if (String(chunk).includes('posts ')) break
+    const { child, printed, ended } = demo(['--quick', '--no-kill'], temporary)
+    await printed('posts ')
     child.kill('SIGINT')
+    assert.equal((await ended).code, 130)
+    assert.deepEqual(readdirSync(temporary), [])
+  })
+
+  it('stops when nobody reads on, and leaves nothing behind', async () => {
+    const temporary = scratchFolder()
+    const { child, printed, ended } = demo(['--quick', '--no-kill'], temporary)
+    await printed('posts ')
+    child.stdout.destroy()
     assert.equal((await ended).code, 130)
     assert.deepEqual(readdirSync(temporary), [])
   })
@@ -262,15 +334,3 @@ describe('npm run demo', () => {
     assert.match((await demo(['--help'], folder).ended).stdout, /--no-kill/)
   })
 })
-
-function demo(args: readonly string[], temporary: string) {
-  const child = spawn(process.execPath, ['--enable-source-maps', DEMO, ...args], {
-    env: { ...process.env, TMPDIR: temporary },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const text = { stdout: '', stderr: '' }
-  child.stdout.on('data', (chunk) => (text.stdout += String(chunk)))
-  child.stderr.on('data', (chunk) => (text.stderr += String(chunk)))
-  const ended = once(child, 'exit').then(([code]) => ({ code: code as number | null, ...text }))
-  return { child, ended }
-}

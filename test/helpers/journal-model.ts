@@ -5,6 +5,8 @@ export interface ModelJob {
   readonly number: number
   readonly task: string
   priority: number
+  /** It has failed before, and goes behind fresh work. */
+  retried: boolean
   state: JobState
   /** Its place in the order; what becomes available goes to the end. */
   order: number
@@ -54,6 +56,8 @@ export class JournalModel {
   readonly #places: readonly (readonly string[])[]
   readonly #keepMs: number
   #turns: number[] = []
+  /** Claims of fresh work since the last retry that went before some. */
+  readonly #freshClaims: number[]
   #order = 0
 
   constructor(places: readonly (readonly string[])[], now: number, keepMs: number) {
@@ -62,6 +66,7 @@ export class JournalModel {
     this.#keepMs = keepMs
     this.room = places.map(() => 0)
     this.#turns = places.map(() => 0)
+    this.#freshClaims = places.map(() => 0)
   }
 
   inState(...states: readonly JobState[]): ModelJob[] {
@@ -79,6 +84,7 @@ export class JournalModel {
     const { keyWindowMs: _, ...rest } = job
     const made: ModelJob = {
       ...rest,
+      retried: false,
       state: scheduled ? 'scheduled' : 'available',
       order: ++this.#order,
       claim: 0,
@@ -106,8 +112,9 @@ export class JournalModel {
     if (end !== 'snooze' && end !== 'release' && end !== 'cancel-running') job.attempts++
     job.wish = undefined
     if (end === 'release') job.state = 'available'
-    else if (end === 'retry' || end === 'snooze') Object.assign(job, { state: 'scheduled', dueAt: this.now + 1_000 })
-    else this.#close(job, END_STATES[end], this.#keepMs)
+    else if (end === 'retry' || end === 'snooze') {
+      Object.assign(job, { state: 'scheduled', dueAt: this.now + 1_000, retried: job.retried || end === 'retry' })
+    } else this.#close(job, END_STATES[end], this.#keepMs)
     return 'settled'
   }
 
@@ -132,7 +139,7 @@ export class JournalModel {
     if (job.key !== undefined && holder === undefined) {
       this.keys.set(nameOf(job.task, job.key), { job: number, until: undefined })
     }
-    const fresh = { attempts: 0, expiresAt: undefined, keepUntil: undefined, order: ++this.#order }
+    const fresh = { attempts: 0, retried: false, expiresAt: undefined, keepUntil: undefined, order: ++this.#order }
     Object.assign(job, fresh, { state: 'available' })
     return 'revived'
   }
@@ -146,7 +153,7 @@ export class JournalModel {
     if (job === undefined) return 'absent'
     if (job.state !== 'scheduled' && job.state !== 'available') return 'wrong-state'
     job.priority = priority ?? job.priority
-    if (dueAt === undefined && job.state === 'scheduled') return 'rescheduled'
+    if (dueAt === undefined) return 'rescheduled'
     if (dueAt !== undefined && dueAt > this.now) Object.assign(job, { state: 'scheduled', dueAt })
     else Object.assign(job, { state: 'available', dueAt: undefined, order: ++this.#order })
     return 'rescheduled'
@@ -168,6 +175,7 @@ export class JournalModel {
     }
     this.noRoom()
     this.#turns.fill(0)
+    this.#freshClaims.fill(0)
   }
 
   noRoom(): void {
@@ -194,7 +202,12 @@ export class JournalModel {
       this.#turns[place] = turn
       const byOrder = (a: ModelJob, b: ModelJob) => a.order - b.order
       const byPriority = (a: ModelJob, b: ModelJob) => b.priority - a.priority || byOrder(a, b)
-      const next = waiting.sort(turn % 8 === 0 ? byOrder : byPriority)[0] as ModelJob
+      const fresh = waiting.filter(({ retried }) => !retried).sort(turn % 8 === 0 ? byOrder : byPriority)
+      const again = waiting.filter(({ retried }) => retried).sort(byPriority)
+      const isRetrysTurn = again.length > 0 && (this.#freshClaims[place] as number) >= 9
+      const next = (isRetrysTurn ? again[0] : (fresh[0] ?? again[0])) as ModelJob
+      if (isRetrysTurn) this.#freshClaims[place] = 0
+      else if (fresh.length > 0) this.#freshClaims[place] = (this.#freshClaims[place] as number) + 1
       this.#take(next)
       claimed.push(next.number)
     }
@@ -212,7 +225,7 @@ export class JournalModel {
     const place = this.#placeOf(job)
     if (place < 0 || (this.room[place] as number) <= 0) return false
     return !this.inState('available').some(
-      (other) => other !== job && this.#placeOf(other) === place && other.priority >= job.priority,
+      (other) => other !== job && this.#placeOf(other) === place && (other.retried || other.priority >= job.priority),
     )
   }
 

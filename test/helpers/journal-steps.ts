@@ -213,7 +213,7 @@ export class Play {
     if (this.#oldOwner === undefined || job === undefined) return
     const { now } = this.driver
     const nothing = { names: [], routes: undefined, room: [], jobs: undefined, settles: [], requests: [] }
-    const late = { ...nothing, number: 1, now, done: Float64Array.of(job.number, job.claim) }
+    const late = { ...nothing, number: 1, now, nextNumber: 0, done: Float64Array.of(job.number, job.claim) }
     const changes =
       this.driver.row(job.number)?.claim === job.claim && this.model.jobs.get(job.number)?.state === 'running'
     if (!changes) return
@@ -240,7 +240,7 @@ export class Play {
     const { driver, model } = this
     const rows = driver.db
       .prepare<[], StoredRow>(`
-        SELECT j.id AS number, t.name AS task, 9 - j.rank AS priority, j.state, j.ord, j.claim, j.attempt AS attempts,
+        SELECT j.id AS number, t.name AS task, 9 - j.rank % 16 AS priority, j.rank >= 32 AS retried, j.state, j.ord, j.claim, j.attempt AS attempts,
           j.key, j.due_at AS dueAt, j.expires_at AS expiresAt, j.keep_until AS keepUntil, j.cancel_at AS cancelAt
         FROM millrace_jobs j JOIN millrace_tasks t ON t.id = j.task ORDER BY j.id`)
       .all()
@@ -276,7 +276,9 @@ export class Play {
       const index = ledger.tasks.indexOf(task) as number
       for (let priority = 0; priority < 10; priority++) {
         const waiting = this.model.inState('available').filter((job) => job.task === task && job.priority === priority)
-        assert.equal(ledger.waiting.count(index, 9 - priority), waiting.length)
+        const again = waiting.filter(({ retried }) => retried)
+        assert.equal(ledger.waiting.count(index, 9 - priority), waiting.length - again.length)
+        assert.equal(ledger.retried.count(index, 9 - priority), again.length)
       }
     }
     const instants = this.model.inState('scheduled', 'available').flatMap(({ dueAt, expiresAt }) => [dueAt, expiresAt])
@@ -291,6 +293,7 @@ interface StoredRow {
   readonly number: number
   readonly task: string
   readonly priority: number
+  readonly retried: number
   readonly state: number
   readonly ord: number
   readonly claim: number
@@ -314,15 +317,17 @@ function fromRow(row: StoredRow) {
   const { number, task, priority, claim, attempts, key, dueAt, expiresAt, keepUntil } = row
   const state = jobStates.find((name) => stateCodes[name] === row.state)
   const wish = row.cancelAt === null ? null : 'cancel'
-  return { number, task, priority, state, claim, attempts, key, dueAt, expiresAt, keepUntil, wish }
+  const retried = row.retried === 1
+  return { number, task, priority, retried, state, claim, attempts, key, dueAt, expiresAt, keepUntil, wish }
 }
 
 function fromModel(job: ModelJob): ReturnType<typeof fromRow> {
-  const { number, task, priority, state, claim, attempts } = job
+  const { number, task, priority, retried, state, claim, attempts } = job
   return {
     number,
     task,
     priority,
+    retried,
     state,
     claim,
     attempts,

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readSync, statSync, watch } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { stateCodes } from '../../lib/job-state.ts'
+import { formatJobId } from '../../lib/job.ts'
 import { Database } from '../../runtime/index.ts'
 import { ledgerLines } from './scratch.ts'
 
@@ -20,9 +22,9 @@ export interface KillLoop {
 export interface Verdict {
   readonly acknowledged: number
   readonly ranTwice: number
-  /** Acknowledged, or the child of a committed success, and never run to its end. */
+  /** Acknowledged, or the child of a committed success, and neither run to its end nor dead. */
   readonly lost: number
-  /** Everything that the ledger says of the first of them, and what is left in the journal. */
+  /** All that the ledger and the journal say of the first of them and of the first dead, and what else is left. */
   readonly evidence: readonly string[]
   /** Begun again although its end had been committed. */
   readonly afterSettled: number
@@ -30,18 +32,37 @@ export interface Verdict {
   readonly overlaps: number
   /** Run although the attempt that enqueued it was not the one that was committed. */
   readonly ghosts: number
+  /** Told to be dead, or dead in the journal: here nobody has a reason to. */
   readonly dead: number
+  /** Of the victim that had to work off what was left: its exit code, or the signal that ended it. */
+  readonly drained: number | NodeJS.Signals
 }
 
 const DRAIN_MS = 60_000
+
+/** Of as many jobs of each kind all is shown that is known of them. */
+const SHOWN = 5
 
 /** Runs the victim and kills it, over and over; then lets it work off what is left, and reads the ledger. */
 export async function killLoop({ built, folder, cycles, withinMs, drainMs = DRAIN_MS }: KillLoop): Promise<Verdict> {
   const ledger = join(folder, 'ledger')
   for (let cycle = 0; cycle < cycles; cycle++) await killOnce(built, folder, ledger, withinMs)
-  await runVictim({ built, folder, ledger, mode: ['drain'], lifeMs: drainMs })
-  const verdict = verdictOf(ledgerLines(ledger))
-  return { ...verdict, evidence: [...verdict.evidence, ...leftIn(join(folder, 'jobs.db'))] }
+  const drained = await runVictim({ built, folder, ledger, mode: ['drain'], lifeMs: drainMs })
+  const left = leftIn(join(folder, 'jobs.db'))
+  const deadLeft = left.filter(({ state }) => state === stateCodes.dead).map(({ id }) => id)
+  const { lostIds, deadIds, ...verdict } = verdictOf(ledgerLines(ledger), deadLeft)
+  const suspicious = new Set([...lostIds.slice(0, SHOWN), ...deadIds.slice(0, SHOWN)])
+  const evidence = [
+    ...ledgerLines(ledger).filter((words) => words.some((word) => suspicious.has(word))),
+    ...left.filter(({ id }, at) => at < SHOWN || suspicious.has(id)).map(({ evidence }) => evidence),
+  ]
+  return { ...verdict, drained, evidence: evidence.map((words) => words.join(' ')) }
+}
+
+interface LeftJob {
+  readonly id: string
+  readonly state: number
+  readonly evidence: readonly string[]
 }
 
 export interface Life {
@@ -53,12 +74,18 @@ export interface Life {
   readonly lifeMs?: number
 }
 
-/** Rows that should not be there any more. */
-function leftIn(journal: string): string[] {
+/** Rows that should not be there any more, with their attempts. */
+function leftIn(journal: string): LeftJob[] {
   const db = new Database(journal, { readonly: true })
-  const rows = db.prepare('SELECT id, task, state, rank, claim, attempt, crashes FROM millrace_jobs LIMIT 5').all()
+  const name = db.prepare<[], string>('SELECT journal FROM millrace_meta').pluck().get() ?? ''
+  const rows = db.prepare<[], { id: number; state: number }>('SELECT * FROM millrace_jobs').all()
+  const attempts = db.prepare<[number], string>('SELECT record FROM millrace_attempts WHERE job = ?').pluck()
+  const left = rows.map((row) => {
+    const id = formatJobId(name, row.id)
+    return { id, state: row.state, evidence: [id, JSON.stringify(row), ...attempts.all(row.id)] }
+  })
   db.close()
-  return rows.map((row) => JSON.stringify(row))
+  return left
 }
 
 /** One life of the victim, to its end; resolves to its exit code, or the signal that ended it. */
@@ -77,6 +104,32 @@ async function killOnce(built: string, folder: string, ledger: string, withinMs:
   await Promise.race([nextAck(ledger, before), exited])
   await new Promise((resolve) => setTimeout(resolve, Math.random() * withinMs))
   victim.kill('SIGKILL')
+  await exited
+}
+
+/**
+ * Runs the victim until a job begins, and kills it then; or kills the process in which the job runs, and once more where
+ * it runs again, and lets the victim end by itself.
+ */
+export async function killOnStart({
+  built,
+  folder,
+  ledger,
+  mode,
+  whom,
+}: Life & { readonly whom: 'service' | 'its process, twice' }): Promise<void> {
+  const before = ledgerLines(ledger).length
+  const victim = start(built, folder, ledger, mode)
+  const exited = once(victim, 'exit')
+  const starts = () =>
+    ledgerLines(ledger)
+      .slice(before)
+      .filter(([what]) => what === 'start')
+  for (const starting of whom === 'service' ? [1] : [1, 2]) {
+    while (starts().length < starting) await new Promise((resolve) => setTimeout(resolve, 10))
+    const [, , where] = starts()[starting - 1] as readonly string[]
+    process.kill(whom === 'service' ? (victim.pid as number) : Number(where), 'SIGKILL')
+  }
   await exited
 }
 
@@ -112,8 +165,16 @@ function textFrom(ledger: string, at: number): string {
   return buffer.toString()
 }
 
-/** Reads the ledger line by line, in the order in which everything has happened; a torn line has not happened. */
-function verdictOf(all: readonly (readonly string[])[]): Verdict {
+interface LedgerVerdict extends Omit<Verdict, 'evidence' | 'drained'> {
+  readonly lostIds: readonly string[]
+  readonly deadIds: readonly string[]
+}
+
+/**
+ * Reads the ledger line by line, in the order in which everything has happened; a torn line has not happened. A start may
+ * be killed before it has told of what it found dead: that is known from the journal.
+ */
+function verdictOf(all: readonly (readonly string[])[], deadLeft: readonly string[]): LedgerVerdict {
   const lines = all.filter((words) => words.at(-1) === '.')
   const acknowledged = new Set<string>()
   const ended = new Set<string>()
@@ -122,13 +183,13 @@ function verdictOf(all: readonly (readonly string[])[]): Verdict {
   const childrenOf = new Map<string, { readonly run: number; readonly child: string }[]>()
   let afterSettled = 0
   let overlaps = 0
-  let dead = 0
+  const dead = new Set(deadLeft)
   for (const [what = '', id = '', other = '', attempt = ''] of lines) {
     const runs = runsOf.get(id) ?? []
     if (what === 'ack') acknowledged.add(id)
     if (what === 'end') ended.add(id)
     if (what === 'settled') settled.add(id)
-    if (what === 'dead') dead++
+    if (what === 'dead') dead.add(id)
     if (what === 'child') childrenOf.set(id, [...(childrenOf.get(id) ?? []), { run: runs.length, child: other }])
     if (what !== 'start') continue
     if (settled.has(id)) afterSettled++
@@ -140,15 +201,16 @@ function verdictOf(all: readonly (readonly string[])[]): Verdict {
     return all.map(({ run, child }) => ({ child, committed: run === runs && settled.has(parent), last: run === runs }))
   })
   const due = [...acknowledged, ...children.filter(({ committed }) => committed).map(({ child }) => child)]
-  const firstLost = due.find((id) => !ended.has(id))
+  const lost = due.filter((id) => !ended.has(id) && !dead.has(id))
   return {
     acknowledged: acknowledged.size,
     ranTwice: [...runsOf.values()].filter((runs) => runs.length > 1).length,
-    lost: due.filter((id) => !ended.has(id)).length,
-    evidence: lines.filter((words) => words.includes(firstLost ?? 'none')).map((words) => words.join(' ')),
+    lost: lost.length,
+    lostIds: lost,
     afterSettled,
     overlaps,
     ghosts: children.filter(({ last, child }) => !last && runsOf.has(child)).length,
-    dead,
+    dead: dead.size,
+    deadIds: [...dead],
   }
 }

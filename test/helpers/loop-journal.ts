@@ -17,6 +17,8 @@ export interface LoopJournal {
   readonly learned: string[][]
   /** Its thread dies: what was sent and not committed is lost. */
   die(): void
+  /** Closes it and opens it anew, as the next owner would. */
+  reopen(): Promise<JournalAccess>
   /** Makes a job durable. */
   enqueue(task: string, input?: string): Promise<number>
 }
@@ -51,6 +53,12 @@ export async function openLoopJournal(
     claimed,
     learned,
     die: () => latest?.die(),
+    async reopen() {
+      await journal.close()
+      const next = new JournalAccess(options, connect, clock, heard)
+      await next.open()
+      return next
+    },
     enqueue: async (task, input = 'null') => {
       if (journal.taskIndex(task) === undefined) await journal.learn([task])
       return append(journal, journal.taskIndex(task) as number, input)
@@ -60,15 +68,17 @@ export async function openLoopJournal(
 
 function append(journal: JournalAccess, task: number, input: string): Promise<number> {
   return new Promise((resolve, refused) => {
-    const number = journal.takeNumber()
+    const number = journal.takeNumber() as number
     journal.append({ number, task, input, extra: null, accepted: resolve, refused })
   })
 }
 
-const DEAF: JournalAccessListener = {
+/** Hears of everything and does nothing. */
+export const DEAF: JournalAccessListener = {
   claimed() {},
   settled() {},
   expired() {},
+  goHome() {},
   wished() {},
   unsettled() {},
   nextDueAt() {},
@@ -76,6 +86,7 @@ const DEAF: JournalAccessListener = {
   learnedTasks() {},
   health() {},
   down() {},
+  missed() {},
   reopened() {},
   gaveUp() {},
 }

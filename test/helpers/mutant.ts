@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -13,16 +13,28 @@ export interface Mutation {
 /** Where the build stands. */
 export const built = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
-/** A copy of the build with a protection taken out; beside the build, so that it finds the same packages. */
+/** A copy of the build, by hard links, with a protection taken out; beside the build, so that it finds the same packages. */
 export function mutant(...mutations: readonly Mutation[]): Disposable & { readonly folder: string } {
   const folder = mkdtempSync(join(dirname(built), 'dist-mutant-'))
-  cpSync(built, folder, { recursive: true, filter: (path) => statSync(path).isDirectory() || path.endsWith('.js') })
+  link(built, folder)
   for (const { file, from, to } of mutations) {
     const path = join(folder, file)
     const before = readFileSync(path, 'utf8')
     const after = before.replace(from, to)
     assert.ok(after !== before, `${file} has no ${String(from)} to be taken out`)
+    // Written into, it would be that of the build.
+    rmSync(path)
     writeFileSync(path, after)
   }
   return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+function link(from: string, to: string): void {
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+    if (entry.isDirectory()) {
+      mkdirSync(target)
+      link(source, target)
+    } else if (/\.c?js$/.test(entry.name)) linkSync(source, target)
+  }
 }

@@ -2,9 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
+const LINE_MS = 60_000
+
 export interface NodeProcess {
   readonly child: ChildProcess
-  /** Resolves to the next line of its output that begins so, from the first one on; rejects when it has ended before. */
+  /**
+   * Resolves to the first line of its output that begins so and was not asked for before; what else it says may come in
+   * any order. Rejects when it has ended without it, or says nothing of the kind for a minute.
+   */
   line(start: string): Promise<string>
   /** How it ended, and what it wrote to stderr. */
   readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null; readonly errors: string }>
@@ -38,10 +43,15 @@ export function startNode(
     new Promise<string>((resolve, reject) => {
       look = () => {
         const at = lines.findIndex((text) => text.startsWith(start))
-        if (at >= 0) resolve(lines.splice(0, at + 1).at(-1) as string)
+        if (at < 0) return
+        // What comes next is for the next who asks.
+        look = () => {}
+        resolve(lines.splice(at, 1)[0] as string)
       }
       look()
       void exited.then(() => reject(new Error(`it ended without '${start}': ${errors}`)))
+      const heard = () => `it said ${JSON.stringify(lines)}; ${errors}`
+      setTimeout(() => reject(new Error(`no '${start}' within ${LINE_MS} ms: ${heard()}`)), LINE_MS).unref()
     })
   return { child, line, exited }
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { until } from './until.ts'
 
 const folders: string[] = []
 
@@ -27,4 +28,10 @@ export function ledgerLines(path: string): string[][] {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
   }
+}
+
+/** The same, once there are so many; `what` counts only those that begin with it. Another thread or process writes them. */
+export function ledgerOf(path: string, count = 1, what?: string): Promise<string[][]> {
+  const read = () => ledgerLines(path).filter(([first]) => what === undefined || first === what)
+  return until(`${count} lines in ${path}`, read, (lines) => lines.length >= count)
 }

@@ -1,4 +1,5 @@
-import type { ClaimedJob, JobSource, Place, Stuck } from '../../runtime/messages.ts'
+import { numbersOf } from './claims.ts'
+import type { ClaimedJob, JobSource, Place, PlaceReport, Stuck } from '../../runtime/messages.ts'
 
 /** A place that keeps what it takes in slots until a test ends it, and notes what it was asked. */
 export class SlotPlace implements Place {
@@ -6,7 +7,9 @@ export class SlotPlace implements Place {
   readonly kind = 'tier'
   readonly ready = Promise.resolve([])
   readonly capacity = { jobs: 10, bytes: 1_000 }
-  readonly recalls: number[] = []
+  readonly parallel = 10
+  /** The numbers of the jobs that were meant, by call. */
+  readonly recalls: number[][] = []
   pulls = 0
   slots: number
   #claims: ClaimedJob[] = []
@@ -24,16 +27,28 @@ export class SlotPlace implements Place {
     }
   }
 
-  recallBehind(rank: number): void {
-    this.recalls.push(rank)
+  recall(which: (job: ClaimedJob) => boolean): void {
+    this.recalls.push(numbersOf(this.#claims.filter(which)))
   }
 
   cancel(): 'absent' {
     return 'absent'
   }
 
+  resize(): 'refused' {
+    return 'refused'
+  }
+
   claims(): readonly ClaimedJob[] {
     return this.#claims
+  }
+
+  report(): Promise<PlaceReport> {
+    return Promise.resolve({ threads: [], zombies: 0, restarts: 0 })
+  }
+
+  find(): undefined {
+    return undefined
   }
 
   stop(): Promise<readonly Stuck[]> {

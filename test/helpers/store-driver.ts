@@ -1,6 +1,8 @@
 import type { JobExtra } from '../../lib/job.ts'
-import { acknowledge, claimedJobs, shortCutsOf } from '../../runtime/journal/acknowledge.ts'
-import { columnsOf, Gather } from '../../runtime/journal/gather.ts'
+import type { MaxWaiting, PartLimits } from '../../lib/limits.ts'
+import { acknowledge, acknowledgeTaken, claimedJobs, shortCutsOf } from '../../runtime/journal/acknowledge.ts'
+import { Gather } from '../../runtime/journal/gather.ts'
+import { columnsOf } from '../../runtime/journal/group-columns.ts'
 import type { Ledger } from '../../runtime/journal/ledger.ts'
 import { adopt, openJournal, type OpenJournal } from '../../runtime/journal/open.ts'
 import {
@@ -8,19 +10,25 @@ import {
   appended,
   type JobColumns,
   type OpenedJournal,
+  type Outbound,
   type PlaceRoom,
   type Reply,
   type Request,
   type Settle,
+  type TakenAnswer,
+  type TakenJob,
 } from '../../runtime/journal/protocol.ts'
-import { recordOf, type StoredJob } from '../../runtime/journal/record.ts'
+import { journalQueries } from '../../runtime/journal/queries.ts'
+import type { StoredJob } from '../../runtime/journal/record.ts'
 import { type Database, openDatabase } from '../../runtime/journal/sqlite.ts'
+import { TAKEN_NUMBERS_FROM } from '../../runtime/journal/schema.ts'
 import type { Store } from '../../runtime/journal/store.ts'
 import type { ClaimedJob } from '../../runtime/messages.ts'
 
 export const START = 1_700_000_000_000
 export const KEEP_MS = 60_000
 const BYTES = 2 ** 20
+const ONE = { jobs: 1, bytes: BYTES }
 
 /** What an enqueue came to: filled in by the commit. */
 export interface Enqueued {
@@ -29,6 +37,12 @@ export interface Enqueued {
   /** Of a duplicate: the job that has the key. */
   first?: number
   error?: unknown
+}
+
+/** What a delivery came to: filled in by the commit. */
+export interface Taking {
+  readonly number: number
+  answer?: TakenAnswer
 }
 
 interface Opened {
@@ -42,6 +56,14 @@ export interface DriverOptions {
   /** Task names, place by place; those of the last list have no place. */
   readonly places?: readonly (readonly string[])[]
   readonly parked?: readonly string[]
+  readonly limits?: Readonly<Record<string, PartLimits>>
+  readonly maxWaiting?: Readonly<Record<string, MaxWaiting>>
+  /** Which tasks go out; the outbox is one place more, behind the others. */
+  readonly outbound?: Pick<Outbound, 'tasks' | 'stepMs'>
+  /** Of each place. */
+  readonly placeMaxWaiting?: MaxWaiting
+  /** Jobs that each place runs at once; so many by default that nothing is held back for fairness. */
+  readonly parallel?: number
   /** Called with the ledger of every opening: for tests that plant a fault into its statements. */
   readonly plant?: (ledger: Ledger) => void
 }
@@ -60,20 +82,34 @@ export class StoreDriver {
   readonly places: readonly (readonly string[])[]
   readonly #open: (now: number) => Opened
   readonly #plant: (ledger: Ledger) => void
+  readonly #limits: Readonly<Record<string, PartLimits>>
+  readonly #maxWaiting: Readonly<Record<string, MaxWaiting>>
+  readonly #placeMaxWaiting: MaxWaiting | undefined
+  readonly #parallel: number
+  /** As of the next route. */
+  outbound: Pick<Outbound, 'tasks' | 'stepMs'> | undefined
   store!: Store
   opened!: OpenedJournal
   now = START
   /** The claims that this owner holds. */
   hand = new Map<number, ClaimedJob>()
+  /** Jobs that were turned away, and whose callers wait. */
+  readonly heldBack: number[] = []
   #gather = new Gather()
   #added: Enqueued[] = []
   #nextNumber = 0
+  #nextTaken = TAKEN_NUMBERS_FROM
   #group = 0
 
   constructor({ places = [['alpha', 'beta']], parked = [], ...options }: DriverOptions = {}) {
     this.places = places
     this.tasks = [...places.flat(), ...parked]
     this.#open = options.open ?? openerInMemory()
+    this.#limits = options.limits ?? {}
+    this.#maxWaiting = options.maxWaiting ?? {}
+    this.#placeMaxWaiting = options.placeMaxWaiting
+    this.#parallel = options.parallel ?? 1_000
+    this.outbound = options.outbound
     this.#plant = options.plant ?? (() => undefined)
     this.reopen()
   }
@@ -100,13 +136,31 @@ export class StoreDriver {
     this.route()
   }
 
-  /** Tells anew where tasks run; room starts anew with it, by default with none. */
-  route(capacity: PlaceRoom = { jobs: 0, bytes: 0 }): Reply {
+  /** Tells anew where tasks run; room starts anew with it, by default with none that is free. */
+  route(capacity?: PlaceRoom): Reply {
+    const names = [
+      ...this.places.map((_, place) => `place ${place}`),
+      ...(this.outbound === undefined ? [] : ['outbox']),
+    ]
     this.#gather.route({
-      places: this.places.map((_, place) => ({ name: `place ${place}`, capacity })),
+      places: names.map((name) => ({
+        name,
+        capacity: capacity ?? ONE,
+        parallel: this.#parallel,
+        ...(this.#placeMaxWaiting !== undefined && { maxWaiting: this.#placeMaxWaiting }),
+      })),
+      ...(this.outbound !== undefined && { outbound: { place: this.outbox, ...this.outbound } }),
       placeOf: this.tasks.map((task) => this.places.findIndex((names) => names.includes(task))),
+      limits: this.tasks.map((task) => this.#limits[task]),
+      maxWaiting: this.tasks.map((task) => this.#maxWaiting[task]),
     })
+    if (capacity === undefined) for (const place of names.keys()) this.addRoom(-1, place)
     return this.commit()
+  }
+
+  /** Index of the place that takes what goes out. */
+  get outbox(): number {
+    return this.places.length
   }
 
   /** Adds a job to the next commit. */
@@ -129,6 +183,34 @@ export class StoreDriver {
     return enqueued
   }
 
+  /** Gives numbers to somebody who never uses them. */
+  giveOut(numbers: number): void {
+    this.#nextNumber += numbers
+  }
+
+  /** Adds a delivery to the next commit. */
+  addTaken(task: string, options: Partial<TakenJob> & Pick<TakenJob, 'id' | 'claim'>): Taking {
+    const { number = this.#nextTaken++, ...rest } = options
+    const taking: Taking = { number }
+    this.#gather.addTaken({
+      job: { ...this.#plain(task), ...rest, number },
+      answered: (answer) => {
+        taking.answer = answer
+      },
+    })
+    return taking
+  }
+
+  #plain(task: string) {
+    return { task: this.tasks.indexOf(task), input: '{}', attempt: 0, createdAt: this.now }
+  }
+
+  take(task: string, options: Partial<TakenJob> & Pick<TakenJob, 'id' | 'claim'>): Taking {
+    const taking = this.addTaken(task, options)
+    this.commit()
+    return taking
+  }
+
   enqueue(task: string, options: NewJobOptions = {}): Enqueued {
     const enqueued = this.add(task, options)
     this.commit()
@@ -143,6 +225,12 @@ export class StoreDriver {
   /** Gives a place room, and returns the numbers that it got for it, in their order. */
   claim(jobs: number, place = 0): number[] {
     this.addRoom(jobs, place)
+    return this.commit().claims.flatMap(({ numbers }) => numbers)
+  }
+
+  /** The same, of one job with an input of so many bytes. */
+  claimInRoomOf(bytes: number, place = 0): number[] {
+    this.#gather.addRoom(place, 1, bytes)
     return this.commit().claims.flatMap(({ numbers }) => numbers)
   }
 
@@ -171,6 +259,11 @@ export class StoreDriver {
   settle(job: ClaimedJob, transition: Settle['transition'], more: Partial<Settle> = {}): Reply {
     this.addSettle(job, transition, more)
     return this.commit()
+  }
+
+  /** Tells with the next commit that a claim has started. */
+  addStart(number: number, at: number): void {
+    this.#gather.addStart(number, at)
   }
 
   addRequest(request: Request): { answer?: Answer } {
@@ -214,9 +307,9 @@ export class StoreDriver {
   /** Writes all that was added, in one commit, and tells everybody what became of it. */
   commit(): Reply {
     const added = this.#added.splice(0)
-    const sent = this.#gather.take(++this.#group, this.now)
+    const sent = this.#gather.take(++this.#group, this.now, this.#nextNumber)
     const reply = this.store.commit([sent.group])[0] as Reply
-    acknowledge(sent, reply)
+    acknowledge(sent, reply, (job) => this.heldBack.push(job.number))
     const codes = Object.entries(appended)
     added.forEach((job, at) => {
       job.as = codes.find(([, code]) => code === reply.appended[at])?.[0] as keyof typeof appended
@@ -225,7 +318,11 @@ export class StoreDriver {
     for (const { job } of [...sent.finished, ...sent.settles.map(({ ended }) => ended)]) {
       if (!lost.has(job.number)) this.hand.delete(job.number)
     }
-    const claimed = [...shortCutsOf(sent, reply), ...reply.claims.flatMap(claimedJobs)]
+    const claimed = [
+      ...shortCutsOf(sent, reply),
+      ...acknowledgeTaken(sent, reply),
+      ...reply.claims.flatMap(claimedJobs),
+    ]
     for (const job of claimed) this.hand.set(job.number, job)
     sent.requests.forEach((entry, at) => entry.answered(reply.answers[at] as Answer))
     return reply
@@ -239,7 +336,7 @@ export class StoreDriver {
   }
 
   row(number: number): StoredJob | undefined {
-    return recordOf(this.db, number)
+    return journalQueries(this.ledger).record(number)
   }
 
   /** New jobs as an attempt sends them along with its success. */
@@ -279,5 +376,6 @@ export function settleOf(job: ClaimedJob, transition: Settle['transition'], now:
   }
   if (transition === 'release') return base
   if (transition === 'retry' || transition === 'snooze') return { ...base, dueAt: now + 1_000 }
+  if (transition === 'hand-over') return { ...base, keepUntil: now + KEEP_MS }
   return { ...base, endedAt: now, keepUntil: now + KEEP_MS }
 }

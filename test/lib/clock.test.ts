@@ -26,6 +26,14 @@ describe('the clock of the machine', () => {
     )
   })
 
+  it('never asks Node for a time that is over, of which late lines warn on stderr', async (test) => {
+    const set = test.mock.method(globalThis, 'setTimeout')
+    await fired(-5)
+    await new Promise<void>((resolve) => systemClock.setAlarm(Date.now() - 60_000, resolve))
+    const delays = set.mock.calls.map(({ arguments: [, delayMs] }) => delayMs)
+    assert.deepEqual(delays, [0, 0])
+  })
+
   it('does not fire a cancelled timer', async () => {
     let fires = 0
     systemClock.setTimer(1, () => fires++).cancel()

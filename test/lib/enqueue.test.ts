@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { z } from 'zod'
 import { type PreparedJob, prepareJob } from '../../lib/enqueue.ts'
 import type { StandardSchemaV1 } from '../../lib/schema.ts'
-import { defineTask, type EnqueueOptions } from '../../lib/task.ts'
+import { defineTask, type EnqueueOptions, handle } from '../../lib/task.ts'
 
 const NOW = 1_700_000_000_000
 const task = defineTask<{ id: number }>({ name: 'a.b' })
@@ -11,7 +11,7 @@ const urgent = defineTask<{ id: number }>({ name: 'urgent', priority: 9 })
 
 /** What a JavaScript caller may write, whom no compiler warns. */
 function prepare(options?: unknown, of: Parameters<typeof prepareJob>[0] = task): PreparedJob {
-  const job = prepareJob(of, { id: 1 }, options as EnqueueOptions | undefined, NOW)
+  const job = prepareJob(of, { id: 1 }, options as EnqueueOptions | undefined, { now: () => NOW })
   assert.ok(!(job instanceof Promise))
   return job
 }
@@ -38,6 +38,12 @@ describe('a job that is enqueued', () => {
     assert.deepEqual(prepare({ key: 'k' }).extra, { key: 'k' })
     assert.deepEqual(prepare({ key: { key: 'k', scope: 'unfinished' } }).extra, { key: 'k' })
     assert.deepEqual(prepare({ key: { key: 'k', scope: 1.5 } }).extra, { key: 'k', keyWindowMs: 2 })
+    assert.deepEqual(prepare({ key: { key: 'k', throttleMs: 1.5 } }).extra, { key: 'k', keyWindowMs: 2 })
+    const { dueAt, ...debounced } = prepare({ key: { key: 'k', debounceMs: 500 } }).extra as { dueAt: number }
+    assert.deepEqual(
+      [dueAt - (prepare({ delayMs: 1 }).extra?.dueAt as number), debounced],
+      [499, { key: 'k', debounce: 'yes' }],
+    )
     assert.deepEqual(prepare({ key: 'x'.repeat(512) }).extra, { key: 'x'.repeat(512) })
   })
 
@@ -53,9 +59,9 @@ describe('a job that is enqueued', () => {
   it('stores what it was given, and not what the schema makes of it', () => {
     const input = z.object({ width: z.string().regex(/^\d+$/).transform(Number) })
     const sized = defineTask({ name: 'sized', input, run: () => undefined })
-    const job = prepareJob(sized, { width: '320' }, undefined, NOW) as PreparedJob
+    const job = prepareJob(sized, { width: '320' }, undefined, { now: () => NOW }) as PreparedJob
     assert.equal(job.input, '{"width":"320"}')
-    assert.throws(() => prepareJob(sized, { width: 'wide' }, undefined, NOW), {
+    assert.throws(() => prepareJob(sized, { width: 'wide' }, undefined, { now: () => NOW }), {
       code: 'MILLRACE_INPUT_INVALID',
       path: 'input.width',
     })
@@ -70,8 +76,10 @@ describe('a job that is enqueued', () => {
       },
     }
     const slow = defineTask({ name: 'slow', input: schema, run: () => undefined })
-    assert.equal((await prepareJob(slow, 1, undefined, NOW)).input, '1')
-    await assert.rejects(async () => prepareJob(slow, 2, undefined, NOW), { code: 'MILLRACE_INPUT_INVALID' })
+    assert.equal((await prepareJob(slow, 1, undefined, { now: () => NOW })).input, '1')
+    await assert.rejects(async () => prepareJob(slow, 2, undefined, { now: () => NOW }), {
+      code: 'MILLRACE_INPUT_INVALID',
+    })
   })
 })
 
@@ -92,13 +100,24 @@ describe('a job that is refused', () => {
     [{ key: null }, 'key'],
     [{ key: 5 }, 'key'],
     [{ key: 'x'.repeat(513) }, 'key'],
+    [{ key: 'half a pair \ud800' }, 'key'],
+    [{ key: { key: 'k', scop: 5 } }, 'key.scop', 'MILLRACE_UNKNOWN_OPTION'],
     [{ key: { key: 'k' } }, 'key.scope'],
     [{ key: { key: 'k', scope: -1 } }, 'key.scope'],
+    [{ key: { key: 'k', throttleMs: -1 } }, 'key.throttleMs'],
+    [{ key: { key: 'k', debounceMs: Number.NaN } }, 'key.debounceMs'],
+    [{ key: { key: 'k', debounceMs: 1, scope: 'unfinished' } }, 'key.scope'],
+    [{ key: { key: 'k', debounceMs: 1 }, delayMs: 5 }, 'key.debounceMs'],
     [{ retry: { attempts: 0 } }, 'retry.attempts'],
     [{ softLimitMs: Number.NaN }, 'softLimitMs'],
     [{ hardLimitMs: null }, 'hardLimitMs'],
+    [{ hardLimitMs: 0 }, 'hardLimitMs'],
+    [{ softLimitMs: 2 ** 31 }, 'softLimitMs'],
+    [[], 'options'],
     [{ metadata: null }, 'metadata'],
     [{ metadata: 'text' }, 'metadata'],
+    [{ metadata: ['text'] }, 'metadata'],
+    [{ metadata: new Map([['a', 'text']]) }, 'metadata'],
     [{ metadata: { a: 5 } }, 'metadata.a'],
     [{ metadata: { a: 'é'.repeat(10_000) } }, 'metadata'],
   ]
@@ -108,8 +127,14 @@ describe('a job that is refused', () => {
     })
   }
 
+  for (const stranger of [null, 'a.b', {}, { name: 'a.b' }, handle(task, () => undefined)]) {
+    it(`is of no task: ${typeof stranger} ${JSON.stringify(stranger)?.slice(0, 40)}`, () => {
+      assert.throws(() => prepare(undefined, stranger as never), { code: 'MILLRACE_INVALID_OPTION', path: 'task' })
+    })
+  }
+
   it('says which part of the input it was', () => {
-    assert.throws(() => prepareJob(task, { id: 1n }, undefined, NOW), {
+    assert.throws(() => prepareJob(task, { id: 1n }, undefined, { now: () => NOW }), {
       code: 'MILLRACE_OPAQUE_INPUT',
       path: 'input.id',
     })

@@ -1,3 +1,4 @@
+// needs-quiet: a timer beside a long mailbox
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, it } from 'node:test'

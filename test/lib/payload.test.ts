@@ -30,6 +30,14 @@ function assertRefused(value: unknown, path: string, ...words: readonly string[]
   )
 }
 
+describe('a stored payload', () => {
+  it('is not read when it is larger than any that was accepted', () => {
+    const largest = JSON.stringify('x'.repeat(LIMIT - 2))
+    assert.equal((decodePayload(largest) as string).length, LIMIT - 2)
+    assert.throws(() => decodePayload(`${largest} `), { code: 'MILLRACE_PAYLOAD_CORRUPT' })
+  })
+})
+
 describe('an accepted payload', () => {
   const texts = {
     lone: '\ud800',

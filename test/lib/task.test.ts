@@ -3,11 +3,11 @@ import { describe, it } from 'node:test'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { z } from 'zod'
+import { collectTasks } from '../../lib/collect-tasks.ts'
 import type { Context } from '../../lib/context.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import {
   type AnyTask,
-  collectTasks,
   defineTask,
   discard,
   handle,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import type { Job, Runtime } from '../../runtime/index.ts'
 import { echo, hang, laneEcho, parked, traced } from '../fixtures/tasks.ts'
 import { scratchFolder } from '../helpers/scratch.ts'
 import { startRuntime } from '../helpers/start-runtime.ts'
@@ -22,6 +23,26 @@ describe('cancelMany', () => {
     assert.equal((await other.record()).state, 'scheduled')
     assert.equal(await runtime.cancelMany({ task: traced }), 0)
   })
+})
+
+describe('who waits for the result of a job that waits', () => {
+  const endings: readonly { how: string; end(runtime: Runtime, job: Job): Promise<unknown>; code: string }[] = [
+    { how: 'cancelMany', end: (runtime) => runtime.cancelMany({ task: parked }), code: 'MILLRACE_JOB_CANCELLED' },
+    { how: 'purge', end: (runtime) => runtime.purge({ task: parked }), code: 'MILLRACE_RESULT_NOT_KEPT' },
+    { how: 'remove', end: (_runtime, job) => job.remove(), code: 'MILLRACE_RESULT_NOT_KEPT' },
+  ]
+  for (const { how, end, code } of endings) {
+    it(`hears of it when ${how} has ended it, and nobody else does`, async (test) => {
+      const runtime = await startRuntime(test)
+      const [job, other] = [await runtime.enqueue(parked, null), await runtime.enqueue(echo, { value: 1 }, LATER)]
+      const refused = assert.rejects(job.result({ timeoutMs: 20_000 }), { code })
+      const waits = assert.rejects(other.result(), { code: 'MILLRACE_JOB_CANCELLED' })
+      await end(runtime, job)
+      await refused
+      assert.equal(await other.cancel(), 'cancelled')
+      await waits
+    })
+  }
 })
 
 describe('retryMany', () => {
@@ -70,6 +91,36 @@ describe('purge', () => {
     await assert.rejects(runtime.purge({ place: 'nowhere' }), { code: 'MILLRACE_INVALID_OPTION', path: 'place' })
     assert.equal(await runtime.purge({}), 30)
     assert.deepEqual((await runtime.jobs()).jobs, [])
+  })
+})
+
+describe('a filter', () => {
+  const bad: readonly (readonly [filter: unknown, path: string, code?: string])[] = [
+    [null, 'options'],
+    [5, 'options'],
+    [[], 'options'],
+    [{ stat: 'dead' }, 'stat', 'MILLRACE_UNKNOWN_OPTION'],
+    [{ task: undefined }, 'task'],
+    [{ state: undefined }, 'state'],
+    [{ place: undefined }, 'place'],
+    [{ task: 5 }, 'task'],
+    [{ task: {} }, 'task'],
+    [{ state: 'sleeping' }, 'state'],
+    [{ state: ['dead', 'sleeping'] }, 'state'],
+    [{ place: 'nowhere' }, 'place'],
+  ]
+
+  it('never means more than it says: what cannot be understood changes nothing', async (test) => {
+    const runtime = await startRuntime(test)
+    const { id } = await runtime.enqueue(parked, null)
+    for (const [filter, path, code = 'MILLRACE_INVALID_OPTION'] of bad) {
+      for (const verb of ['purge', 'cancelMany', 'retryMany', 'jobs'] as const) {
+        await assert.rejects(runtime[verb](filter as never), { code, path }, `${verb} ${JSON.stringify(filter)}`)
+      }
+    }
+    await assert.rejects(runtime.jobs({}, { limits: 5 } as never), { code: 'MILLRACE_UNKNOWN_OPTION', path: 'limits' })
+    assert.equal((await runtime.job(id).record()).state, 'available')
+    assert.equal(await runtime.purge({ state: [] }), 0)
   })
 })
 

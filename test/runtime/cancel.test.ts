@@ -4,7 +4,7 @@ import { after, describe, it } from 'node:test'
 import { echo, hang, parked, stubborn, traced } from '../fixtures/tasks.ts'
 import { leakCheck } from '../helpers/leak-check.ts'
 import { nextEvent } from '../helpers/next-event.ts'
-import { ledgerLines, scratchFolder } from '../helpers/scratch.ts'
+import { ledgerLines, ledgerOf, scratchFolder } from '../helpers/scratch.ts'
 import { startRuntime } from '../helpers/start-runtime.ts'
 
 leakCheck({ after }, { withinMs: 5_000 })
@@ -12,28 +12,22 @@ leakCheck({ after }, { withinMs: 5_000 })
 const ONE_THREAD = { tiers: { default: { threads: 1 }, small: { threads: 1 } } }
 const TIMEOUT = { timeoutMs: 20_000 }
 
-async function started(ledger: string): Promise<void> {
-  const deadline = Date.now() + 20_000
-  while (ledgerLines(ledger).length === 0) {
-    assert.ok(Date.now() < deadline, 'the job has not started')
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
-
 describe('cancel', () => {
   it('ends a job that waits, wherever it waits', async (test) => {
     const runtime = await startRuntime(test, ONE_THREAD)
     const ledger = join(scratchFolder(), 'ledger')
     const running = await runtime.enqueue(traced, { ledger, ms: 60_000 })
-    await started(ledger)
+    await ledgerOf(ledger)
     const inJournal = await runtime.enqueue(parked, null)
     const scheduled = await runtime.enqueue(echo, { value: 1 }, { delayMs: 60_000 })
     const behind = await runtime.enqueue(echo, { value: 2 })
     for (const job of [inJournal, scheduled, behind]) {
       const result = assert.rejects(job.result(TIMEOUT), { code: 'MILLRACE_JOB_CANCELLED' })
+      const told = nextEvent(runtime, 'job.cancelled', { where: ({ id }) => id === job.id })
       assert.equal(await job.cancel(), 'cancelled')
       assert.equal((await job.record()).state, 'cancelled')
       await result
+      await told
       assert.equal(await job.cancel(), 'ended')
     }
     // Where the attempt follows at once, its end may be in the same commit as the wish.
@@ -47,9 +41,18 @@ describe('cancel', () => {
     const runtime = await startRuntime(test, ONE_THREAD)
     const ledger = join(scratchFolder(), 'ledger')
     const job = await runtime.enqueue(stubborn, { ledger, ms: 300 })
-    await started(ledger)
+    await ledgerOf(ledger)
     assert.equal(await job.cancel(), 'requested')
     assert.equal(await job.result(TIMEOUT), undefined)
+  })
+
+  it('is refused with options that it does not have, and changes nothing', async (test) => {
+    const runtime = await startRuntime(test, ONE_THREAD)
+    const job = await runtime.enqueue(parked, null)
+    for (const options of [{ mode: 'kill' }, { force: true }, null] as never[]) {
+      await assert.rejects(job.cancel(options), /MILLRACE_(INVALID|UNKNOWN)_OPTION/)
+    }
+    assert.equal((await job.record()).state, 'available')
   })
 
   it('ends the thread at once when it is told to', async (test) => {
@@ -94,6 +97,26 @@ describe('retry', () => {
 })
 
 describe('reschedule', () => {
+  it('keeps the place of a job in the order where no time is said', async (test) => {
+    const runtime = await startRuntime(test)
+    const jobs = [await runtime.enqueue(parked, null), await runtime.enqueue(parked, null)]
+    await jobs[0]?.reschedule({ input: 1 })
+    const order = async () => (await runtime.jobs({ task: parked })).jobs.map(({ id }) => id)
+    assert.deepEqual(
+      await order(),
+      jobs.map(({ id }) => id),
+    )
+    await jobs[1]?.reschedule({ priority: 9 })
+    assert.deepEqual(await order(), jobs.map(({ id }) => id).reverse())
+    await jobs[1]?.reschedule({ priority: 4 })
+    assert.deepEqual(
+      await order(),
+      jobs.map(({ id }) => id),
+    )
+    await jobs[0]?.reschedule({ delayMs: 0 })
+    assert.deepEqual(await order(), jobs.map(({ id }) => id).reverse())
+  })
+
   it('runs a job now, later, or with another input', async (test) => {
     const runtime = await startRuntime(test)
     const job = await runtime.enqueue(echo, { value: 'old' }, { delayMs: 60_000 })

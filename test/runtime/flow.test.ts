@@ -86,6 +86,22 @@ describe('a job', () => {
     assert.equal(children, 26, 'a child with { now: true } stays')
   })
 
+  it('brings as many children as one commit may have, without waiting between them', {
+    timeout: 60_000,
+  }, async (test) => {
+    const runtime = await startRuntime(test)
+    let children = 0
+    runtime.on('job.succeeded', ({ task }) => {
+      if (task === 'echo') children++
+    })
+    const once = { timeoutMs: 30_000 }
+    await (await runtime.enqueue(parent, { children: 10_000, end: 'success' })).result(once)
+    const tooMany = await runtime.enqueue(parent, { children: 10_001, end: 'success' })
+    await assert.rejects(tooMany.result(once), { code: 'MILLRACE_TOO_MANY_CHILDREN' })
+    await runtime.idle()
+    assert.equal(children, 10_000)
+  })
+
   it('tells its progress, keeps its lines, and knows its metadata', async (test) => {
     const runtime = await startRuntime(test)
     const progress = nextEvent(runtime, 'job.progress')
@@ -127,6 +143,21 @@ describe('a job', () => {
     assert.throws(() => runtime.job('nonsense'), { code: 'MILLRACE_JOB_NOT_FOUND', path: 'id' })
     await assert.rejects((await runtime.enqueue(parked, null)).result({ timeoutMs: 20 }), {
       code: 'MILLRACE_RESULT_TIMEOUT',
+      message: /has not ended within 20 ms; it goes on/,
+    })
+  })
+
+  it('is not there in time, and the error says how the last attempt has failed', async (test) => {
+    const runtime = await startRuntime(test)
+    const retrying = nextEvent(runtime, 'job.retrying', { timeoutMs: 20_000 })
+    const again = { attempts: 3, backoff: { type: 'fixed', delayMs: 60_000 } } as const
+    const job = await runtime.enqueue(flaky, { failures: 9 }, { retry: again })
+    await retrying
+    await assert.rejects(job.result({ timeoutMs: 20 }), (error: Error & { code: string }) => {
+      assert.equal(error.code, 'MILLRACE_RESULT_TIMEOUT')
+      assert.match(error.message, /within 20 ms, and its last attempt has failed: attempt 1; it goes on/)
+      assert.equal((error.cause as Error).message, 'attempt 1')
+      return true
     })
   })
 })
@@ -156,7 +187,7 @@ describe('enqueueMany', () => {
       (error: { code: string; details: unknown; cause: { path: string } }) => {
         assert.deepEqual(
           [error.code, error.details, error.cause.path],
-          ['MILLRACE_ENQUEUE_MANY', { enqueued: 2, index: 2 }, 'input.value'],
+          ['MILLRACE_ENQUEUE_MANY', { enqueued: 2, duplicates: 0, index: 2 }, 'input.value'],
         )
         return true
       },

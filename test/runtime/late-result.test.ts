@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { formatJobId, parseJobId } from '../../lib/job.ts'
 import { createPublisher, Database } from '../../runtime/index.ts'
+import { parent } from '../fixtures/parent-tasks.ts'
 import { echo, kept, laneEcho, parked } from '../fixtures/tasks.ts'
 import { leakCheck } from '../helpers/leak-check.ts'
 import { nextEvent } from '../helpers/next-event.ts'
@@ -38,6 +39,25 @@ describe('a result that is asked for by an id', () => {
       await assert.rejects(next.job(id).result(), { code: 'MILLRACE_RESULT_NOT_KEPT' })
     },
   )
+
+  for (const [ends, what] of [
+    ['badly', 'is not waited for when its parent has failed, once that is known'],
+    ['well', 'comes when its parent has succeeded'],
+  ] as const) {
+    it(`of a child ${what}`, SOON, async (test) => {
+      const runtime = await startRuntime(test, {
+        tasks: new URL('../fixtures/parent-tasks.js', import.meta.url),
+        lanes: {},
+      })
+      const told = nextEvent(runtime, 'job.progress')
+      await runtime.enqueue(parent, { ends })
+      const id = (await told).value as string
+      const result = runtime.job(id).result()
+      if (ends === 'well') assert.equal(await result, 'grown up')
+      else await assert.rejects(result, { code: 'MILLRACE_RESULT_NOT_KEPT' })
+      if (ends === 'badly') await assert.rejects(runtime.job(id).result(), { code: 'MILLRACE_RESULT_NOT_KEPT' })
+    })
+  }
 
   it('comes when the job is still on its way into the queue', SOON, async (test) => {
     const file = join(scratchFolder(), 'jobs.db')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { Database } from '../../runtime/index.ts'
 import { startNode } from '../helpers/node-process.ts'
-import { ledgerLines, scratchFolder } from '../helpers/scratch.ts'
+import { ledgerLines, ledgerOf, scratchFolder } from '../helpers/scratch.ts'
 
 const service = new URL('../fixtures/signalled-service.js', import.meta.url)
 
@@ -13,10 +13,7 @@ async function serviceWith(test: TestContext, task: 'traced' | 'stubborn', ms: n
   const [file, ledger] = [join(folder, 'jobs.db'), join(folder, 'ledger')]
   const process = startNode(test, service, file, ledger, task, String(ms), String(graceMs))
   await process.line('job')
-  while (ledgerLines(ledger).length === 0) {
-    // A thread of another process writes it: there is no event to wait for.
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
+  await ledgerOf(ledger)
   const jobsLeft = () => {
     using db = closing(new Database(file, { readonly: true }))
     return db.prepare<[], number>('SELECT count(*) FROM millrace_jobs').pluck().get()

@@ -1,10 +1,11 @@
+// needs-quiet: how long a stop takes beyond its grace
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { createRuntime } from '../../runtime/index.ts'
 import { echo, laneEcho, native, parked, stubborn, traced } from '../fixtures/tasks.ts'
 import { nextEvent } from '../helpers/next-event.ts'
-import { ledgerLines, scratchFolder } from '../helpers/scratch.ts'
+import { ledgerLines, ledgerOf, scratchFolder } from '../helpers/scratch.ts'
 import { fixtureTasks, startRuntime } from '../helpers/start-runtime.ts'
 
 const TIERS = { default: { threads: 2 }, small: { threads: 1 } }
@@ -13,21 +14,12 @@ const LANES = { network: { concurrency: 10 } }
 /** What the contract allows over the grace, and a commit of a loaded machine. */
 const OVER_MS = 200 + 400
 
-async function startsIn(ledger: string, count: number): Promise<void> {
-  const deadline = Date.now() + 20_000
-  while (ledgerLines(ledger).filter(([what]) => what === 'start').length < count) {
-    assert.ok(Date.now() < deadline, 'the jobs have not started')
-    // Another thread writes the file: there is no event to wait for.
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
-
 describe('stop', () => {
   it('lets running jobs end within the grace, and starts nothing new', async (test) => {
     const runtime = await startRuntime(test)
     const ledger = join(scratchFolder(), 'ledger')
     for (let at = 0; at < 20; at++) await runtime.enqueue(traced, { ledger, ms: 150 })
-    await startsIn(ledger, 2)
+    await ledgerOf(ledger, 2, 'start')
     assert.deepEqual(await runtime.stop({ graceMs: 10_000 }), { stuck: [] })
     const lines = ledgerLines(ledger)
     const started = lines.filter(([what]) => what === 'start').length
@@ -43,13 +35,13 @@ describe('stop', () => {
     const deaf = await runtime.enqueue(stubborn, { ledger, ms: 60_000 })
     const lane = await runtime.enqueue(laneEcho, { value: 1 })
     await lane.result()
-    await startsIn(ledger, 2)
+    await ledgerOf(ledger, 2, 'start')
     const begunAt = performance.now()
     assert.deepEqual(await runtime.stop({ graceMs: 300 }), { stuck: [] })
     const tookMs = performance.now() - begunAt
     assert.ok(tookMs >= 300 && tookMs < 300 + OVER_MS, `stop took ${tookMs} ms`)
     await using next = await createRuntime({ tasks: fixtureTasks, journal: { file }, tiers: TIERS, lanes: LANES })
-    await startsIn(ledger, 4)
+    await ledgerOf(ledger, 4, 'start')
     for (const { id } of [polite, deaf]) {
       const { state, attempts, crashes, claim } = await next.job(id).record()
       assert.deepEqual([state, attempts, crashes, claim], ['running', 0, 0, 2])
@@ -69,6 +61,27 @@ describe('stop', () => {
     assert.equal(runtime.stop(), runtime.stop(), 'a second stop is the same')
     await using next = await createRuntime({ tasks: fixtureTasks, journal: { file }, tiers: TIERS, lanes: LANES })
     assert.equal((await next.job(id).record()).state, 'available')
+  })
+
+  it('names a stuck job once, also one that is in time for its limits', async (test) => {
+    const runtime = await startRuntime(test)
+    const ledger = join(scratchFolder(), 'ledger')
+    const limits = { softLimitMs: 20_000, hardLimitMs: 30_000 }
+    const job = await runtime.enqueue(native, { ledger, seconds: 1, how: 'exec' }, limits)
+    await ledgerOf(ledger, 1, 'start')
+    assert.deepEqual(await runtime.stop({ graceMs: 0 }), { stuck: [job.id] })
+    // The thread is still in its call: the test ends when that has returned.
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+  })
+
+  it('refuses what is no grace, and goes on', async (test) => {
+    const runtime = await startRuntime(test)
+    for (const graceMs of [Number.NaN, -1, '5' as unknown as number]) {
+      await assert.rejects(runtime.stop({ graceMs }), { code: 'MILLRACE_INVALID_OPTION', path: 'graceMs' })
+    }
+    const misspelt = { grace: 5 } as unknown as { graceMs: number }
+    await assert.rejects(runtime.stop(misspelt), { code: 'MILLRACE_UNKNOWN_OPTION', message: /did you mean graceMs/ })
+    assert.deepEqual(await (await runtime.enqueue(echo, { value: 1 })).result(), { value: 1 })
   })
 
   it('says which jobs are stuck in a native call, and leaves them to the next start', async (test) => {

@@ -1,34 +1,18 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Database, type MillraceError } from '../../runtime/index.ts'
 import { defineTask } from '../../lib/task.ts'
 import { kept, stubborn } from '../fixtures/tasks.ts'
 import { nextEvent } from '../helpers/next-event.ts'
-import { ledgerLines, scratchFolder } from '../helpers/scratch.ts'
+import { ledgerOf, scratchFolder } from '../helpers/scratch.ts'
+import { smallDisk } from '../helpers/small-disk.ts'
 import { startRuntime } from '../helpers/start-runtime.ts'
 
 /** A contract of which nothing here is the handler, so that its jobs pile up. */
 const heavy = defineTask<{ text: string }, void>({ name: 'heavy' })
 const INPUT = { text: 'x'.repeat(10_000) }
-
-/** A file system of its own, so small that it is soon full. Undefined where it may not be mounted. */
-function smallDisk(test: { after(clean: () => void): unknown }, megabytes: number): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder], { stdio: 'ignore' })
-  } catch {
-    return undefined
-  }
-  test.after(() => {
-    execFileSync('umount', ['--lazy', folder])
-    rmdirSync(folder)
-  })
-  return folder
-}
 
 describe('a full disk', () => {
   it('refuses new jobs, settles what runs, loses nothing, and is over when there is room', async (test) => {
@@ -39,7 +23,7 @@ describe('a full disk', () => {
     const ledger = join(scratchFolder(), 'ledger')
     const degraded = nextEvent(runtime, 'journal.degraded', { timeoutMs: 30_000 })
     const running = await runtime.enqueue(stubborn, { ledger, ms: 1_500 })
-    while (ledgerLines(ledger).length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    await ledgerOf(ledger)
 
     let acknowledged = 0
     const error = await fill(

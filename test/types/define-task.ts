@@ -158,3 +158,38 @@ export const forgedDiscard: Discard = { reason: 'because' }
 // A handler that only ever discards has no result.
 const onlyDiscards = defineTask({ name: 'only.discards', run: (_input: null) => discard('always') })
 holds<Same<OutputOf<typeof onlyDiscards>, never>>()
+
+// An older input is anything; what is made of it is the task's input.
+const versioned = defineTask({
+  name: 'versioned',
+  version: 2,
+  upgrade(input, fromVersion) {
+    holds<Same<typeof input, unknown>>()
+    holds<Same<typeof fromVersion, number>>()
+    return { url: String(input) }
+  },
+  run: (input: { url: string }, _context) => input.url.length,
+})
+holds<Same<typeof versioned, Task<{ url: string }, number>>>()
+defineTask<{ url: string }>({ name: 'x', version: 2, upgrade: (input) => ({ url: String(input) }) })
+defineTask({
+  name: 'x',
+  version: 2,
+  input: z.object({ at: z.coerce.date<string>() }),
+  upgrade: (input) => ({ at: String(input) }),
+  run: (input) => input.at.getTime(),
+})
+// @ts-expect-error: not the task's input
+defineTask<{ url: string }>({ name: 'x', version: 2, upgrade: (input) => ({ uri: String(input) }) })
+defineTask({
+  name: 'x',
+  version: 2,
+  input: z.object({ at: z.coerce.date<string>() }),
+  // @ts-expect-error: what the schema takes, not what it makes
+  upgrade: (input) => ({ at: new Date(String(input)) }),
+  run: (input) => input.at.getTime(),
+})
+// @ts-expect-error: an older input is not known to be anything
+defineTask<{ url: string }>({ name: 'x', version: 2, upgrade: (input) => ({ url: input.url }) })
+// @ts-expect-error: nor comes it later
+defineTask<{ url: string }>({ name: 'x', version: 2, upgrade: async (input) => ({ url: String(input) }) })

@@ -32,6 +32,10 @@ export async function accepted(tasks: readonly AnyTask[]): Promise<void> {
   await enqueue(share, { at: '2030-01-01', tries: 1 }, { retry: { attempts: 2 }, softLimitMs: 5, hardLimitMs: 10 })
   await enqueue(thumbnail, { file: 'a' }, { key: { key: 'a', scope: 'unfinished' }, metadata: { from: 'web' } })
   await enqueue(thumbnail, { file: 'a' }, { key: { key: 'a', scope: 3_600_000 } })
+  await enqueue(thumbnail, { file: 'a' }, { key: { key: 'a', debounceMs: 500 } })
+  await enqueue(thumbnail, { file: 'a' }, { key: { key: 'a', throttleMs: 500 } })
+  // @ts-expect-error A key says how long it is taken.
+  await enqueue(thumbnail, { file: 'a' }, { key: { key: 'a' } })
   const child = await context.enqueue(thumbnail, { file: 'a' }, { now: true, key: 'a' })
   holds<Same<typeof child, { readonly id: string }>>()
   // Tasks of all types stand in one list.

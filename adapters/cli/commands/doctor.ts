@@ -61,25 +61,33 @@ export const doctor: Command = {
 }
 
 function examinationText(found: Examination): string {
-  const { journal, owner, lost } = found
+  const { owner } = found
   const facts: readonly (readonly [string, string])[] = [
     ['file', `${found.file}, ${bytes(found.bytes)}`],
     ['log', `${bytes(found.logBytes)}${found.logBytes > LARGE_LOG_BYTES ? ': too large, look for a long reader' : ''}`],
     ['owner', owner === undefined ? 'none' : `process ${owner.pid} on ${owner.host} since ${instant(owner.since)}`],
-    ['journal', journal === undefined ? 'cannot be read' : `${journal.name}, version ${journal.version}`],
-    ['commits', journal === undefined ? '' : `${count(journal.commits)} by ${plural(journal.epoch, 'owner')}`],
-    ['tail', lost === undefined ? 'complete' : `lost: got commit ${lost.got}, expected ${lost.expected}`],
-    ['inbox', plural(found.inboxRows, 'row')],
-    ['other tables', found.foreign.join(', ') || 'none'],
+    ...contentFacts(found),
     ['integrity', found.damage.length === 0 ? 'ok' : plural(found.damage.length, 'finding')],
   ]
   const counts = found.counts.map(({ task, state, jobs }) => [`  ${task}`, state, count(jobs)])
   return [
-    table(facts.filter(([, value]) => value !== '')),
+    table(facts),
     ...(counts.length === 0 ? [] : ['jobs', table(counts)]),
     ...found.damage.map((finding) => `damage: ${finding}`),
     ...adviceFor(found),
   ].join('\n')
+}
+
+/** Of a file that cannot be read nothing is known, least of all that its tail is complete. */
+function contentFacts({ journal, lost, inboxRows, foreign }: Examination): readonly (readonly [string, string])[] {
+  if (journal === undefined) return [['journal', 'cannot be read']]
+  return [
+    ['journal', `${journal.name}, version ${journal.version}`],
+    ['commits', `${count(journal.commits)} by ${plural(journal.epoch, 'owner')}`],
+    ['tail', lost === undefined ? 'complete' : `lost: got commit ${lost.got}, expected ${lost.expected}`],
+    ['inbox', plural(inboxRows, 'row')],
+    ['other tables', foreign.join(', ') || 'none'],
+  ]
 }
 
 function adviceFor({ damage, lost, file }: Examination): string[] {

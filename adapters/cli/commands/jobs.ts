@@ -12,7 +12,8 @@ Lists jobs, whether or not a service owns the journal now. Reads only.
 
 Options
   --journal FILE   the journal
-  --state STATES   only these: scheduled, available, running, succeeded, dead, cancelled, discarded, expired
+  --state STATES   only these: scheduled, available, running, succeeded, dead, cancelled, discarded, expired,
+                   away
                    (several with commas between them)
   --task TASK      only jobs of this task
   --limit N        how many; default 50, at most 200

@@ -2,6 +2,7 @@ import { MillraceError } from '../../../lib/errors.ts'
 import { numberOption, parseArguments, words } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { runLines } from '../run/session.ts'
+import { reserveStandardOutput } from '../terminal.ts'
 
 const HELP = `Usage: millrace run MODULE TASK [OPTIONS]
 
@@ -14,7 +15,7 @@ journal goes on where it stopped, also after kill -9; the finished output holds 
 Options
   --input FILE|-        one JSON value a line; default -, standard input. Empty lines are left out
   --output FILE|-       one outcome a line, in the order they come; default -: all of them to standard output once
-                        the run is complete
+                        the run is complete, and what handlers print to standard error
   --journal FILE        where the state of the run is kept; default TASK.jobs.db
   --threads N           threads of the task's tier; default: as many as the machine has cores
   --concurrency N       jobs at once, for a task on a lane; default 1,000
@@ -70,7 +71,7 @@ export const run: Command = {
         task,
         input: values.input,
         output: values.output === '-' ? `${journal}.output` : values.output,
-        whenComplete: values.output === '-' ? 'print' : 'leave',
+        print: values.output === '-' ? reserveStandardOutput() : undefined,
         journal,
         size: {
           ...(values.threads !== undefined && { threads: numberOption('threads', values.threads, 1, 512) }),

@@ -1,11 +1,15 @@
+import { isUtf8 } from 'node:buffer'
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
 import { MillraceError } from '../../../lib/errors.ts'
+import { isStream } from './paths.ts'
 
 export interface InputLine {
   /** Counted from 1, empty lines included. */
   readonly number: number
   readonly text: string
+  /** 'other': there are bytes in it that are no text, and `text` is not what the line says. */
+  readonly encoding: 'utf8' | 'other'
 }
 
 const READ_BYTES = 128 * 1024
@@ -18,6 +22,8 @@ export class InputLines {
   lines = 0
   /** Bytes of them. */
   bytes = 0
+  /** Bytes of the whole input as it was at first, where that can be known. */
+  readonly size: number | undefined
   readonly #path: string
   readonly #boundary: number | undefined
   readonly #hash: Hash = createHash('sha256')
@@ -25,12 +31,8 @@ export class InputLines {
   /** A group ends with the line `boundary`, so that the hash can be looked at there. */
   constructor(path: string, boundary?: number) {
     this.#path = path
+    this.size = isStream(path) ? undefined : statSync(path).size
     this.#boundary = boundary
-  }
-
-  /** Bytes of the whole input, where that is known. */
-  get size(): number | undefined {
-    return this.#path === '-' ? undefined : statSync(this.#path).size
   }
 
   /** The hash of the lines that were handed out. */
@@ -64,7 +66,11 @@ export class InputLines {
       const line = whole.subarray(from, to)
       this.#hash.update(line).update(NEWLINE)
       this.bytes += line.length + 1
-      lines.push({ number: ++this.lines, text: line.toString('utf8').trim() })
+      lines.push({
+        number: ++this.lines,
+        text: line.toString('utf8').trim(),
+        encoding: isUtf8(line) ? 'utf8' : 'other',
+      })
       from = to + 1
       if (this.lines !== this.#boundary) continue
       yield lines
@@ -91,17 +97,4 @@ export async function hashLines(path: string, most: number): Promise<{ lines: nu
     if (input.lines >= most) break
   }
   return { lines: input.lines, sha256: input.sha256 }
-}
-
-/** To be called before anything is made: a mistyped path must leave no journal behind. */
-export function assertInput(path: string): void {
-  if (path === '-') return
-  const stat = statSync(path, { throwIfNoEntry: false })
-  if (stat !== undefined && !stat.isDirectory()) return
-  throw new MillraceError(
-    'MILLRACE_CLI',
-    `the input cannot be read; got ${stat === undefined ? 'no file' : 'a directory'} at ${path}, expected a file with ` +
-      'one JSON value a line, or - for standard input',
-    { path: '--input' },
-  )
 }

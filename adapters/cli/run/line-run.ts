@@ -87,7 +87,8 @@ export class LineRun {
     return this.#writer.idle()
   }
 
-  async #run({ number, text }: InputLine): Promise<void> {
+  async #run(line: InputLine): Promise<void> {
+    const { number, text } = line
     const { runtime, task, attempts } = this.#options
     const options: EnqueueOptions = {
       key: `line:${number}`,
@@ -95,7 +96,7 @@ export class LineRun {
       ...(attempts !== undefined && { retry: { attempts } }),
     }
     try {
-      const job = await runtime.enqueue(task, parsed(text) as never, options)
+      const job = await runtime.enqueue(task, parsed(line) as never, options)
       await this.#follow(number, job, text.length)
     } catch (error) {
       if (isOfInput(error)) {
@@ -143,7 +144,13 @@ export class LineRun {
   }
 }
 
-function parsed(text: string): unknown {
+function parsed({ text, encoding }: InputLine): unknown {
+  if (encoding === 'other') {
+    throw new MillraceError(
+      'MILLRACE_INPUT_INVALID',
+      `the line is no text in UTF-8; got ${JSON.stringify(text.slice(0, 40))} when read as such; convert the file, with iconv`,
+    )
+  }
   try {
     return JSON.parse(text)
   } catch (error) {

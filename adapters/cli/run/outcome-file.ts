@@ -35,6 +35,15 @@ export async function readWritten(path: string): Promise<Written> {
   return written
 }
 
+/** A look at the first line alone, before anything is made: it tells a file of somebody else's. */
+export async function assertOurs(path: string): Promise<void> {
+  if (!existsSync(path)) return
+  for await (const { text } of wholeLines(path)) {
+    if (readLine(text) === undefined) throw notOurs(path, new Written(), text)
+    return
+  }
+}
+
 async function* wholeLines(path: string): AsyncGenerator<{ text: string; bytes: number }> {
   let rest = Buffer.alloc(0)
   for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
@@ -59,11 +68,25 @@ function notOurs(path: string, written: Written, text: string): MillraceError {
 
 /** Opens the output for what comes next, without the lines whose outcome has been superseded and without a torn end. */
 export async function openOutcomes(path: string, written: Written, superseded: LineSet): Promise<OutcomeFile> {
-  if (superseded.size > 0) await rewrite(path, written, superseded)
-  else if (existsSync(path)) await truncate(path, written.bytes)
-  const handle = await open(path, 'a', 0o600)
-  await syncDirectory(path)
-  return new OutcomeFile(handle)
+  try {
+    if (superseded.size > 0) await rewrite(path, written, superseded)
+    else if (existsSync(path)) await truncate(path, written.bytes)
+    const handle = await open(path, 'a', 0o600)
+    await syncDirectory(path)
+    return new OutcomeFile(path, handle)
+  } catch (error) {
+    throw writeError(error, path)
+  }
+}
+
+function writeError(cause: unknown, path: string): MillraceError {
+  const code = String((cause as NodeJS.ErrnoException).code)
+  return new MillraceError(
+    code === 'ENOSPC' || code === 'EDQUOT' ? 'MILLRACE_DISK_FULL' : 'MILLRACE_CLI',
+    `the output ${path} cannot be written; got ${(cause as Error).message}, expected a disk with room and a file that ` +
+      'may be written to; no outcome is lost: the journal keeps what is not in the output',
+    { cause, path: '--output' },
+  )
 }
 
 async function rewrite(path: string, written: Written, superseded: LineSet): Promise<void> {
@@ -104,15 +127,21 @@ async function syncDirectory(path: string): Promise<void> {
 
 /** The output: lines are on disk when `append` resolves. */
 export class OutcomeFile {
+  readonly #path: string
   readonly #handle: FileHandle
 
-  constructor(handle: FileHandle) {
+  constructor(path: string, handle: FileHandle) {
+    this.#path = path
     this.#handle = handle
   }
 
   async append(lines: readonly string[]): Promise<void> {
-    await this.#handle.writeFile(lines.map((line) => `${line}\n`).join(''))
-    await this.#handle.datasync()
+    try {
+      await this.#handle.writeFile(lines.map((line) => `${line}\n`).join(''))
+      await this.#handle.datasync()
+    } catch (error) {
+      throw writeError(error, this.#path)
+    }
   }
 
   close(): Promise<void> {

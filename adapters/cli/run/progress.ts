@@ -40,11 +40,16 @@ export class Progress {
 
   stop(): void {
     this.#timer?.cancel()
-    this.clear()
+    this.#clear()
   }
 
-  /** Takes the bar away, so that a line can be written. */
-  clear(): void {
+  /** Writes a line that stays, above the bar. */
+  tell(text: string): void {
+    this.#clear()
+    this.#terminal.err(text)
+  }
+
+  #clear(): void {
     if (this.#mode === 'bar') process.stderr.write('\r\x1b[K')
   }
 

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../../lib/errors.ts'
+import { fileError } from '../../../runtime/cli-support.ts'
 import { Database, type Runtime } from '../../../runtime/index.ts'
 
 /** How far a run has read its input, and what it has read. */
@@ -13,11 +14,13 @@ export interface Mark {
  */
 export class RunMark {
   readonly #runtime: Runtime
+  readonly #file: string
   readonly #db: Database
   #mark: Mark
 
   constructor(runtime: Runtime, file: string, task: string, hasJobs: 'yes' | 'no') {
     this.#runtime = runtime
+    this.#file = file
     this.#db = new Database(file)
     try {
       this.#mark = this.#begin(file, task, hasJobs)
@@ -36,9 +39,13 @@ export class RunMark {
   }
 
   save(mark: Mark): void {
-    this.#runtime.transaction(this.#db, () => {
-      this.#db.prepare('UPDATE millrace_cli_run SET lines = ?, sha256 = ?').run(mark.lines, mark.sha256)
-    })
+    try {
+      this.#runtime.transaction(this.#db, () => {
+        this.#db.prepare('UPDATE millrace_cli_run SET lines = ?, sha256 = ?').run(mark.lines, mark.sha256)
+      })
+    } catch (error) {
+      throw fileError(error, this.#file)
+    }
     this.#mark = mark
   }
 

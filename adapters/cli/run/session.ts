@@ -3,15 +3,16 @@ import { systemClock } from '../../../lib/clock.ts'
 import type { AnyTask } from '../../../lib/task.ts'
 import { JournalReader } from '../../../runtime/cli-support.ts'
 import { createRuntime, type Runtime } from '../../../runtime/index.ts'
-import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts'
 import type { Terminal } from '../terminal.ts'
-import { count, duration } from '../text.ts'
+import { count, duration, plural } from '../text.ts'
 import { compareInput, feed } from './feed.ts'
-import { assertInput, InputLines } from './input-lines.ts'
+import { InputLines } from './input-lines.ts'
 import { type EndSignal, exitCodeOfSignal, Interruption } from './interruption.ts'
 import { findLeftovers, type Leftovers } from './leftovers.ts'
 import { LineRun } from './line-run.ts'
-import { openOutcomes, type OutcomeFile, readWritten, type Written } from './outcome-file.ts'
+import { assertOurs, openOutcomes, type OutcomeFile, readWritten, type Written } from './outcome-file.ts'
+import { assertPaths, isStream } from './paths.ts'
 import { Progress } from './progress.ts'
 import { RunMark } from './run-mark.ts'
 import { Tally } from './tally.ts'
@@ -22,7 +23,8 @@ export interface RunSettings {
   readonly task: string
   readonly input: string
   readonly output: string
-  readonly whenComplete: 'print' | 'leave'
+  /** Takes the whole output once the run is complete; `undefined` where a file is what was asked for. */
+  readonly print: ((content: Buffer) => Promise<void>) | undefined
   readonly journal: string
   readonly size: { readonly threads?: number; readonly concurrency?: number }
   readonly attempts: number | undefined
@@ -49,11 +51,11 @@ const CHILDREN_LOOK_MS = 50
 
 /** Runs the whole input, or what earlier runs have left of it. */
 export async function runLines(settings: RunSettings, terminal: Terminal): Promise<ExitCode> {
-  assertInput(settings.input)
+  assertPaths(settings)
   const module = await importTasks(settings.module)
   const task = findTask(module, settings.task)
   const places = placesFor(module, task, settings.size)
-  const written = await readWritten(settings.output)
+  await assertOurs(settings.output)
   const limits = { maxResults: UNBOUNDED_ROWS, maxEnded: UNBOUNDED_ROWS, keepEndedMs: KEEP_ENDED_MS }
   const runtime = await createRuntime({
     tasks: module.url,
@@ -61,9 +63,9 @@ export async function runLines(settings: RunSettings, terminal: Terminal): Promi
     ...places,
   })
   try {
-    const files = await openFiles(runtime, task, settings, written)
+    const files = await openFiles(runtime, task, settings)
     try {
-      return await work({ runtime, task, settings, terminal, written, ...files })
+      return await work({ runtime, task, settings, terminal, ...files })
     } finally {
       files.mark.close()
       await files.output.close()
@@ -73,14 +75,16 @@ export async function runLines(settings: RunSettings, terminal: Terminal): Promi
   }
 }
 
-async function openFiles(runtime: Runtime, task: AnyTask, settings: RunSettings, written: Written) {
+async function openFiles(runtime: Runtime, task: AnyTask, settings: RunSettings) {
+  // Not before this process owns the journal: until then another run may write lines.
+  const written = await readWritten(settings.output)
   const reader = new JournalReader(settings.journal)
   let mark: RunMark | undefined
   try {
     mark = new RunMark(runtime, settings.journal, task.name, reader.counts().length > 0 ? 'yes' : 'no')
-    if (settings.input !== '-') await compareInput(settings.input, mark)
+    if (!isStream(settings.input)) await compareInput(settings.input, mark)
     const left = findLeftovers(reader, task.name, written)
-    return { mark, left, output: await openOutcomes(settings.output, written, left.superseded) }
+    return { written, mark, left, output: await openOutcomes(settings.output, written, left.superseded) }
   } catch (error) {
     mark?.close()
     throw error
@@ -100,15 +104,24 @@ async function work(parts: Parts): Promise<ExitCode> {
     () => ({ written: tally.written, failures: tally.failures, total: tally.total, open: run.open }),
     settings.progress,
   )
+  parts.runtime.on('job.stray', ({ id, error }) => {
+    progress.tell(`nobody handled ${error.name}: ${error.message} (${id === undefined ? 'of no job' : `job ${id}`})`)
+  })
   const interruption = new Interruption(() => terminal.err('ended at once; run the same command again to go on'))
   progress.start()
   try {
     const all = feedAll(parts, input, tally, run).then(() => complete(runtime, run))
     all.catch(() => undefined)
     const end = await Promise.race([all, interruption.signal, failure])
-    if (end === 'complete') return await conclude(parts, tally, systemClock.monotonicMs() - startedAt, progress)
+    if (typeof end === 'object') {
+      return await conclude(parts, tally, systemClock.monotonicMs() - startedAt, progress, end.waiting)
+    }
     progress.stop()
     return await drain(parts, run, tally, end)
+  } catch (error) {
+    progress.stop()
+    if (exitCodeOf(error) !== exitCodes.usage) terminal.err(`stopped: ${soFar(tally, settings)}`)
+    throw error
   } finally {
     progress.stop()
     interruption.end()
@@ -142,7 +155,7 @@ async function feedAll({ written, left, mark, settings }: Parts, input: InputLin
   await feed({
     input,
     mark,
-    compared: settings.input === '-' ? 'on the way' : 'before',
+    compared: isStream(settings.input) ? 'on the way' : 'before',
     isKnown: (line) => written.has(line) || left.unwritten.has(line),
     isStopping: () => run.isStopping,
     start: (line) => run.start(line),
@@ -151,29 +164,41 @@ async function feedAll({ written, left, mark, settings }: Parts, input: InputLin
   tally.endOfInput()
 }
 
-/** Jobs that the lines' jobs have enqueued belong to the run as well. */
-async function complete(runtime: Runtime, run: LineRun): Promise<'complete'> {
+/** Jobs that the lines' jobs have enqueued belong to the run as well, but for those that wait for a time. */
+async function complete(runtime: Runtime, run: LineRun): Promise<{ readonly waiting: number }> {
   await run.finished()
   for (;;) {
-    const tasks = await runtime.tasks()
-    const open = tasks.filter(
-      ({ place, jobs }) => place !== undefined && (jobs.available ?? 0) + (jobs.running ?? 0) > 0,
-    )
-    if (open.length === 0) return 'complete'
+    const ours = (await runtime.tasks()).filter(({ place }) => place !== undefined)
+    if (ours.every(({ jobs }) => (jobs.available ?? 0) + (jobs.running ?? 0) === 0)) {
+      return { waiting: ours.reduce((sum, { jobs }) => sum + (jobs.scheduled ?? 0), 0) }
+    }
     await new Promise<void>((resolve) => systemClock.setTimer(CHILDREN_LOOK_MS, resolve))
   }
 }
 
-async function conclude({ runtime, settings, terminal }: Parts, tally: Tally, tookMs: number, progress: Progress) {
+async function conclude(
+  { runtime, settings, terminal }: Parts,
+  tally: Tally,
+  tookMs: number,
+  progress: Progress,
+  waiting: number,
+): Promise<ExitCode> {
   await runtime.stop()
   progress.stop()
   if (settings.progress === 'shown') {
     terminal.err(
-      `${count(tally.written)} lines: ${count(tally.succeeded)} succeeded, ${count(tally.failures)} failed; ` +
+      `${plural(tally.written, 'line')}: ${count(tally.succeeded)} succeeded, ${count(tally.failures)} failed; ` +
         `${count(tally.now)} of them now, in ${duration(tookMs)}`,
     )
   }
-  if (settings.whenComplete === 'print') await print(settings.output)
+  if (waiting > 0) {
+    terminal.err(
+      `${plural(waiting, 'job')} that lines have enqueued wait for their time: run the same command again then`,
+    )
+  }
+  if (settings.print !== undefined) {
+    for await (const chunk of createReadStream(settings.output)) await settings.print(chunk as Buffer)
+  }
   return tally.failures === 0 ? exitCodes.ok : exitCodes.failed
 }
 
@@ -183,15 +208,10 @@ async function drain({ runtime, settings, terminal }: Parts, run: LineRun, tally
   run.stop()
   await runtime.stop({ graceMs: settings.graceMs })
   await run.flush()
-  terminal.err(
-    `interrupted: ${count(tally.written)} lines are in ${settings.output}; run the same command again to go on`,
-  )
+  terminal.err(`interrupted: ${soFar(tally, settings)}`)
   return exitCodeOfSignal(signal)
 }
 
-async function print(path: string): Promise<void> {
-  for await (const chunk of createReadStream(path)) {
-    if (process.stdout.write(chunk as Buffer)) continue
-    await new Promise((resolve) => process.stdout.once('drain', resolve))
-  }
+function soFar(tally: Tally, { output }: RunSettings): string {
+  return `${output} has ${plural(tally.written, 'line')}; run the same command again to go on`
 }

@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { toErrorRecord } from '../../../lib/error-record.ts'
 import { MillraceError, nearest } from '../../../lib/errors.ts'
-import { type AnyTask, collectTasks } from '../../../lib/task.ts'
+import { collectTasks } from '../../../lib/collect-tasks.ts'
+import type { AnyTask } from '../../../lib/task.ts'
 import type { RuntimeOptions } from '../../../runtime/index.ts'
 
 export interface TasksModule {
@@ -14,7 +15,9 @@ export interface TasksModule {
 /** Imports a tasks module by its path. */
 export async function importTasks(path: string): Promise<TasksModule> {
   const url = path.startsWith('file:') ? new URL(path) : pathToFileURL(resolve(path))
-  if (!existsSync(url)) throw unusable(path, 'there is no such file')
+  const stat = statSync(url, { throwIfNoEntry: false })
+  if (stat === undefined) throw unusable(path, 'there is no such file')
+  if (stat.isDirectory()) throw unusable(path, 'it is a directory')
   const exports = await import(url.href).catch((error: unknown) => {
     throw unusable(path, toErrorRecord(error).message, error)
   })
@@ -25,9 +28,15 @@ export async function importTasks(path: string): Promise<TasksModule> {
 function unusable(path: string, why: string, cause?: unknown): MillraceError {
   return new MillraceError(
     'MILLRACE_TASKS_MODULE',
-    `the tasks module ${path} cannot be imported: ${why}; expected an ES module that exports tasks; look at its path`,
+    `the tasks module ${path} cannot be imported: ${why}; expected an ES module that exports tasks; ${wayOut(why)}`,
     { cause },
   )
+}
+
+function wayOut(why: string): string {
+  return /outside a module|Unexpected token '?export/.test(why)
+    ? 'put "type": "module" into its package.json, or name it .mjs'
+    : 'look at its path and its imports'
 }
 
 export function findTask({ tasks }: TasksModule, name: string): AnyTask {
@@ -42,7 +51,10 @@ export function findTask({ tasks }: TasksModule, name: string): AnyTask {
   )
 }
 
-/** The places that the module's tasks need: the one of the task that is run as large as asked for, the others small. */
+/**
+ * The places that the module's tasks need: the one of the task that is run as large as asked for, the others small. Lanes
+ * have a thread, so that no handler blocks or ends this process.
+ */
 export function placesFor(
   { tasks }: TasksModule,
   { place }: AnyTask,
@@ -60,8 +72,8 @@ export function placesFor(
   const named = (type: 'tier' | 'lane') =>
     tasks.filter((task) => task.place.type === type && task.place.name !== place.name).map((task) => task.place.name)
   const tiers = Object.fromEntries(named('tier').map((name) => [name, { threads: 1 }]))
-  const lanes = Object.fromEntries(named('lane').map((name) => [name, {}]))
+  const lanes = Object.fromEntries(named('lane').map((name) => [name, { threads: 1 }]))
   return place.type === 'tier'
     ? { tiers: { ...tiers, [place.name]: size }, lanes }
-    : { tiers, lanes: { ...lanes, [place.name]: size } }
+    : { tiers, lanes: { ...lanes, [place.name]: { ...size, threads: 1 } } }
 }

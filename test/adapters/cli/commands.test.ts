@@ -51,9 +51,15 @@ describe('the command line', () => {
 
   it('refuses what it does not know, with what was probably meant, and exits with 2', async (test) => {
     const journal = await journalWithDead(test)
+    const folder = scratch(test)
+    const inCommonJs = join(folder, 'tasks.js')
+    writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}')
+    writeFileSync(inCommonJs, "import { defineTask } from 'millrace'\nexport const a = 1\n")
     const wrong: [readonly string[], RegExp][] = [
       [[], /^$/],
       [['jbos'], /did you mean jobs\?/],
+      [['help', 'jbos'], /did you mean jobs\?/],
+      [['run', cliTasks, 'number.square', '--grace-ms', '-5'], /^error: .*'--grace-ms' argument is ambiguous; .*\n$/],
       [['jobs', '--journall', journal], /did you mean --journal\?/],
       [['jobs'], /expected --journal FILE/],
       [['jobs', '--journal', journal, '--state', 'daed'], /did you mean dead\?/],
@@ -62,8 +68,17 @@ describe('the command line', () => {
       [['run', cliTasks], /got no TASK/],
       [['run', cliTasks, 'number.sqare'], /did you mean number.square\?/],
       [['run', 'nowhere.js', 'number.square'], /there is no such file/],
+      [['run', folder, 'number.square'], /it is a directory/],
+      [['run', inCommonJs, 'number.square'], /put "type": "module" into its package\.json/],
       [['run', cliTasks, 'number.square', '--concurrency', '3'], /use --threads/],
-      [['run', cliTasks, 'number.square', '--input', 'nowhere.ndjson'], /got no file at nowhere.ndjson/],
+      [
+        ['run', cliTasks, 'number.square', '--threads', 'two'],
+        /--threads cannot be used; got "two", expected an integer/,
+      ],
+      [
+        ['run', cliTasks, 'number.square', '--input', 'nowhere.ndjson'],
+        /--input nowhere.ndjson cannot be used; got no file/,
+      ],
     ]
     for (const [args, message] of wrong) {
       const { code, err } = await cli(args)

@@ -201,7 +201,8 @@ describe('millrace doctor --salvage', () => {
 
   it('says so when not even the list of the tables is left', async (test) => {
     const journal = await journalIn(scratch(test))
-    truncateSync(journal, Math.floor(statSync(journal).size / 8_192) * 4_096)
+    // Its first page is the root of the list, whose leaves are behind the first tables.
+    truncateSync(journal, 10 * 4_096)
     const { code, err } = await cli(['doctor', '--journal', journal, '--salvage', `${journal}.new`])
     assert.equal(code, 3)
     assert.match(err, /MILLRACE_JOURNAL_CORRUPT: .*go back to a backup/)

@@ -27,7 +27,7 @@ describe('millrace run, interrupted', () => {
       child.kill(signal)
       const stopped = await ended
       assert.equal(stopped.code, code, stopped.err)
-      assert.match(stopped.err, /interrupted: \d+ lines are in .*; run the same command again/)
+      assert.match(stopped.err, /interrupted: .* has \d+ lines?; run the same command again/)
       const before = readOutcomes(output)
       assert.ok(before.length > 0 && before.length < LINES)
       const last = await cli(args)

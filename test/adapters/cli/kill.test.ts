@@ -22,7 +22,7 @@ async function killMidway(args: readonly string[], output: string, moreBytes: nu
 }
 
 describe('millrace run, killed over and over', () => {
-  it('resumes, writes each line once and leaves no job dead', { timeout: 110_000 }, async (test) => {
+  it('resumes, writes each line once and leaves no job dead', { timeout: 400_000 }, async (test) => {
     const folder = scratch(test)
     const [input, output, journal] = ['in', 'out', 'jobs.db'].map((name) => join(folder, name)) as [
       string,

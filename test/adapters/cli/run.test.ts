@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { cli, cliTasks, scratch } from '../../helpers/cli.ts'
+import { cli, cliTasks, scratch, startCli } from '../../helpers/cli.ts'
 import { assertEachOnce, parseOutcomes, readOutcomes } from '../../helpers/outcomes.ts'
 
 function folderOf(test: TestContext) {
@@ -91,7 +91,7 @@ describe('millrace run', () => {
     ]
     for (const { code, err } of refused) {
       assert.equal(code, 2)
-      assert.match(err, /error: MILLRACE_CLI: .*(another one than before|used otherwise|no output of this run)/)
+      assert.match(err, /error: MILLRACE_CLI: .*(another one than before|used otherwise|got the input)/)
     }
     assert.equal((await cli(['run', cliTasks, 'number.square', ...same], { input: numbers(1, 50) })).code, 0)
   })
@@ -130,5 +130,57 @@ describe('millrace run', () => {
     writeFileSync(output, readFileSync(output, 'utf8').split('\n').slice(0, 4).join('\n'))
     assert.match((await cli(['run', cliTasks, 'number.square', ...files])).err, /7 of them now/)
     assertEachOnce(readOutcomes(output), 10)
+  })
+})
+
+describe('handlers of millrace run', () => {
+  function setUp(test: TestContext) {
+    const { input, output, files } = folderOf(test)
+    writeFileSync(input, numbers(1, 3))
+    return { output, files, rest: [...files.slice(0, 2), ...files.slice(4)] }
+  }
+
+  it('may print, which never gets between the outcomes', async (test) => {
+    const { rest } = setUp(test)
+    const { code, out, err } = await cli(['run', cliTasks, 'text.shout', ...rest])
+    assert.equal(code, 0, err)
+    assertEachOnce(parseOutcomes(out), 3)
+    assert.equal(err.match(/^shouted$/gm)?.length, 3)
+  })
+
+  it('may enqueue more jobs, of which the run says how many wait for a time', async (test) => {
+    const { files } = setUp(test)
+    const { code, err } = await cli(['run', cliTasks, 'number.parent', ...files])
+    assert.equal(code, 0, err)
+    assert.match(err, /^3 jobs that lines have enqueued wait for their time: run the same command again then$/m)
+    const journal = files.at(-1) as string
+    const { out } = await cli(['jobs', '--journal', journal, '--counts'])
+    assert.match(out, /^number\.square +scheduled +3$/m)
+    assert.doesNotMatch(out, /number\.even/, 'those without a delay have run')
+  })
+
+  it('end no run by process.exit, on a lane neither', async (test) => {
+    const { output, files } = setUp(test)
+    assert.equal((await cli(['run', cliTasks, 'wait.leave', ...files])).code, 1)
+    assert.deepEqual(
+      readOutcomes(output).map(({ error }) => error?.code),
+      ['MILLRACE_THREAD_EXIT', 'MILLRACE_THREAD_EXIT', 'MILLRACE_THREAD_EXIT'],
+    )
+  })
+
+  it('end no run by a rejection that nobody handles, and it is told', async (test) => {
+    const { output, files } = setUp(test)
+    const { code, err } = await cli(['run', cliTasks, 'wait.stray', ...files])
+    assert.equal(code, 0, err)
+    assertEachOnce(readOutcomes(output), 3)
+    assert.match(err, /^nobody handled Error: astray \(job \w+-\w+\)$/m)
+  })
+
+  it('go on when nobody reads the progress any more', async (test) => {
+    const { output, files } = setUp(test)
+    const { child, ended } = startCli(['run', cliTasks, 'text.shout', ...files])
+    child.stderr?.destroy()
+    assert.equal((await ended).code, 0)
+    assertEachOnce(readOutcomes(output), 3)
   })
 })

@@ -11,19 +11,38 @@ function dispatcherOf(...slots: readonly number[]) {
   const clock = new ManualClock(1_000)
   const places = slots.map((each) => new SlotPlace(each))
   const stopped = new Map<number, Error>()
-  const undispatched = new Set<readonly ClaimedJob[]>()
+  const paused = new Set<number>()
+  const undispatched = new Map<readonly ClaimedJob[], number | undefined>()
+  const wishes = new Set<number>()
+  /** Tasks that run elsewhere than in the place of their number. */
+  const moved = new Map<number, number>()
   const ended: (Ended & { readonly place: number })[] = []
   const dispatcher = new Dispatcher({
     clock,
     places,
     stopped,
     undispatched,
-    placeOf: (task) => (task < places.length ? task : -1),
+    wishes,
+    placeOf: ({ task }) => moved.get(task) ?? (task < places.length ? task : -1),
+    isHeld: ({ task }) => paused.has(task),
     ended: (place, group) => void ended.push(...group.map((each) => ({ place, ...each }))),
   })
   const claim = (...jobs: readonly ClaimedJob[]) => dispatcher.receive({ type: 'claimed', jobs })
   const endings = () => ended.map(({ place, job, outcome }) => [place, job.number, outcome.type])
-  return { clock, stopped, undispatched, places, place: places[0] as SlotPlace, dispatcher, claim, ended, endings }
+  return {
+    clock,
+    stopped,
+    paused,
+    undispatched,
+    wishes,
+    moved,
+    places,
+    place: places[0] as SlotPlace,
+    dispatcher,
+    claim,
+    ended,
+    endings,
+  }
 }
 
 describe('the dispatcher', () => {
@@ -53,6 +72,38 @@ describe('the dispatcher', () => {
     assert.equal(place.pulls, 0)
   })
 
+  it('does not start what somebody wants cancelled, wherever it was when that was said', () => {
+    const { place, dispatcher, claim, wishes, endings } = dispatcherOf(1)
+    wishes.add(2).add(3)
+    claim(...claimsOf(4))
+    place.finish(1)
+    dispatcher.receive({ type: 'room', place: 0 })
+    assert.deepEqual(
+      [numbersOf(place.claims()), endings()],
+      [
+        [4],
+        [
+          [0, 2, 'cancelled'],
+          [0, 3, 'cancelled'],
+        ],
+      ],
+    )
+  })
+
+  it('does not start a job whose row was damaged', () => {
+    const { place, claim, ended } = dispatcherOf(4)
+    const damaged = ['no json', 'null', '{"softLimitMs":"x"}'].map((overrides, at) =>
+      claimOf({ ord: at + 1, extra: { overrides } }),
+    )
+    claim(...damaged, claimOf({ ord: 9, extra: { overrides: '{"softLimitMs":5}' } }))
+    assert.deepEqual(numbersOf(place.claims()), [9])
+    assert.equal(ended.length, 3)
+    for (const { outcome } of ended) {
+      assert.ok(outcome.type === 'failed' && outcome.retry === 'never')
+      assert.equal(outcome.error.code, 'MILLRACE_PAYLOAD_CORRUPT')
+    }
+  })
+
   it('ends what may not start any more instead of offering it', () => {
     const { clock, place, dispatcher, claim, endings } = dispatcherOf(1)
     const expiring = (ord: number, expiresAt: number) => claimOf({ ord, extra: { expiresAt } })
@@ -77,7 +128,7 @@ describe('the dispatcher', () => {
     claim(claimOf({ ord: 9, rank: 5 }))
     assert.deepEqual(place.recalls, [], 'nothing waits behind what is offered that comes first')
     claim(claimOf({ ord: 10, rank: 2 }))
-    assert.deepEqual(place.recalls, [2])
+    assert.deepEqual(place.recalls, [[1]])
   })
 
   it('offers what was put back before what came after it, in its old order', () => {
@@ -89,14 +140,15 @@ describe('the dispatcher', () => {
     assert.deepEqual(numbersOf(place.claims()), [1, 2, 3, 4])
   })
 
-  it('takes a job out of whichever hand it is in', () => {
-    const { dispatcher, claim } = dispatcherOf(0, 0)
+  it('takes a job out of whichever hand it is in, which need not be that of its task any more', () => {
+    const { dispatcher, claim, moved } = dispatcherOf(0, 0)
     claim(claimOf({ ord: 1 }), claimOf({ ord: 2, task: 1 }))
-    const removed: (number | undefined)[] = []
+    moved.set(1, 0)
+    const removed: unknown[] = []
     const remove = (number: number) =>
-      dispatcher.receive({ type: 'remove', number, answer: (job) => void removed.push(job?.number) })
+      dispatcher.receive({ type: 'remove', number, answer: (from) => void removed.push(from?.place) })
     for (const number of [2, 2, 7]) remove(number)
-    assert.deepEqual(removed, [2, undefined, undefined])
+    assert.deepEqual(removed, [1, undefined, undefined])
     assert.deepEqual(numbersOf(dispatcher.jobs()), [1])
   })
 
@@ -115,19 +167,46 @@ describe('the dispatcher', () => {
   it('takes over what was told and not read, and keeps nothing of it among that', () => {
     const { dispatcher, undispatched, place, endings } = dispatcherOf(1)
     const [first, second] = [claimsOf(1), [claimOf({ ord: 2 })]]
-    undispatched.add(first).add(second)
+    undispatched.set(first, undefined).set(second, undefined)
     dispatcher.start()
     assert.deepEqual([numbersOf(place.claims()), numbersOf(dispatcher.jobs()), undispatched.size], [[1], [2], 0])
     const third = [claimOf({ ord: 3 })]
-    undispatched.add(third)
+    undispatched.set(third, 0)
     dispatcher.receive({ type: 'put-back', place: 0, jobs: third })
     assert.equal(undispatched.size, 0)
-    undispatched.add([claimOf({ ord: 4 })])
+    undispatched.set([claimOf({ ord: 4 })], undefined)
     dispatcher.stop()
     assert.deepEqual(
       endings().map(([, number]) => number),
       [2, 3, 4],
     )
+  })
+
+  it('gives back what waits at the old place of a task that has moved, and what is put back there', () => {
+    const { dispatcher, moved, places, claim, endings } = dispatcherOf(1, 1)
+    const [old, next] = places as [SlotPlace, SlotPlace]
+    claim(...claimsOf(3), claimOf({ ord: 4, task: 1 }))
+    moved.set(0, 1)
+    old.recalls.length = 0
+    dispatcher.receive({ type: 'task-moved', task: 0 })
+    assert.deepEqual(old.recalls, [[1]], 'what is offered there is asked back')
+    dispatcher.receive({ type: 'put-back', place: 0, jobs: old.giveUp() })
+    assert.deepEqual(endings(), [
+      [0, 2, 'interrupted'],
+      [0, 3, 'interrupted'],
+      [0, 1, 'interrupted'],
+    ])
+    assert.deepEqual(numbersOf(next.claims()), [4])
+  })
+
+  it('says of each claim in a hand which place it takes room of', () => {
+    const { dispatcher, claim } = dispatcherOf(0, 0)
+    claim(claimOf({ ord: 1 }), claimOf({ ord: 2, task: 1 }))
+    const occupants = [...dispatcher.occupants()].map(({ place, job }) => [place, job.number])
+    assert.deepEqual(occupants, [
+      [0, 1],
+      [1, 2],
+    ])
   })
 
   it('gives the hand of a place back that has stopped, and no other', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { type Child, spawn } from '../../../lib/actor.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
-import { defineTask, taskManifest, type TaskManifest } from '../../../lib/task.ts'
+import { defineTask, taskManifest, type TaskManifest, type TaskPlace } from '../../../lib/task.ts'
 import { Catalog } from '../../../runtime/catalog.ts'
 import { Router } from '../../../runtime/dispatch/router.ts'
 import type { ClaimedJob, Place, RouterMessage } from '../../../runtime/messages.ts'
@@ -38,9 +38,18 @@ async function routerOf(test: TestContext, places: readonly Place[]) {
   const parts = {
     catalog: new Catalog(),
     paused: new Set<number>(),
+    isPaused: () => false,
+    rules: [],
     stopped: new Map<number, Error>(),
     held: [] as ClaimedJob[],
+    late: [] as Error[],
     unknown: [] as string[],
+    belongs: new Map<string, TaskPlace>(),
+    moved: [] as number[],
+    /** Called when the router has looked at what is held. */
+    looked: undefined as (() => void) | undefined,
+    /** What takes up room, where that is not all that is held. */
+    occupying: undefined as (() => ClaimedJob[]) | undefined,
   }
   let router: Child<RouterMessage> | undefined
   const loop = await openLoopJournal(test, new ManualClock(1_000_000), {
@@ -48,12 +57,24 @@ async function routerOf(test: TestContext, places: readonly Place[]) {
     reopened: () => void router?.tell({ type: 'reroute' }),
   })
   const { journal } = loop
-  const { held, unknown, ...options } = parts
+  const { held, unknown, catalog, paused, isPaused, rules, stopped } = parts
   const behavior = new Router({
-    ...options,
+    catalog,
+    paused,
+    isPaused,
+    rules,
+    stopped,
     journal,
     places,
-    held: () => held,
+    held: () => {
+      const all = [...held]
+      queueMicrotask(() => parts.looked?.())
+      return all
+    },
+    occupants: () => (parts.occupying?.() ?? held).map((job) => ({ place: parts.catalog.placeOf(job.task), job })),
+    belongsTo: ({ name, place }) => parts.belongs.get(name) ?? place,
+    moved: (task) => void parts.moved.push(task),
+    late: (error) => void parts.late.push(error),
     unknown: (task) => void unknown.push(task),
   })
   router = spawn(behavior, { id: 'router' })
@@ -65,7 +86,7 @@ async function routerOf(test: TestContext, places: readonly Place[]) {
     await rounds(journal.barrier.bind(journal))
   }
   const exit = () => (router as Child<RouterMessage>).exited
-  return { ...parts, ...loop, tell, exit }
+  return { ...parts, parts, ...loop, tell, exit }
 }
 
 /** A reroute takes three commits, one after another. */
@@ -127,6 +148,41 @@ describe('room', () => {
     assert.equal(claimed.length, 4, 'what nobody holds has gone back, and its room is given again')
   })
 
+  it('is not used up for good by what has given it back and is not settled yet', async (test) => {
+    const { parts, claimed, held, journal, enqueue, tell } = await routerOf(test, [tier(both, 3), lane()])
+    const unsettled = new Set<ClaimedJob>()
+    parts.occupying = () => held.filter((job) => !unsettled.has(job))
+    for (let at = 0; at < 10; at++) await enqueue('resize')
+    held.push(...claimed)
+    for (let round = 1; round < 5; round++) {
+      const job = held[0] as ClaimedJob
+      unsettled.add(job)
+      await tell({ type: 'reroute' })
+      journal.finish({ job, outcome: { type: 'succeeded', output: '' }, startedAt: undefined, endedAt: undefined })
+      held.splice(0, 1)
+      held.push(...claimed.slice(-1))
+      assert.deepEqual([claimed.length, new Set(numbersOf(claimed)).size], [3 + round, 3 + round])
+    }
+  })
+
+  it('is given back once by what ends while the router looks', async (test) => {
+    const { parts, journal, claimed, held, enqueue, tell } = await routerOf(test, [tier(both, 3), lane()])
+    for (let at = 0; at < 4; at++) await enqueue('resize')
+    held.push(...claimed)
+    parts.looked = () => {
+      const job = held.shift() as ClaimedJob
+      journal.finish({ job, outcome: { type: 'succeeded', output: '' }, startedAt: 1, endedAt: 2 })
+      journal.giveRoom(0, 1, job.input.length)
+      parts.looked = undefined
+    }
+    parts.occupying = () => [...held, ...claimed.slice(3)]
+    await tell({ type: 'reroute' })
+    assert.equal(claimed.length, 4, 'the room of what has ended is there for the one that waits')
+    await enqueue('resize')
+    await tell()
+    assert.equal(claimed.length, 4, 'and is not there twice')
+  })
+
   it('is used up by the bytes of what is held too', async (test) => {
     const { claimed, held, enqueue, tell } = await routerOf(test, [tier(both, 100), lane()])
     await enqueue('resize', JSON.stringify('x'.repeat(1_200)))
@@ -179,6 +235,19 @@ describe('room', () => {
     await enqueue('resize')
     await tell()
     assert.deepEqual(claimed, [])
+  })
+})
+
+describe('a task that has moved', () => {
+  it('runs where it belongs now: new jobs go there, and who has its old ones hears of it', async (test) => {
+    const fast = placeOf({ name: 'fast', kind: 'tier', ready: both })
+    const { catalog, journal, belongs, moved, claimed, enqueue, tell } = await routerOf(test, [tier(), lane(), fast])
+    const task = journal.taskIndex('resize') as number
+    belongs.set('resize', { type: 'tier', name: 'fast', pinned: false })
+    await tell({ type: 'task-moved', task: 'resize' })
+    assert.deepEqual([catalog.placeOf(task), moved], [2, [task]])
+    const number = await enqueue('resize')
+    assert.deepEqual(numbersOf(claimed), [number])
   })
 })
 

@@ -32,6 +32,29 @@ describe('a claim', () => {
     assert.equal(claimed.indexOf(oldest.number), 7)
   })
 
+  it('takes what outranks the rest of a full place at the next room, not when half of it is free', () => {
+    const journal = new StoreDriver()
+    journal.route({ jobs: 10, bytes: 4_000 })
+    const input = JSON.stringify('x'.repeat(300))
+    for (let at = 0; at < 20; at++) journal.add('alpha', { input })
+    journal.commit()
+    assert.equal(journal.hand.size, 10, 'as many as there is room for')
+    const [high, higher] = [journal.enqueue('beta', { priority: 5 }), journal.enqueue('beta', { priority: 9 })]
+    assert.deepEqual(journal.claimInRoomOf(300), [higher.number])
+    assert.deepEqual(journal.claimInRoomOf(300), [high.number])
+    assert.deepEqual(journal.claimInRoomOf(300), [], 'those of the same priority come half a hand at a time')
+  })
+
+  it('takes nothing while its place is closed, whatever is given back meanwhile', () => {
+    const journal = new StoreDriver()
+    journal.enqueue('alpha')
+    journal.route({ jobs: 0, bytes: 0 })
+    assert.deepEqual(journal.claim(3), [])
+    assert.equal(journal.enqueue('alpha').as, 'waiting')
+    journal.route({ jobs: 3, bytes: 1_000 })
+    assert.equal(journal.hand.size, 2)
+  })
+
   it('takes no more than there is room for', () => {
     const journal = new StoreDriver()
     for (let at = 0; at < 5; at++) journal.add('alpha')
@@ -39,6 +62,23 @@ describe('a claim', () => {
     assert.equal(journal.claim(3).length, 3)
     assert.equal(journal.claim(3).length, 2)
     assert.equal(journal.enqueue('alpha').as, 'claimed', 'what was not used is still there')
+  })
+
+  it('reads little more than it takes, however large the payloads are', () => {
+    const journal = new StoreDriver()
+    const input = JSON.stringify('x'.repeat(100_000))
+    for (let at = 0; at < 60; at++) journal.enqueue('alpha', { input })
+    let read = 0
+    const { heads } = journal.ledger.sql
+    const all = heads.all.bind(heads)
+    heads.all = (...parameters) => {
+      const rows = all(...parameters)
+      read += rows.length
+      return rows
+    }
+    assert.equal(journal.claim(512).length, 3, 'as many as a commit may be large')
+    assert.ok(read <= 8, `${read} were read`)
+    assert.equal(journal.claim(512).length, 3)
   })
 
   it('ends at a number of jobs that no commit should be longer than', () => {

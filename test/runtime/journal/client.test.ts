@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ManualClock } from '../../../lib/manual-clock.ts'
-import { JournalClient, type JournalListener } from '../../../runtime/journal/client.ts'
+import { claimOf } from '../../helpers/claims.ts'
+import { JournalClient } from '../../../runtime/journal/client.ts'
+import type { JournalListener } from '../../../runtime/journal/listener.ts'
 import type { NewJob } from '../../../runtime/journal/gather.ts'
-import type { Group, OpenedJournal } from '../../../runtime/journal/protocol.ts'
+import { NOTHING_RECOVERED } from '../../../runtime/journal/recover.ts'
+import type { Group, OpenedJournal, Reply, Request } from '../../../runtime/journal/protocol.ts'
 
 const OPENED: OpenedJournal = {
   name: 'test00',
@@ -13,9 +16,32 @@ const OPENED: OpenedJournal = {
   numbersUntil: 1_000,
   tasks: ['echo'],
   nextDueAt: undefined,
-  recovered: 0,
+  recovered: NOTHING_RECOVERED,
   waiting: 0,
+  claimable: 0,
   suspects: 0,
+  settings: [],
+}
+
+const REPLY: Reply = {
+  number: 0,
+  appended: new Uint8Array(0),
+  firstOrd: 0,
+  roomOf: [],
+  duplicates: [],
+  failures: [],
+  claims: [],
+  expired: [],
+  wished: [],
+  stale: [],
+  failedSettles: [],
+  answers: [],
+  nextDueAt: undefined,
+  numbersUntil: 1_000,
+  waiting: 0,
+  claimable: 0,
+  suspects: 0,
+  newTasks: [],
 }
 
 function listener(heard: string[]): JournalListener {
@@ -23,6 +49,7 @@ function listener(heard: string[]): JournalListener {
     claimed: () => {},
     settled: () => {},
     expired: () => {},
+    goHome: () => {},
     wished: () => {},
     unsettled: () => {},
     nextDueAt: () => {},
@@ -30,6 +57,7 @@ function listener(heard: string[]): JournalListener {
     learnedTasks: () => {},
     health: (state) => void heard.push(state),
     down: () => void heard.push('down'),
+    missed: () => {},
   }
 }
 
@@ -43,6 +71,12 @@ function job(number: number, heard: string[], key?: string): NewJob {
     refused: (error) => void heard.push(`refused ${(error as { code: string }).code}`),
   }
 }
+
+function replyTo({ number }: Group, reply: Partial<Reply> = {}): Reply {
+  return { ...REPLY, number, ...reply }
+}
+
+const SUCCESS = { type: 'succeeded', output: '' } as const
 
 const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
@@ -61,13 +95,115 @@ async function withLostGroup(...keys: (string | undefined)[]) {
   return { heard, client, groups, link }
 }
 
+describe('how many jobs wait', () => {
+  it('is any number while the journal does not know where they run', async () => {
+    const client = new JournalClient(new ManualClock(), listener([]))
+    const groups: Group[] = []
+    const link = { send: (group: Group) => void groups.push(group) }
+    client.attach(link, OPENED)
+    for (let opening = 0; opening < 2; opening++) {
+      assert.equal(client.waiting, Number.POSITIVE_INFINITY)
+      client.route({ places: [], placeOf: [] })
+      await turn()
+      client.received({ type: 'reply', reply: { ...replyTo(groups.pop() as Group), waiting: 3 } })
+      assert.equal(client.waiting, 3)
+      client.lost(new Error('the thread died'))
+      client.attach(link, OPENED)
+    }
+  })
+})
+
+describe('a few outcomes', () => {
+  const outcome = (number: number) => ({ job: claimOf({ number }), outcome: SUCCESS, startedAt: 1, endedAt: 2 })
+
+  async function withJobUnderWay() {
+    const groups: Group[] = []
+    const heard: string[] = []
+    const client = new JournalClient(new ManualClock(), listener(heard))
+    client.attach({ send: (group: Group) => void groups.push(group) }, OPENED)
+    client.append({ ...job(1, heard), accepted: () => client.append(job(2, heard)) })
+    await turn()
+    assert.equal(groups.length, 1)
+    const answer = async () => {
+      const appended = new Uint8Array(1)
+      client.received({ type: 'reply', reply: replyTo(groups.at(-1) as Group, { appended }) })
+      await turn()
+    }
+    return { client, groups, answer }
+  }
+
+  it('are sent at once while nothing is under way', async () => {
+    const { client, groups, answer } = await withJobUnderWay()
+    await answer()
+    await answer()
+    client.finish(outcome(3))
+    await turn()
+    assert.deepEqual([...(groups.at(-1)?.done ?? [])], [3, 1])
+  })
+
+  it('wait for the reply that is on its way, and go with what it lets a caller enqueue', async () => {
+    const { client, groups, answer } = await withJobUnderWay()
+    client.finish(outcome(1))
+    await turn()
+    assert.equal(groups.length, 1)
+    await answer()
+    assert.equal(groups.length, 2)
+    assert.deepEqual([groups[1]?.jobs?.numbers, [...(groups[1]?.done ?? [])]], [[2], [1, 1]])
+  })
+
+  it('do not wait where there are many, or somebody waits for them', async () => {
+    const many = await withJobUnderWay()
+    for (let number = 10; number < 100; number++) many.client.finish(outcome(number))
+    await turn()
+    assert.equal(many.groups.length, 2)
+    const awaited = await withJobUnderWay()
+    awaited.client.finish(outcome(1))
+    void awaited.client.barrier()
+    await turn()
+    assert.equal(awaited.groups.length, 2)
+  })
+})
+
 describe('a group whose reply was lost with the journal thread', () => {
-  it('is acknowledged and not sent again, if it was committed', async () => {
+  it('is acknowledged and not sent again as far as it was committed', async () => {
     const { heard, client, groups, link } = await withLostGroup(undefined, undefined)
     client.attach(link, { ...OPENED, commits: 1 })
     await turn()
+    const [group, ...more] = groups as [Group]
+    assert.deepEqual([group.jobs, more], [undefined, []])
+    const holders = [1, 2].map((number) => ({ type: 'holder', number }) as const)
+    client.received({ type: 'reply', reply: { ...replyTo(group), answers: holders } })
+    await turn()
     assert.deepEqual(heard, ['down', 'accepted 1 new', 'accepted 2 new'])
-    assert.deepEqual(groups, [])
+  })
+
+  it('has its requests asked again, before those that came later', async () => {
+    const { client, groups, link } = await withLostGroup(undefined)
+    const ask = (number: number) => void client.request({ type: 'revive', number }).catch(() => {})
+    client.attach(link, OPENED)
+    ask(1)
+    await turn()
+    assert.equal(groups.length, 1)
+    client.lost(new Error('died again'))
+    ask(2)
+    groups.length = 0
+    client.attach(link, OPENED)
+    await turn()
+    assert.deepEqual(
+      groups.flatMap(({ requests }) => requests.map((request) => (request as { number?: number }).number)),
+      [1, 2],
+    )
+  })
+
+  it('is refused where it was committed without its job, since the disk was full', async () => {
+    const { heard, client, groups, link } = await withLostGroup(undefined, 'k')
+    client.attach(link, { ...OPENED, commits: 1 })
+    await turn()
+    const [group] = groups as [Group]
+    const nobody = [1, 2].map(() => ({ type: 'holder', number: undefined }) as const)
+    client.received({ type: 'reply', reply: { ...replyTo(group), answers: nobody } })
+    await turn()
+    assert.deepEqual(heard, ['down', 'refused MILLRACE_JOURNAL_IO', 'refused MILLRACE_OUTCOME_UNKNOWN'])
   })
 
   it('is sent again, if it was not', async () => {
@@ -88,37 +224,37 @@ describe('a group whose reply was lost with the journal thread', () => {
     assert.deepEqual(
       groups.flatMap(({ requests }) => requests),
       [
-        { type: 'key-holder', task: 0, key: 'a' },
-        { type: 'key-holder', task: 0, key: 'b' },
+        { type: 'lost-job', number: 1, task: 0, key: 'a' },
+        { type: 'lost-job', number: 2, task: 0, key: 'b' },
       ],
     )
     const [group] = groups as [Group]
-    client.received({
-      type: 'reply',
-      reply: {
-        number: group.number,
-        appended: new Uint8Array(0),
-        firstOrd: 0,
-        duplicates: [],
-        failures: [],
-        claims: [],
-        expired: [],
-        wished: [],
-        stale: [],
-        failedSettles: [],
-        answers: [
-          { type: 'holder', number: 1 },
-          { type: 'holder', number: 77 },
-        ],
-        nextDueAt: undefined,
-        numbersUntil: 1_000,
-        waiting: 0,
-        suspects: 0,
-        newTasks: [],
-      },
-    })
+    const answers = [
+      { type: 'holder', number: 1 },
+      { type: 'holder', number: 77 },
+    ] as const
+    client.received({ type: 'reply', reply: replyTo(group, { answers }) })
     await turn()
     assert.deepEqual(heard, ['down', 'accepted 1 new', 'accepted 77 duplicate'])
+  })
+
+  it('is of unknown outcome to who has asked for a change, and asked again for what the owner needs', async () => {
+    const heard: string[] = []
+    const client = new JournalClient(new ManualClock(), listener(heard))
+    const groups: Group[] = []
+    const link = { send: (group: Group) => void groups.push(group) }
+    client.attach(link, OPENED)
+    const cancelled = client.request({ type: 'cancel', number: 1, keepUntil: 5 })
+    const reconciled = client.request({ type: 'reconcile', held: new Map() })
+    await turn()
+    client.lost(new Error('the thread died'))
+    client.attach(link, { ...OPENED, commits: 1 })
+    await assert.rejects(cancelled, { code: 'MILLRACE_OUTCOME_UNKNOWN' })
+    await turn()
+    assert.deepEqual(typesOf(groups.slice(1)), ['reconcile'])
+    const many = { type: 'many', count: 3, more: 'no' } as const
+    client.received({ type: 'reply', reply: replyTo(groups[1] as Group, { answers: [many] }) })
+    assert.deepEqual(await reconciled, many)
   })
 
   it('is of unknown outcome when nobody can be asked any more', async () => {
@@ -128,6 +264,63 @@ describe('a group whose reply was lost with the journal thread', () => {
     client.lost(new Error('died again'))
     client.abandon(new Error('for good'))
     await turn()
-    assert.deepEqual(heard, ['down', 'accepted 2 new', 'down', 'refused MILLRACE_OUTCOME_UNKNOWN'])
+    assert.deepEqual(heard, ['down', 'down', 'refused MILLRACE_OUTCOME_UNKNOWN', 'refused MILLRACE_OUTCOME_UNKNOWN'])
+  })
+})
+
+function typesOf(groups: readonly Group[]): Request['type'][] {
+  return groups.flatMap(({ requests }) => requests.map(({ type }) => type))
+}
+
+describe('a journal that refuses what is new', () => {
+  it('keeps what has to be written, and who waits for it, until it is written', async () => {
+    const heard: string[] = []
+    const clock = new ManualClock()
+    const client = new JournalClient(clock, listener(heard))
+    const groups: Group[] = []
+    client.attach({ send: (group) => void groups.push(group) }, OPENED)
+    client.append(job(1, heard))
+    client.finish({ job: claimOf({ number: 9 }), outcome: SUCCESS, startedAt: 1, endedAt: 2 })
+    const asked = [
+      client.request({ type: 'cancel', number: 1, keepUntil: 5 }),
+      client.request({ type: 'interrupted', numbers: [7] }),
+    ]
+    void client.barrier().then(() => heard.push('passed'))
+    await turn()
+    const fault = { kind: 'disk-full', error: { name: 'SqliteError', message: 'full' } } as const
+    client.received({ type: 'refused', number: 1, fault })
+    assert.deepEqual(heard, ['refused MILLRACE_DISK_FULL', 'degraded'])
+    await assert.rejects(asked[0] as Promise<unknown>, { code: 'MILLRACE_DISK_FULL' })
+    await assert.rejects(client.request({ type: 'revive', number: 1 }), { code: 'MILLRACE_DISK_FULL' })
+    client.append(job(2, heard))
+    await turn()
+    assert.deepEqual(heard.slice(2), ['refused MILLRACE_DISK_FULL'], 'nobody is told that it is written')
+    clock.advance(1_000)
+    const again = groups[1] as Group
+    assert.deepEqual([again.done?.[0], again.jobs, typesOf([again])], [9, undefined, ['interrupted']])
+    client.received({ type: 'reply', reply: replyTo(again, { answers: [{ type: 'many', count: 1, more: 'no' }] }) })
+    await turn()
+    assert.deepEqual(heard.slice(3), ['healthy', 'passed'])
+    await asked[1]
+  })
+
+  it('is tried again each second, however often it was healthy in between', async () => {
+    const heard: string[] = []
+    const clock = new ManualClock()
+    const client = new JournalClient(clock, listener(heard))
+    const groups: Group[] = []
+    client.attach({ send: (group) => void groups.push(group) }, OPENED)
+    const fault = { kind: 'disk-full', error: { name: 'SqliteError', message: 'full' } } as const
+    const refuse = () => client.received({ type: 'refused', number: (groups.at(-1) as Group).number, fault })
+    for (let round = 0; round < 3; round++) {
+      client.append(job(round, heard))
+      await turn()
+      refuse()
+      const before = groups.length
+      clock.advance(1_000)
+      assert.equal(groups.length, before + 1)
+      client.received({ type: 'reply', reply: replyTo(groups.at(-1) as Group) })
+      assert.equal(heard.at(-1), 'healthy')
+    }
   })
 })

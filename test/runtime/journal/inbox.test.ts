@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
 import { InboxWriter, inboxOf } from '../../../runtime/journal/inbox-writer.ts'
-import { recordOf } from '../../../runtime/journal/record.ts'
+import { recordOf, toJobRecord } from '../../../runtime/journal/record.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
+import { encodeWish, type Wish } from '../../../runtime/journal/wish.ts'
+import { alter } from '../../helpers/altered-statement.ts'
 import { openerOf, StoreDriver } from '../../helpers/store-driver.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 
@@ -15,6 +17,29 @@ function journalAndWriter(test: TestContext) {
   const db = openDatabase(file)
   test.after(() => db.close())
   return { file, journal, db, inbox: inboxOf(db, file) }
+}
+
+/** As a `JobExtra` nobody can have written it. */
+const UNREADABLE = [
+  '{',
+  'null',
+  '[]',
+  '5',
+  '{"priority":99}',
+  '{"priority":-7}',
+  '{"overrides":"no json"}',
+  '{"overrides":"{\\"retry\\":5}"}',
+  '{"dueAt":"x"}',
+  '{"key":5}',
+  '{"strange":1}',
+]
+
+/** Everything that waits, commit by commit. */
+function claimAll(journal: StoreDriver): number[] {
+  const claimed: number[] = []
+  do claimed.push(...journal.claim(5))
+  while (journal.ledger.inboxMayHaveRows() === 'yes')
+  return claimed
 }
 
 const job = { task: 'alpha', input: '{}', extra: null, createdAt: 5 }
@@ -59,14 +84,83 @@ describe('the inbox', () => {
     const bad = [
       inbox.putEncoded('alpha', '{', 1, null),
       inbox.putEncoded('alpha', '{"__proto__":1}', 1, null),
-      inbox.putEncoded('alpha', '{}', 1, '{'),
+      inbox.putEncoded('alpha', JSON.stringify('x'.repeat(2 ** 20)), 1, null),
+      inbox.putEncoded('!cancel', 'abc', 1, null),
+      inbox.putEncoded('!retry', '0x10', 1, null),
+      inbox.putEncoded('!retry', '99999999999999999', 1, null),
+      ...['no task', '', 'A', 'x'.repeat(129), '!purge'].map((task) => inbox.putEncoded(task, '{}', 1, null)),
+      ...UNREADABLE.map((options) => inbox.putEncoded('alpha', '{}', 1, options)),
     ]
     const good = inbox.put(job)
-    assert.deepEqual(journal.claim(5), [good])
+    assert.deepEqual(claimAll(journal), [good])
     for (const number of bad) {
-      assert.equal(journal.row(number)?.state, stateCodes.dead)
-      assert.match(journal.row(number)?.attempts[0] ?? '', /MILLRACE_PAYLOAD_CORRUPT|SyntaxError/)
+      const row = journal.row(number)
+      assert.equal(row?.state, stateCodes.dead)
+      assert.match(row.attempts[0] ?? '', /MILLRACE_PAYLOAD_CORRUPT/)
+      assert.equal(toJobRecord('test00', row).state, 'dead', 'it can be shown all the same')
     }
+    const names = journal.db.prepare<[], string>('SELECT name FROM millrace_tasks').pluck().all()
+    assert.deepEqual(names, ['alpha', 'beta', '!unreadable'], 'whatever names somebody makes up')
+  })
+
+  it('buries what cannot be written', (test) => {
+    const { journal, inbox } = journalAndWriter(test)
+    alter(journal.ledger, 'append', 'VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)', "VALUES (?, ?, ?, ?, ?, ?, 'none', ?, ?)")
+    const number = inbox.put(job)
+    const good = inbox.put({ ...job, extra: { priority: 9 } })
+    assert.deepEqual(journal.claim(5), [good])
+    const row = journal.row(number)
+    assert.equal(row?.state, stateCodes.dead)
+    assert.match(row.attempts[0] ?? '', /TEXT value in INTEGER column/)
+  })
+
+  it('leaves a number that is taken to the job that has it', (test) => {
+    const { journal, inbox, db } = journalAndWriter(test)
+    const first = inbox.put(job)
+    journal.commit()
+    db.prepare('INSERT INTO millrace_inbox (id, task, input, created_at) VALUES (?, ?, ?, 1)').run(
+      first - InboxWriter.numberOf(0),
+      'alpha',
+      '"again"',
+    )
+    const good = inbox.put(job)
+    assert.deepEqual(journal.claim(5), [first, good])
+    assert.equal(journal.row(first)?.input, '{}')
+  })
+
+  it('carries out wishes in the order in which everything was put in', (test) => {
+    const { journal, inbox } = journalAndWriter(test)
+    const wish = (verb: Wish['verb'], number: number) =>
+      inbox.put({ ...encodeWish({ verb, number }), extra: null, createdAt: 1 })
+    const [gone, back] = [inbox.put(job), inbox.put(job)]
+    for (const number of [gone, back]) wish('cancel', number)
+    wish('retry', back)
+    const { wished } = journal.commit()
+    assert.deepEqual(
+      wished.map(({ answer }) => answer.type),
+      ['cancelled', 'cancelled', 'revived'],
+    )
+    assert.deepEqual(claimAll(journal), [back])
+  })
+
+  it('applies the wishes about a duplicate to the job that it leads to', (test) => {
+    const { journal, inbox } = journalAndWriter(test)
+    const { number } = journal.enqueue('alpha', { key: 'k' })
+    const duplicate = inbox.put({ ...job, extra: { key: 'k' } })
+    inbox.put({ ...encodeWish({ verb: 'cancel', number: duplicate }), extra: null, createdAt: 1 })
+    assert.deepEqual(journal.commit().wished, [
+      { wish: { verb: 'cancel', number }, answer: { type: 'cancelled', task: 0 } },
+    ])
+  })
+
+  it('is read in commits of no more bytes than other groups have', (test) => {
+    const { journal, inbox, db } = journalAndWriter(test)
+    const large = JSON.stringify('x'.repeat(100_000))
+    db.transaction(() => {
+      for (let at = 0; at < 6; at++) inbox.put({ ...job, input: large })
+    })()
+    assert.equal(journal.commit().waiting, 3)
+    assert.equal(journal.commit().waiting, 6)
   })
 
   it('gives way in commits that are not too long', (test) => {

@@ -20,7 +20,7 @@ describe('a key', () => {
   it('is free again once its job was cancelled before it started', () => {
     const journal = new StoreDriver()
     const { number } = journal.enqueue('alpha', { key: 'k' })
-    assert.deepEqual(journal.cancel(number), { type: 'cancelled' })
+    assert.equal(journal.cancel(number).type, 'cancelled')
     assert.equal(journal.enqueue('alpha', { key: 'k' }).as, 'waiting')
   })
 

@@ -15,6 +15,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { MillraceError } from '../../../lib/errors.ts'
 import { journalFiles } from '../../../runtime/journal/files.ts'
 import { type JournalOptions, type OpenJournal, openJournal } from '../../../runtime/journal/open.ts'
 import { JOURNAL_VERSION } from '../../../runtime/journal/schema.ts'
@@ -68,13 +69,28 @@ describe('opening a journal', () => {
   })
 
   it('refuses links in the place of its files, and does not make what they point to', () => {
-    for (const name of ['main', 'wal', 'shm', 'lock', 'starts'] as const) {
+    for (const name of Object.keys(journalFiles('')) as (keyof ReturnType<typeof journalFiles>)[]) {
       const folder = scratchFolder()
       const file = join(folder, 'jobs.db')
       symlinkSync(join(folder, 'elsewhere'), journalFiles(file)[name])
       assert.throws(() => openJournal(optionsOf(file), START), { code: 'MILLRACE_JOURNAL_UNSAFE_FILE' }, name)
       assert.ok(!existsSync(join(folder, 'elsewhere')), name)
     }
+  })
+
+  it('says in words what the file system has against it', () => {
+    const folder = scratchFolder()
+    assert.throws(() => openJournal(optionsOf(folder), START), {
+      code: 'MILLRACE_INVALID_OPTION',
+      path: 'journal.file',
+      message: /got the directory/,
+    })
+    writeFileSync(join(folder, 'text'), '')
+    assert.throws(() => openJournal(optionsOf(join(folder, 'text', 'jobs.db')), START), {
+      code: 'MILLRACE_JOURNAL_IO',
+      message: /text.jobs\.db cannot be used as a journal; got E(?:EXIST|NOTDIR)/,
+    })
+    assert.deepEqual(readdirSync(folder), ['text'])
   })
 
   it('refuses a link in the place of its folder', (test) => {
@@ -85,6 +101,24 @@ describe('opening a journal', () => {
       code: 'MILLRACE_JOURNAL_UNSAFE_FILE',
     })
     open(test, join(folder, 'real', 'jobs.db'))
+  })
+
+  it('says which file it was that cannot be one', () => {
+    const folder = scratchFolder()
+    writeFileSync(join(folder, 'file'), '')
+    for (const [file, code] of [
+      [join(folder, 'file', 'jobs.db'), 'MILLRACE_JOURNAL_IO'],
+      [folder, 'MILLRACE_INVALID_OPTION'],
+    ] as const) {
+      assert.throws(
+        () => openJournal(optionsOf(file), START),
+        (error: MillraceError) => {
+          assert.deepEqual([error.code, error.path], [code, 'journal.file'])
+          assert.ok(error.message.includes(file))
+          return true
+        },
+      )
+    }
   })
 
   it('refuses what is no database, and leaves it as it is', (test) => {

@@ -12,7 +12,7 @@ const all = jobStates.map((state) => stateCodes[state])
 function journalWithAll(): StoreDriver {
   const journal = new StoreDriver()
   for (let round = 0; round < 3; round++) {
-    for (const transition of ['succeed', 'die', 'discard', 'cancel-running', 'expire'] as const) {
+    for (const transition of ['succeed', 'die', 'discard', 'cancel-running', 'expire', 'hand-over'] as const) {
       journal.addRoom(1)
       journal.settle(journal.held(journal.enqueue(round === 1 ? 'beta' : 'alpha').number), transition, { record: '{}' })
       journal.advance(round)
@@ -102,6 +102,17 @@ describe('pages of jobs', () => {
     }
   })
 
+  it('end where their payloads become too large, and go on behind that', () => {
+    const journal = new StoreDriver()
+    const input = JSON.stringify('x'.repeat(1_000_000))
+    const numbers = Array.from({ length: 7 }, () => journal.enqueue('alpha', { input }).number)
+    const query = { states: all, tasks: undefined, limit: 200 }
+    const first = pageOf(journal.db, { ...query, after: undefined })
+    const second = pageOf(journal.db, { ...query, after: first.next })
+    assert.deepEqual([first.jobs.length, ids([...first.jobs, ...second.jobs])], [5, numbers])
+    assert.equal(second.next, undefined)
+  })
+
   it('show what was recorded of each attempt', () => {
     const { db } = journalWithAll()
     const [dead] = pages(db, { states: [stateCodes.dead], tasks: undefined, limit: 10 })
@@ -118,7 +129,7 @@ describe('pages of jobs', () => {
         const second = plansOf(db, { states: [stateCodes[state]], tasks, limit: 1, after: next })
         for (const plan of [...first, ...second]) {
           assert.doesNotMatch(plan, /TEMP B-TREE/, 'nothing is sorted')
-          assert.match(plan, /(?:SCAN|SEARCH) j USING INDEX millrace_/)
+          assert.match(plan, /(?:SCAN|SEARCH) j USING (?:(?:COVERING )?INDEX millrace_|INTEGER PRIMARY KEY)/)
         }
       })
     }
@@ -135,12 +146,20 @@ function plansOf(db: Database, query: PageQuery): string[] {
         : (sql: string) => {
             const statement = target.prepare(sql)
             if (!sql.includes('FROM millrace_jobs')) return statement
-            return {
-              all: (...values: unknown[]) => {
-                statements.push({ sql, values })
-                return statement.all(...values)
-              },
+            const noted: unknown = new Proxy(statement, {
+              get: (_, way) => (way === 'raw' ? raw : note(way as 'all')),
+            })
+            const raw = () => {
+              statement.raw()
+              return noted
             }
+            const note =
+              (way: 'all' | 'get' | 'iterate') =>
+              (...values: unknown[]) => {
+                statements.push({ sql, values })
+                return statement[way](...values)
+              }
+            return noted
           },
   })
   pageOf(watched, query)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
-import type { ManyCursor, Request, Selection } from '../../../runtime/journal/protocol.ts'
+import type { Request, Selection } from '../../../runtime/journal/protocol.ts'
 import { KEEP_MS, StoreDriver } from '../../helpers/store-driver.ts'
 
 const { available, running, scheduled, dead, cancelled } = stateCodes
@@ -9,12 +9,12 @@ const { available, running, scheduled, dead, cancelled } = stateCodes
 /** Asks until nothing is left, as the owner does; returns how many were changed. */
 function many(journal: StoreDriver, type: 'cancel-many' | 'revive-many' | 'purge', where: Selection, limit: number) {
   let count = 0
-  let after: ManyCursor | undefined
+  let after: number | undefined
   do {
-    const request = { type, where, limit, keepUntil: journal.now + KEEP_MS, ...(after !== undefined && { after }) }
+    const request = { type, where, limit, keepUntil: journal.now + KEEP_MS, after }
     const answer = journal.request(request as Request)
-    assert.ok(answer.type === 'many')
-    count += answer.count
+    assert.ok(answer.type === 'changed')
+    count += answer.numbers.length
     after = answer.next
   } while (after !== undefined)
   return count
@@ -55,6 +55,53 @@ describe('a request for many jobs', () => {
     for (let at = 0; at < 3; at++) journal.enqueue('beta', { dueAt: journal.now + 10 })
     assert.equal(many(journal, 'purge', { states: [scheduled, available], tasks: [1, 0] }, 2), 13)
     assert.deepEqual(statesOf(journal), {})
+  })
+
+  it('says which jobs it has changed', () => {
+    const journal = new StoreDriver()
+    const [first, second] = [journal.enqueue('alpha', { key: 'k' }), journal.enqueue('beta')]
+    const where = { states: [available, cancelled], tasks: undefined }
+    const { now } = journal
+    const answers = [
+      journal.request({ type: 'cancel-many', where, limit: 10, keepUntil: now }),
+      journal.request({ type: 'revive-many', where, limit: 10 }),
+      journal.request({ type: 'purge', where, limit: 10 }),
+    ]
+    for (const answer of answers) {
+      assert.ok(answer.type === 'changed')
+      assert.deepEqual(
+        [answer.numbers, answer.tasks],
+        [
+          [first.number, second.number],
+          [0, 1],
+        ],
+      )
+    }
+  })
+
+  it('looks at so many rows in a commit and no more, whatever their state is', () => {
+    const journal = new StoreDriver()
+    for (let group = 0; group < 9; group++) enqueueMany(journal, 'alpha', 1_000)
+    const { number } = journal.enqueue('beta')
+    const where = { states: [available], tasks: [1] }
+    const nexts: unknown[] = []
+    for (let after: number | undefined; ; ) {
+      const answer = journal.request({ type: 'cancel-many', where, limit: 10, keepUntil: journal.now, after })
+      assert.ok(answer.type === 'changed')
+      nexts.push([answer.next === undefined ? 'end' : answer.next - (after ?? number - 9_001), answer.numbers.length])
+      if (answer.next === undefined) break
+      after = answer.next
+    }
+    assert.deepEqual(nexts, [
+      [4_000, 0],
+      [4_000, 0],
+      [1_001, 1],
+      ['end', 0],
+    ])
+    const steps = journal.db.prepare<unknown[], { detail: string }>(
+      'EXPLAIN QUERY PLAN SELECT max(id) FROM (SELECT id FROM millrace_jobs WHERE id > ? ORDER BY id LIMIT ?)',
+    )
+    assert.doesNotMatch(JSON.stringify(steps.all(1, 1)), /TEMP B-TREE/)
   })
 
   it('comes to an end where jobs stay as they are: what runs is only told', () => {
@@ -108,7 +155,7 @@ describe('a request for one job', () => {
     const journal = new StoreDriver()
     journal.claim(1)
     const { number } = journal.enqueue('alpha')
-    assert.deepEqual(journal.cancel(number), { type: 'requested' })
+    assert.deepEqual(journal.cancel(number), { type: 'requested', state: running, task: 0 })
     assert.deepEqual(journal.retry(number), { type: 'wrong-state', state: running })
     assert.deepEqual(journal.request({ type: 'reschedule', number }), { type: 'wrong-state', state: running })
     assert.deepEqual(journal.finish(journal.held(number)).stale, [], 'a success that is committed wins')
@@ -148,8 +195,12 @@ describe('a request for one job', () => {
   it('tells who has a key', () => {
     const journal = new StoreDriver()
     const { number } = journal.enqueue('beta', { key: 'k' })
-    assert.deepEqual(journal.request({ type: 'key-holder', task: 1, key: 'k' }), { type: 'holder', number })
-    assert.deepEqual(journal.request({ type: 'key-holder', task: 0, key: 'k' }), { type: 'holder', number: undefined })
+    const ask = (task: number, key: string | undefined, lost = number + 1_000) =>
+      journal.request({ type: 'lost-job', number: lost, task, key })
+    assert.deepEqual(ask(1, 'k'), { type: 'holder', number })
+    assert.deepEqual(ask(0, 'k'), { type: 'holder', number: undefined })
+    assert.deepEqual(ask(0, undefined), { type: 'holder', number: undefined })
+    assert.deepEqual(ask(0, 'another', number), { type: 'holder', number }, 'the row says more than the key')
   })
 })
 

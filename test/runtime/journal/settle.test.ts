@@ -144,4 +144,4 @@ describe('settling', () => {
   })
 })
 
-const emptyGroup = { names: [], routes: undefined, room: [], jobs: undefined, settles: [], requests: [] }
+const emptyGroup = { nextNumber: 0, names: [], routes: undefined, room: [], jobs: undefined, settles: [], requests: [] }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { NUMBERS_AHEAD } from '../../../runtime/journal/numbers.ts'
 import { StoreDriver } from '../../helpers/store-driver.ts'
 
 const HUGE = JSON.stringify('x'.repeat(500_000))
@@ -85,10 +86,18 @@ describe('a commit', () => {
     const numbers = [journal.enqueue('alpha').number]
     journal.reopen()
     numbers.push(journal.enqueue('alpha').number)
-    const { numbersUntil } = journal.opened
-    journal.enqueue('alpha', { number: numbersUntil - 1 })
-    journal.reopen()
-    assert.ok(journal.opened.firstNumber >= numbersUntil)
     assert.equal(new Set(numbers).size, 2)
+  })
+
+  it('reserves numbers ahead of those that were given out, used or not', () => {
+    const journal = new StoreDriver()
+    const { numbersUntil } = journal.opened
+    journal.giveOut(NUMBERS_AHEAD - 1)
+    const reply = journal.commit()
+    assert.ok(reply.numbersUntil >= numbersUntil + NUMBERS_AHEAD / 2)
+    const [sooner, later] = [journal.opened.commits, reply.number]
+    assert.ok(journal.db.prepare('SELECT commits FROM millrace_meta').pluck().get() === later && later > sooner)
+    journal.reopen()
+    assert.ok(journal.opened.firstNumber >= numbersUntil, 'a crash gives none of them to another job')
   })
 })

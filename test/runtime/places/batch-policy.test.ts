@@ -10,7 +10,10 @@ const LIMITS = { softLimitMs: 20_000, hardLimitMs: 30_000 }
 const [FAST, SLOW] = [0, 1]
 
 function threadOf(test: TestContext, policy: BatchPolicy): Incarnation {
-  const thread = new Incarnation({ slots: policy.slots, concurrency: 1, firstStart: 0 }, () => {})
+  const thread = new Incarnation(
+    { slots: policy.slots, concurrency: 1, firstStart: 0, memory: 'ignored', journal: 'abcdef', starts: undefined },
+    () => {},
+  )
   test.after(() => thread.close())
   return thread
 }

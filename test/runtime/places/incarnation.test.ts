@@ -16,7 +16,10 @@ const VALUE: Outcome = { type: 'succeeded', output: '7' }
 
 /** One life of a thread with so many slots; what it would do is done by the test. */
 function threadOf(test: TestContext, slots: number) {
-  const thread: Incarnation = new Incarnation({ slots, concurrency: 1, firstStart: 0 }, (message) => received(message))
+  const thread: Incarnation = new Incarnation(
+    { slots, concurrency: 1, firstStart: 0, memory: 'ignored', journal: 'abcdef', starts: undefined },
+    (message) => received(message),
+  )
   test.after(() => thread.close())
   const received = (message: FromThread) => {
     if (message.type === 'outcome') thread.outcome(message.slot, message.generation, message.outcome)
@@ -58,7 +61,7 @@ describe('an offer', () => {
     const { thread, offer } = threadOf(test, 2)
     offer(...claimsOf(2))
     const first = begin(thread, 0, 10)
-    assert.deepEqual([states(thread), thread.startedAt(first), thread.beat], [['taken', 'offered'], 10, 1])
+    assert.deepEqual([states(thread), thread.startedAt(first), thread.beatAt], [['taken', 'offered'], 10, 10])
     assert.deepEqual(thread.harvest(0), [], 'nothing is done yet')
     end(thread, first, 12.5)
     assert.deepEqual(thread.harvest(1_000), [

@@ -58,6 +58,14 @@ describe('the hard limit', () => {
     assert.deepEqual(await beside.result(), { value: 1 })
   })
 
+  it('leaves a lane that has threads the slots that were not given up', async (test) => {
+    const runtime = await startRuntime(test, { lanes: { network: { concurrency: 4, threads: 1 } } })
+    const given = [await runtime.enqueue(laneHang, null), await runtime.enqueue(laneHang, null)]
+    for (const job of given) await assert.rejects(job.result({ timeoutMs: 20_000 }), { code: 'MILLRACE_HARD_LIMIT' })
+    const more = await Promise.all(Array.from({ length: 300 }, (_, value) => runtime.enqueue(laneEcho, { value })))
+    for (const [value, job] of more.entries()) assert.deepEqual(await job.result({ timeoutMs: 20_000 }), { value })
+  })
+
   it('finds a thread that ran out of its memory', async (test) => {
     const runtime = await startRuntime(test)
     const job = await runtime.enqueue(hoard, null)
@@ -104,13 +112,25 @@ describe('a thread in a native call', () => {
     })
   }
 
+  it('is told from threads that need long to end since the machine has too much to do', async (test) => {
+    const runtime = await startRuntime(test, {
+      tiers: { default: { threads: 12, maxZombies: 0 }, small: { threads: 1 } },
+    })
+    const unfit: unknown[] = []
+    runtime.on('runtime.unfit', (event) => unfit.push(event))
+    const jobs = await Promise.all(Array.from({ length: 24 }, () => runtime.enqueue(hang, { how: 'loop' })))
+    const limit = { code: 'MILLRACE_HARD_LIMIT' }
+    await Promise.all(jobs.map((job) => assert.rejects(job.result({ timeoutMs: 60_000 }), limit)))
+    assert.deepEqual(unfit, [])
+  })
+
   it('drains the runtime when too many of them hang', async (test) => {
     const tiers = { default: { threads: 1, maxZombies: 0 }, small: { threads: 1 } }
     const runtime = await startRuntime(test, { tiers })
     const ledger = join(scratchFolder(), 'ledger')
     const stopped = nextEvent(runtime, 'runtime.stopped', { timeoutMs: 30_000 })
     const unfit = nextEvent(runtime, 'runtime.unfit', { timeoutMs: 20_000 })
-    await runtime.enqueue(native, { ledger, seconds: 1, how: 'exec' }, { retry: { attempts: 1 } })
+    await runtime.enqueue(native, { ledger, seconds: 5, how: 'exec' }, { retry: { attempts: 1 } })
     assert.equal(((await unfit).error as { code?: string }).code, 'MILLRACE_ZOMBIES')
     await assert.rejects(runtime.enqueue(echo, { value: 1 }), { code: 'MILLRACE_STOPPING' })
     await stopped

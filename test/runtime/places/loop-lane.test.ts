@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Context } from '../../../lib/context.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
-import { collectTasks, defineTask, taskManifest } from '../../../lib/task.ts'
+import { collectTasks } from '../../../lib/collect-tasks.ts'
+import { defineTask, taskManifest } from '../../../lib/task.ts'
 import { Catalog } from '../../../runtime/catalog.ts'
 import type { Ended, JobSource, PlaceListener } from '../../../runtime/messages.ts'
 import { Handlers } from '../../../runtime/places/handlers.ts'
@@ -48,6 +49,8 @@ function laneOf(concurrency: number, during: (number: number) => unknown = () =>
   const listener = {
     ended: (_place, ended) => void told.ended.push(...ended),
     room: () => void told.rooms++,
+    recycled: () => {},
+    resized: () => {},
     zombies: (_place, count) => void told.zombies.push(count),
   } satisfies Partial<PlaceListener> as unknown as PlaceListener
   const lane = new LoopLane(
@@ -58,8 +61,10 @@ function laneOf(concurrency: number, during: (number: number) => unknown = () =>
       listener,
       children: { takeNumbers: () => 1, enqueue: () => Promise.resolve() },
       calls: new HandlerCalls(),
+      takeSlots: () => 1_000,
       handlers: new Handlers(collectTasks([{ url: 'file:tasks', exports: { work } }])),
       journal: 'test00',
+      turn: undefined,
       starts: { begin: (slot, number, claim) => void told.begun.push([slot, number, claim]) },
     },
   )

@@ -12,7 +12,7 @@ describe('the slots of a thread', () => {
   it('begin free, with no beat and nothing asked', () => {
     const { place } = slotsOf(3)
     assert.deepEqual(
-      [[...place.words], place.beat, place.abortOf(0, 0), place.startedAt(2)],
+      [[...place.words], place.beatAt, place.abortOf(0, 0), place.startedAt(2)],
       [[0, 0, 0], 0, undefined, 0],
     )
   })
@@ -26,7 +26,14 @@ describe('the slots of a thread', () => {
       [place.startedAt(0), place.startedAt(2), place.endedAt(2), place.endedAt(0)],
       [10.25, 11.5, 12.75, 0],
     )
-    assert.equal(place.beat, 2)
+    assert.equal(place.beatAt, 11.5)
+  })
+
+  it('tell the place when the loop of the thread last turned', () => {
+    const { place, thread } = slotsOf(1)
+    thread.begin(0, 10)
+    thread.beat(110.5)
+    assert.deepEqual([place.beatAt, place.startedAt(0)], [110.5, 10])
   })
 
   it('do not write over each other', () => {
@@ -43,7 +50,7 @@ describe('the slots of a thread', () => {
         [100 + slot, 200 + slot, 300 + slot, 'drain'],
       )
     }
-    assert.equal(place.beat, 4)
+    assert.equal(place.beatAt, 203)
   })
 
   it('ask one generation to end, and not the next one in the same slot', () => {
@@ -75,6 +82,6 @@ describe('the slots of a thread', () => {
     const exited = new Promise((resolve) => void worker.once('exit', resolve))
     place.abort(1, 3, 'cancel')
     assert.equal(await exited, 0)
-    assert.deepEqual([place.startedAt(1), place.endedAt(1), place.beat], [42.5, 43.5, 1])
+    assert.deepEqual([place.startedAt(1), place.endedAt(1), place.beatAt], [42.5, 43.5, 42.5])
   })
 })

@@ -14,11 +14,12 @@ describe('the watchdog of the loop', () => {
     await (await runtime.enqueue(laneEcho, { value: 1 })).result()
     for (const how of ['at once', 'later', 'native'] as const) {
       const blocked = nextEvent(runtime, 'loop.blocked', { timeoutMs: 20_000 })
-      await runtime.enqueue(block, { ms: BLOCK_MS, how })
-      const { task, stack, blockedMs } = await blocked
+      const job = await runtime.enqueue(block, { ms: BLOCK_MS, how })
+      const { id, task, stack, blockedMs, verdict } = await blocked
       assert.ok(blockedMs >= 1_000 && blockedMs < BLOCK_MS, `noticed after ${blockedMs} ms`)
       // After an await nobody knows whose turn it is, but the stack does.
-      assert.equal(task, how === 'later' ? undefined : 'lane.block')
+      assert.deepEqual([id, task], how === 'later' ? [undefined, undefined] : [job.id, 'lane.block'])
+      assert.equal(verdict, how === 'native' ? 'blocked' : 'spinning')
       if (how === 'native') assert.deepEqual(stack, [])
       else assert.match(stack.join('\n'), /spinFor \(.*tasks\.js/)
     }
@@ -35,6 +36,6 @@ describe('the watchdog of the loop', () => {
     })
     await Promise.race([said, new Promise((resolve) => setTimeout(resolve, 20_000).unref())])
     child.kill('SIGKILL')
-    assert.match(stderr, /blocked for \d+ ms by the task lane\.block:\n[^]*at spinFor/)
+    assert.match(stderr, /blocked for \d+ ms by the task lane\.block, job [a-z0-9-]+, spinning:\n[^]*at spinFor/)
   })
 })

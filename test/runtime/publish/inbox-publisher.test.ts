@@ -1,9 +1,11 @@
+// needs-quiet: how soon a job is seen
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
-import { createPublisher, Database } from '../../../runtime/index.ts'
+import { createPublisher, Database, type MillraceError } from '../../../runtime/index.ts'
 import type { PublishingAnswer, PublishingCommand } from '../../fixtures/publishing-process.ts'
-import { kept, laneEcho } from '../../fixtures/tasks.ts'
+import { flaky, kept, laneEcho } from '../../fixtures/tasks.ts'
 import { leakCheck } from '../../helpers/leak-check.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { startNode } from '../../helpers/node-process.ts'
@@ -75,6 +77,29 @@ describe('a job that another process publishes', () => {
     await assert.rejects(ask({ do: 'record', id: 'other0-1' }), { code: 'MILLRACE_JOB_NOT_FOUND' })
   })
 
+  it('ends as it would on a handle of the owner, where it does not succeed', async (test) => {
+    const { journal, runtime } = await ownerAndPublisher(test)
+    await using publisher = await createPublisher({ journal })
+    const once = { retry: { attempts: 1 } }
+    const failed = await publisher.enqueue(flaky, { failures: 9 }, once)
+    await assert.rejects(failed.result({ timeoutMs: 20_000 }), (error: MillraceError) => {
+      assert.deepEqual([error.code, (error.cause as { code: string }).code], ['MILLRACE_JOB_FAILED', 'E_FLAKY'])
+      return true
+    })
+    const retrying = nextEvent(runtime, 'job.retrying')
+    const later = await publisher.enqueue(
+      flaky,
+      { failures: 9 },
+      { retry: { backoff: { type: 'fixed', delayMs: 60_000 } } },
+    )
+    await retrying
+    assert.equal(await runtime.job(later.id).cancel(), 'cancelled')
+    await assert.rejects(later.result({ timeoutMs: 20_000 }), { code: 'MILLRACE_JOB_CANCELLED' })
+    for (const options of [undefined, {}, { timeoutMs: Number.NaN }, { timeoutMs: 5, timeout: 5 }] as never[]) {
+      await assert.rejects(later.result(options), /MILLRACE_(INVALID|UNKNOWN)_OPTION/)
+    }
+  })
+
   it('is one with the first that has its key, whoever published that', async (test) => {
     const { runtime, ask, enqueue } = await ownerAndPublisher(test)
     const first = await runtime.enqueue(kept, { value: 1 }, { key: { key: 'k', scope: 60_000 } })
@@ -117,7 +142,34 @@ describe('a job that another process publishes', () => {
 describe('createPublisher', () => {
   it('needs a journal that an owner has made', async (test) => {
     const { ask } = publishingProcess(test)
-    await assert.rejects(ask({ do: 'open', journal: journalIn() }), /cannot open|unable to open|directory/)
+    await assert.rejects(ask({ do: 'open', journal: journalIn() }), { code: 'MILLRACE_JOURNAL_IO' })
+    const [text, foreign] = [journalIn(), journalIn()]
+    writeFileSync(
+      text,
+      'This is no database, and longer than the head of one would be, which is a hundred bytes. '.repeat(9),
+    )
+    new Database(foreign).exec('CREATE TABLE photos (id)').close()
+    for (const [journal, code] of [
+      [scratchFolder(), 'MILLRACE_JOURNAL_IO'],
+      [text, 'MILLRACE_JOURNAL_CORRUPT'],
+      [foreign, 'MILLRACE_JOURNAL_VERSION'],
+    ] as const) {
+      await assert.rejects(createPublisher({ journal }), { code }, journal)
+    }
+  })
+
+  it('refuses what it cannot use', async () => {
+    const options: [unknown, string, string?][] = [
+      [undefined, 'options'],
+      [{}, 'journal'],
+      [{ journal: '' }, 'journal'],
+      [{ journal: 5 }, 'journal'],
+      [{ journal: ':memory:' }, 'journal'],
+      [{ journal: 'jobs.db', file: 'jobs.db' }, 'file', 'MILLRACE_UNKNOWN_OPTION'],
+    ]
+    for (const [given, path, code = 'MILLRACE_INVALID_OPTION'] of options) {
+      await assert.rejects(createPublisher(given as never), { code, path })
+    }
   })
 
   it('refuses to write into a journal of another version, and that reaches who enqueues', async (test) => {

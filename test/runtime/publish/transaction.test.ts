@@ -1,9 +1,10 @@
+// needs-quiet: how long a transaction waits for its turn
 import assert from 'node:assert/strict'
 import { cpSync, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { describe, it } from 'node:test'
-import { Database, type Runtime } from '../../../runtime/index.ts'
+import { Database, type Runtime, type Transaction } from '../../../runtime/index.ts'
 import { echo, kept, parked } from '../../fixtures/tasks.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
@@ -100,6 +101,60 @@ describe('runtime.transaction', () => {
     db.exec('BEGIN')
     assert.throws(() => runtime.transaction(db, () => {}), { code: 'MILLRACE_INVALID_OPTION', path: 'db' })
     db.exec('ROLLBACK')
+  })
+
+  it('takes a connection that gives big integers', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    db.defaultSafeIntegers(true)
+    const job = runtime.transaction(db, (transaction) => transaction.enqueue(kept, { value: 7 }))
+    assert.equal(await job.result({ timeoutMs: 20_000 }), 7)
+  })
+
+  it('refuses a connection that cannot write, and what is none', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const [closed, readOnly] = [new Database(db.name), new Database(db.name, { readonly: true })]
+    closed.close()
+    test.after(() => readOnly.close())
+    for (const connection of [closed, readOnly, undefined, null, 'jobs.db'] as never[]) {
+      assert.throws(() => runtime.transaction(connection, () => {}), { code: 'MILLRACE_INVALID_OPTION', path: 'db' })
+    }
+    assert.throws(() => runtime.transaction(db, 5 as never), { code: 'MILLRACE_INVALID_OPTION', path: 'run' })
+  })
+
+  it('refuses the connection of another runtime, also if that has used it before', async (test) => {
+    const [one, other] = [await withDatabase(test), await withDatabase(test)]
+    one.runtime.transaction(one.db, (transaction) => transaction.enqueue(parked, null))
+    assert.throws(() => other.runtime.transaction(one.db, (transaction) => transaction.enqueue(parked, null)), {
+      code: 'MILLRACE_INVALID_OPTION',
+      path: 'db',
+    })
+    assert.deepEqual([await waiting(one.runtime), await waiting(other.runtime)], [1, 0])
+  })
+
+  it('takes no job outside of its function, nor after that has ended it', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const over = { code: 'MILLRACE_INVALID_OPTION', path: 'run' }
+    const kept: Transaction[] = []
+    runtime.transaction(db, (transaction) => void kept.push(transaction))
+    assert.throws(() =>
+      runtime.transaction(db, (transaction) => {
+        kept.push(transaction)
+        throw new Error('undone')
+      }),
+    )
+    for (const transaction of kept) assert.throws(() => transaction.enqueue(parked, null), over)
+    for (const end of ['COMMIT', 'ROLLBACK']) {
+      assert.throws(() => runtime.transaction(db, () => void db.exec(end)), over)
+      assert.throws(
+        () =>
+          runtime.transaction(db, (transaction) => {
+            db.exec(end)
+            transaction.enqueue(parked, null)
+          }),
+        over,
+      )
+    }
+    assert.equal(await waiting(runtime), 0)
   })
 
   it('is let through between the commits of a busy journal', async (test) => {

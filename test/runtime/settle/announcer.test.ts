@@ -49,7 +49,10 @@ const ATTEMPT = { id, task: 'work', attempt: 2, ranMs: 12.5 }
 
 /** What each transition tells, and whether the job has ended with it. */
 const tellings: Readonly<
-  Record<Settle['transition'], { entry: SettleEntry; event: RuntimeEvent; payload: object; end?: object }>
+  Record<
+    Exclude<Settle['transition'], 'hand-over'>,
+    { entry: SettleEntry; event: RuntimeEvent; payload: object; end?: object }
+  >
 > = {
   succeed: {
     entry: settled(succeeded, 'succeed'),
@@ -137,7 +140,9 @@ describe('the announcer', () => {
   it('forgets the wish for the end of a job that has ended', () => {
     const { announcer, wishes } = announcerOf()
     for (const number of [1, 2, 3]) wishes.add(number)
-    announcer.committed([endedOf(succeeded, 2)], [settled(failed, 'die')], NONE)
+    announcer.committed([endedOf(succeeded, 2)], [settled(failed, 'retry')], NONE)
+    assert.deepEqual([...wishes], [1, 3], 'it may run again: it was decided before the wish')
+    announcer.committed([], [settled(failed, 'die')], NONE)
     assert.deepEqual([...wishes], [3])
   })
 

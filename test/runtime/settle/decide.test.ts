@@ -27,6 +27,8 @@ const outcomes = {
   cancelled: { type: 'cancelled' },
   expired: { type: 'expired' },
   interrupted: { type: 'interrupted', cause: 'drain' },
+  held: { type: 'held' },
+  'put-off': { type: 'put-off', delayMs: 300 },
 } as const satisfies { readonly [T in Outcome['type']]: Extract<Outcome, { type: T }> }
 
 type Settings = Pick<TaskSettings, 'retry' | 'keepResultMs' | 'keepHistory' | 'keepEndedMs'>
@@ -40,15 +42,16 @@ interface Case {
   readonly overrides?: JobOverrides
   readonly settings?: Settings
   readonly given?: Partial<Circumstances>
+  readonly wish?: 'cancel' | undefined
 }
 
-function decideOn(outcome: Outcome, { job = {}, overrides, settings, given }: Case = {}): Settle | 'finish' {
+function decideOn(outcome: Outcome, { job = {}, overrides, settings, given, wish }: Case = {}): Settle | 'finish' {
   const extra = overrides === undefined ? {} : { extra: { overrides: JSON.stringify(overrides) } }
   const ended: Ended = { job: claimOf({ ...extra, ...job }), outcome, startedAt: BEGAN, endedAt: ENDED }
   return decide(ended, {
     now: NOW,
-    manifest: manifestOf(settings),
-    wish: undefined,
+    manifestOf: () => manifestOf(settings),
+    wishOf: () => wish,
     keepEndedMs: KEEP_ENDED_MS,
     customs: new Map(),
     random: () => 0.5,
@@ -111,7 +114,7 @@ describe('a success', () => {
   })
 
   it('wins over the wish to cancel the job', () => {
-    assert.equal(decideOn(success, { given: { wish: 'cancel' } }), 'finish')
+    assert.equal(decideOn(success, { wish: 'cancel' }), 'finish')
   })
 })
 
@@ -197,7 +200,7 @@ describe('any other end', () => {
 
   it('becomes a cancel, whatever it was, when somebody wished that while it ran', () => {
     for (const type of ['failed', 'snoozed', 'discarded', 'cancelled', 'expired', 'interrupted'] as const) {
-      const settle = settleOn(outcomes[type], { given: { wish: 'cancel' } })
+      const settle = settleOn(outcomes[type], { wish: 'cancel' })
       assert.deepEqual(
         [settle.transition, settle.attempt, settle.keepUntil],
         ['cancel-running', 0, NOW + KEEP_ENDED_MS],
@@ -207,6 +210,21 @@ describe('any other end', () => {
 })
 
 describe('every decision', () => {
+  it('of what could not be sent away keeps its own delay, and is told of to nobody', () => {
+    const putOff = { type: 'put-off', delayMs: 300 } as const
+    assert.deepEqual(settleOn(putOff, { job: { extra: { dueAt: NOW + 60_000 } } }).dueAt, NOW + 60_000)
+    const settle = settleOn(putOff, { job: { attempt: 2 } })
+    assert.deepEqual(
+      [settle.transition, settle.dueAt, settle.attempt, settle.record],
+      ['snooze', NOW + 300, 2, undefined],
+    )
+  })
+
+  it('is away with what a broker holds, for so long, whatever somebody wants of it', () => {
+    const settle = settleOn({ type: 'held' }, { given: { awayMs: 5_000 }, wish: 'cancel' })
+    assert.deepEqual([settle.transition, settle.keepUntil, settle.attempt], ['hand-over', NOW + 5_000, 0])
+  })
+
   it('names the claim it is about, never takes attempts back, and stores what its state needs', () => {
     const types = Object.keys(outcomes) as Outcome['type'][]
     const given = fc.record({
@@ -220,7 +238,7 @@ describe('every decision', () => {
     fc.assert(
       fc.property(given, ({ type, wish, attempts, attempt, claim, keepResultMs }) => {
         const settings = { retry: { attempts }, ...(keepResultMs !== undefined && { keepResultMs }) }
-        const settle = decideOn(outcomes[type], { settings, job: { attempt, claim }, given: { wish } })
+        const settle = decideOn(outcomes[type], { settings, job: { attempt, claim }, wish })
         if (settle === 'finish') return assert.deepEqual([type, claim, keepResultMs], ['succeeded', 1, undefined])
         assert.deepEqual([settle.number, settle.claim], [1, claim])
         assert.ok(settle.attempt === attempt || settle.attempt === attempt + 1)
@@ -228,7 +246,7 @@ describe('every decision', () => {
         assert.equal(settle.dueAt !== undefined, to === 'scheduled')
         const isStored = settle.row === 'keep' && to !== 'scheduled' && to !== 'available'
         assert.equal(settle.keepUntil !== undefined, isStored)
-        assert.equal(settle.endedAt !== undefined, isStored)
+        assert.equal(settle.endedAt !== undefined, isStored && to !== 'away')
       }),
     )
   })

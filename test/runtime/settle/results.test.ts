@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { toErrorRecord } from '../../../lib/error-record.ts'
-import { MillraceError } from '../../../lib/errors.ts'
+import type { End } from '../../../lib/job-end.ts'
 import { encodePayload } from '../../../lib/payload.ts'
-import { answer, type End, Results } from '../../../runtime/settle/results.ts'
+import { Results } from '../../../runtime/settle/results.ts'
 
-const RECENT_JOBS = 10_000
+const RECENT_JOBS = 8_192
 const MIB = 1024 * 1024
 
 function succeeded(value: unknown): End {
@@ -17,10 +16,6 @@ function resultsFrom(firstNumber = 1): Results {
   const results = new Results()
   results.begin(firstNumber)
   return results
-}
-
-function answerOf(end: End): Promise<unknown> {
-  return new Promise((resolve, reject) => answer(end, { resolve, reject }))
 }
 
 describe('who waits for a result', () => {
@@ -69,10 +64,11 @@ describe('the memory of results', () => {
     assert.equal(results.recent(4), undefined, 'a job that was retried is open again')
   })
 
-  it('holds the latest 10,000 and no more', () => {
+  it('holds the latest 8,192 and no more', () => {
     const results = resultsFrom()
     for (let number = 1; number <= RECENT_JOBS + 5; number++) results.ended(number, succeeded(number))
     assert.deepEqual([results.recent(5), results.recent(6)], [undefined, succeeded(6)])
+    assert.deepEqual([results.isSurelyOpen(5), results.isSurelyOpen(RECENT_JOBS + 6)], [false, true])
   })
 
   it('holds 8 MiB and no more', () => {
@@ -81,18 +77,26 @@ describe('the memory of results', () => {
     for (let number = 1; number <= 9; number++) results.ended(number, { state: 'succeeded', output })
     assert.deepEqual([results.recent(1), results.recent(2)?.output?.length], [undefined, MIB])
     results.ended(10, { state: 'succeeded', output: 'x'.repeat(9 * MIB) })
-    assert.deepEqual([results.recent(9), results.recent(10)], [undefined, undefined], 'one that is too large for it')
+    assert.deepEqual([results.recent(10), results.isSurelyOpen(10)], [undefined, false], 'one that is too large for it')
+    assert.equal(results.recent(2)?.output?.length, MIB, 'which costs no other its place')
     results.ended(11, succeeded(1))
     assert.deepEqual(results.recent(11), succeeded(1), 'and goes on')
   })
 
-  it('counts a job once that has ended again', () => {
+  it('holds the last end of a job that has ended again', () => {
     const results = resultsFrom()
     const output = 'x'.repeat(MIB)
-    for (let time = 0; time < 30; time++) results.ended(1, { state: 'succeeded', output })
-    assert.equal(results.recent(1)?.output?.length, MIB)
-    for (let number = 2; number <= 8; number++) results.ended(number, { state: 'succeeded', output })
-    assert.equal(results.recent(2)?.output?.length, MIB)
+    for (let time = 0; time < 30; time++) results.ended(1, { state: 'succeeded', output: time + output.slice(2) })
+    assert.match(results.recent(1)?.output ?? '', /^29x/)
+    results.reopened(1)
+    assert.equal(results.recent(1), undefined, 'and no earlier one')
+  })
+
+  it('counts what is remembered of errors', () => {
+    const results = resultsFrom()
+    const error = { name: 'Error', message: 'x'.repeat(MIB) }
+    for (let number = 1; number <= 9; number++) results.ended(number, { state: 'dead', error })
+    assert.deepEqual([results.recent(1), results.recent(9)?.state], [undefined, 'dead'])
   })
 
   it('is bounded whatever ends how often', () => {
@@ -101,6 +105,25 @@ describe('the memory of results', () => {
     results.reopened(0)
     results.ended(0, succeeded('again'))
     assert.deepEqual(results.recent(0), succeeded('again'))
+  })
+})
+
+describe('a job whose row was removed', () => {
+  it('has no result for those who wait, and the journal is asked by those who come later', async () => {
+    const results = resultsFrom()
+    const { promise } = results.wait(7)
+    results.ended(8, succeeded(8))
+    results.removed([7, 8])
+    await assert.rejects(promise, { code: 'MILLRACE_RESULT_NOT_KEPT' })
+    assert.deepEqual([results.recent(8), results.isSurelyOpen(7), results.isSurelyOpen(9)], [undefined, false, true])
+  })
+})
+
+describe('ends that were missed', () => {
+  it('are asked for: whoever waits is named, and later ones do not trust the memory', () => {
+    const results = resultsFrom()
+    void results.wait(3).promise
+    assert.deepEqual([results.missed(5), results.isSurelyOpen(4), results.isSurelyOpen(6)], [[3], false, true])
   })
 })
 
@@ -115,44 +138,15 @@ describe('a job that is not remembered', () => {
   it('may have ended once a job with its number or a later one was forgotten', () => {
     const results = resultsFrom(1)
     results.ended(50, succeeded(50))
-    for (let number = 100; number < 100 + RECENT_JOBS; number++) results.ended(number, succeeded(number))
+    for (let number = 51; number <= 50 + RECENT_JOBS; number++) results.ended(number, succeeded(number))
     assert.deepEqual(
       [results.recent(50), results.isSurelyOpen(50), results.isSurelyOpen(49)],
       [undefined, false, false],
     )
-    assert.equal(results.isSurelyOpen(51), true)
+    assert.equal(results.isSurelyOpen(51 + RECENT_JOBS), true)
   })
 
   it('may have ended before this process began', () => {
     assert.equal(new Results().isSurelyOpen(1), false)
-  })
-})
-
-describe('the answer', () => {
-  it('is the value of a success', async () => {
-    assert.equal(await answerOf({ state: 'succeeded', output: '' }), undefined)
-    assert.deepEqual(await answerOf(succeeded([1, null])), [1, null])
-  })
-
-  it('is a code for every other end', async () => {
-    const codes = { cancelled: 'MILLRACE_JOB_CANCELLED', expired: 'MILLRACE_JOB_EXPIRED', dead: 'MILLRACE_JOB_FAILED' }
-    for (const [state, code] of Object.entries(codes)) {
-      await assert.rejects(answerOf({ state: state as End['state'] }), { code })
-    }
-    await assert.rejects(answerOf({ state: 'discarded', reason: 'too old' }), {
-      code: 'MILLRACE_JOB_DISCARDED',
-      message: /too old/,
-    })
-  })
-
-  it("is Millrace's own error as it is, and a handler's as the cause of another", async () => {
-    const own = toErrorRecord(new MillraceError('MILLRACE_HARD_LIMIT', 'too long'))
-    await assert.rejects(answerOf({ state: 'dead', error: own }), { code: 'MILLRACE_HARD_LIMIT' })
-    const theirs = toErrorRecord(Object.assign(new TypeError('no luck'), { code: 'E_LUCK' }))
-    await assert.rejects(answerOf({ state: 'dead', error: theirs }), (error: MillraceError) => {
-      const { code, message } = error.cause as { code: string; message: string }
-      assert.deepEqual([error.code, code, message], ['MILLRACE_JOB_FAILED', 'E_LUCK', 'no luck'])
-      return true
-    })
   })
 })

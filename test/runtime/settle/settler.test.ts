@@ -33,7 +33,7 @@ function settlerOf(unsettled = new Set<EndedGroup>()) {
   const names = ['work']
   const finished: Ended[] = []
   const settles: SettleEntry[] = []
-  const wanted: { readonly names: readonly string[]; learn(): void }[] = []
+  const wanted: { readonly names: readonly string[]; learn(): void; end(): void }[] = []
   const wishes = new Set<number>()
   const settler = new Settler({
     clock: new ManualClock(1_000),
@@ -48,7 +48,7 @@ function settlerOf(unsettled = new Set<EndedGroup>()) {
             names.push(...unknown)
             resolve()
           }
-          wanted.push({ names: unknown, learn })
+          wanted.push({ names: unknown, learn, end: resolve })
         }),
     },
     wishes,
@@ -57,7 +57,10 @@ function settlerOf(unsettled = new Set<EndedGroup>()) {
     keepEndedMs: 500,
     random: () => 0.5,
   })
-  return { settler, finished, settles, wanted, wishes, unsettled }
+  const giveUp = () => {
+    for (const { end } of wanted) end()
+  }
+  return { settler, finished, settles, wanted, wishes, unsettled, giveUp }
 }
 
 const numbersIn = (finished: readonly Ended[]) => finished.map(({ job }) => job.number)
@@ -98,6 +101,27 @@ describe('the settler', () => {
     child.stop()
     await child.exited
     assert.deepEqual([numbersIn(finished), unsettled.size], [[1], 0])
+  })
+})
+
+describe('a job of which nothing can be decided', () => {
+  it('is dead with the reason, and costs nobody else', () => {
+    const damaged = { ...endedOf(2, { type: 'failed', error: { name: 'Error', message: 'mine' }, retry: 'by-policy' }) }
+    const group = groupOf(
+      endedOf(1),
+      { ...damaged, job: { ...damaged.job, extra: { overrides: 'no json' } } },
+      { ...endedOf(3), job: claimOf({ number: 3, extra: { overrides: '{"keepResultMs":"x"}' } }) },
+      { ...endedOf(4), job: claimOf({ number: 4, task: 77 }) },
+      endedOf(5, failure),
+    )
+    const { settler, finished, settles, unsettled } = settlerOf(new Set([group]))
+    settler.receive({ type: 'ended', group })
+    assert.deepEqual([numbersIn(finished), unsettled.size], [[1], 0])
+    assert.deepEqual(
+      settles.map(({ ended, settle }) => [settle.number, settle.transition, settle.keepUntil, ended.outcome.type]),
+      [2, 3, 4, 5].map((number) => [number, 'die', 1_500, 'failed']),
+    )
+    for (const { settle } of settles.slice(0, 2)) assert.match(settle.record ?? '', /MILLRACE_PAYLOAD_CORRUPT/)
   })
 })
 
@@ -146,6 +170,15 @@ describe('the children of a success', () => {
     await Promise.resolve()
     await Promise.resolve()
     assert.deepEqual([settles.length, unsettled.size], [1, 0])
+  })
+
+  it('are given up when the journal has ended before it has learned their tasks', async () => {
+    const group = groupOf(endedOf(1, { ...success, children: [childOf(5, 'strange')] }))
+    const { settler, wanted, unsettled, giveUp } = settlerOf(new Set([group]))
+    settler.receive({ type: 'ended', group })
+    giveUp()
+    await new Promise((resolve) => void setImmediate(resolve))
+    assert.deepEqual([wanted.length, unsettled.size], [1, 1], 'and not asked for over and over')
   })
 
   it('are written once, although the settler is started anew while their tasks are learned', async () => {

@@ -2,17 +2,23 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { createRuntime, type MillraceError, type Runtime, type RuntimeOptions } from '../../../runtime/index.ts'
+import {
+  createRuntime,
+  type MillraceError,
+  type PlaceSummary,
+  type Runtime,
+  type RuntimeOptions,
+} from '../../../runtime/index.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { ledgerLines, scratchFolder } from '../../helpers/scratch.ts'
-import { network, small, solid, suicide } from '../../fixtures/fragile-tasks.ts'
+import { lengthy, network, small, solid, suicide } from '../../fixtures/fragile-tasks.ts'
 
 const TIMEOUT = { timeoutMs: 20_000 }
 
 /** Threads that may start in vain before their place gives up. */
 const MOST_LOADS = 3
 
-type Where = 'default' | 'small' | 'loop'
+type Where = 'default' | 'small' | 'loop' | 'small:exit' | 'slow'
 
 /** A service whose tasks do not load where the test says so. */
 function fragile(test: TestContext, ...broken: readonly Where[]) {
@@ -26,13 +32,14 @@ function fragile(test: TestContext, ...broken: readonly Where[]) {
     tiers: { default: { threads: 1 }, small: { threads: 1, maxHeapMb: 48 } },
     lanes: { network: { concurrency: 10 } },
   }
-  const start = async (): Promise<Runtime> => {
-    const runtime = await createRuntime(options)
+  const start = async (more: Partial<RuntimeOptions> = {}): Promise<Runtime> => {
+    const runtime = await createRuntime({ ...options, ...more })
     test.after(() => runtime.stop({ graceMs: 0 }))
     return runtime
   }
   const loadsOn = (where: Where) => ledgerLines(join(folder, 'loads')).filter(([each]) => each === where).length
-  return { start, loadsOn, breakOn }
+  const tornDown = () => ledgerLines(join(folder, 'teardowns')).flat()
+  return { start, loadsOn, breakOn, tornDown }
 }
 
 function assertStopped({ place, error }: { place: string; error: Error }, which: string, why: RegExp): void {
@@ -52,9 +59,39 @@ describe('a place whose tasks do not load', () => {
     assert.equal(await (await runtime.enqueue(solid, null)).result(TIMEOUT), 'solid')
     assert.equal(await (await runtime.enqueue(network, null)).result(TIMEOUT), 'network')
     assert.equal((await waits.record()).state, 'available')
+    const { reason, text } = await runtime.explain(waits.id)
+    assert.equal(reason.type, 'place-stopped', text)
+    const { status, waiting } = (await runtime.places()).find(({ place }) => place === 'small') as PlaceSummary
+    assert.deepEqual([status.type, waiting], ['stopped', 1])
     assert.equal(loadsOn('small'), MOST_LOADS)
     await runtime.stop()
     assert.equal(loadsOn('small'), MOST_LOADS, 'no storm')
+  })
+
+  it('stays away too when its threads end while they load', { timeout: 20_000 }, async (test) => {
+    const { start, loadsOn } = fragile(test, 'small:exit')
+    const runtime = await start()
+    const { error } = await nextEvent(runtime, 'place.stopped')
+    const { code, message } = (error as MillraceError).cause as MillraceError
+    assert.equal(code, 'MILLRACE_TASKS_MODULE')
+    assert.match(message, /a thread ended while it loaded the tasks modules: .*exited with code: 1/)
+    assert.equal(await (await runtime.enqueue(solid, null)).result(TIMEOUT), 'solid')
+    assert.equal(loadsOn('small'), MOST_LOADS, 'no storm')
+  })
+
+  it('gives back uncharged what ran on those of its threads that had started', async (test) => {
+    const { start, breakOn } = fragile(test)
+    const runtime = await start({ tiers: { default: { threads: 1 }, small: { threads: 2, maxHeapMb: 48 } } })
+    const begun = nextEvent(runtime, 'job.progress', TIMEOUT)
+    const interrupted = nextEvent(runtime, 'job.interrupted', TIMEOUT)
+    const innocent = await runtime.enqueue(lengthy, null)
+    await begun
+    await (await runtime.enqueue(small, null)).result(TIMEOUT)
+    breakOn('small')
+    await assert.rejects((await runtime.enqueue(suicide, null)).result(TIMEOUT), { code: 'MILLRACE_THREAD_EXIT' })
+    assert.equal((await interrupted).id, innocent.id)
+    const { state, attempts } = await innocent.record()
+    assert.deepEqual([state, attempts], ['available', 0])
   })
 
   it('may be a lane of the loop: the tiers go on', async (test) => {
@@ -94,6 +131,13 @@ describe('a place whose tasks do not load', () => {
     assert.ok(loadsOn('default') <= MOST_LOADS && loadsOn('small') <= MOST_LOADS, 'no storm')
   })
 
+  it('fails the start also when all that can be said is that threads end', async (test) => {
+    const { start, loadsOn } = fragile(test, 'small:exit')
+    const starting = start({ tiers: { small: { threads: 1, maxHeapMb: 48 } }, lanes: {} })
+    await assert.rejects(starting, { code: 'MILLRACE_TASKS_MODULE' })
+    assert.equal(loadsOn('small'), MOST_LOADS)
+  })
+
   it('is whole again at the next start', async (test) => {
     const { start, breakOn } = fragile(test, 'small')
     const first = await start()
@@ -105,3 +149,34 @@ describe('a place whose tasks do not load', () => {
     await assert.rejects(next.job(job.id).record(), { code: 'MILLRACE_JOB_NOT_FOUND' }, 'it has run')
   })
 })
+
+describe('the teardown of a tasks module', () => {
+  it('has what is left of the grace on each thread', async (test) => {
+    const { start, tornDown } = fragile(test, 'slow')
+    const runtime = await start({ lanes: { network: { threads: 1 } } })
+    for (const task of [solid, small, network]) await (await runtime.enqueue(task, null)).result(TIMEOUT)
+    await runtime.stop({ graceMs: 20_000 })
+    assert.deepEqual(tornDown().sort(byName), ['default', 'default', 'small'])
+  })
+
+  it('may fail on the loop of the service: the runtime has stopped all the same, and says so', async (test) => {
+    const { start, tornDown } = fragile(test, 'slow')
+    const runtime = await start()
+    const failed = nextEvent(runtime, 'runtime.error', TIMEOUT)
+    const stopped = nextEvent(runtime, 'runtime.stopped', TIMEOUT)
+    assert.deepEqual(await runtime.stop({ graceMs: 20_000 }), { stuck: [] })
+    assert.match((await failed).error.message, /no teardown on loop/)
+    assert.deepEqual((await stopped).stuck, [])
+    assert.ok(tornDown().includes('loop'))
+  })
+
+  it('is not waited for when the grace is over', async (test) => {
+    const { start } = fragile(test, 'slow')
+    const runtime = await start()
+    const failed = nextEvent(runtime, 'runtime.error', TIMEOUT)
+    await runtime.stop({ graceMs: 0 })
+    assert.match((await failed).error.message, /MILLRACE_TASKS_MODULE: the teardown of a tasks module has not ended/)
+  })
+})
+
+const byName = (a: string, b: string) => a.localeCompare(b)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { EventEmitter } from 'eventemitter3'
@@ -15,6 +16,7 @@ import { Settler } from '../../../runtime/settle/settler.ts'
 import { JournalChild } from '../../../runtime/supervise/journal-child.ts'
 import { PlaceChild } from '../../../runtime/supervise/place-child.ts'
 import { Upkeep } from '../../../runtime/upkeep/upkeep.ts'
+import { createRuntime } from '../../../runtime/index.ts'
 import type { Wires } from '../../../runtime/wires.ts'
 import { journalListener } from '../../../runtime/listeners.ts'
 import { leakCheck } from '../../helpers/leak-check.ts'
@@ -50,9 +52,20 @@ describe('every actor of the tree may be started and stopped at any moment:', ()
   const actor = <M>(id: string, make: (wires: Wires) => Behavior<M>) =>
     it(id, () => stressStartStop(() => spawn(make(booted.wires), { id }) as Child<never>))
 
-  actor('dispatcher', (wires) => new Dispatcher({ ...wires, placeOf: () => -1, ended: () => {} }))
+  actor('dispatcher', (wires) => new Dispatcher({ ...wires, placeOf: () => -1, isHeld: () => false, ended: () => {} }))
   actor('settler', (wires) => new Settler({ ...wires, unsettled: new Set(), customs: new Map(), keepEndedMs: 1 }))
-  actor('router', (wires) => new Router({ ...wires, held: () => [], unknown: () => {} }))
+  actor('router', (wires) => {
+    const nothing = {
+      rules: [],
+      isPaused: () => false,
+      held: () => [],
+      occupants: () => [],
+      moved: () => {},
+      late: () => {},
+      unknown: () => {},
+    }
+    return new Router({ ...wires, ...nothing, belongsTo: ({ place }) => place })
+  })
   actor('upkeep', (wires) => new Upkeep({ ...wires, maxResults: 1, maxEnded: 1, histories: () => [], onError: fail }))
 
   it('lane of the loop', () => stressStartStop(() => place(booted.wires, 'network')))
@@ -69,6 +82,23 @@ describe('a whole runtime', () => {
       root.stop()
       assert.deepEqual(await root.exited, { type: 'stopped' })
     }
+  })
+})
+
+describe('a start that fails', () => {
+  it('lets the journal go', async (test) => {
+    const file = join(scratchFolder(), 'jobs.db')
+    mkdirSync(`${file}.starts`)
+    const options = {
+      tasks: fixtureTasks,
+      journal: { file },
+      tiers: { default: {}, small: {} },
+      lanes: { network: {} },
+    }
+    await assert.rejects(createRuntime(options), { code: 'MILLRACE_JOURNAL_IO', message: /the starts file beside/ })
+    rmdirSync(`${file}.starts`)
+    const runtime = await createRuntime(options)
+    test.after(() => runtime.stop({ graceMs: 0 }))
   })
 })
 

@@ -13,6 +13,15 @@ const swept = (count: number, more: 'yes' | 'no' = 'no'): Answer => ({ type: 'ma
 
 /** An upkeep that has started, and what it asks of the journal; the answers to its sweeps are taken from the front. */
 function upkeepOn(clock: Clock, ...answers: (Answer | Error)[]) {
+  return upkeepThatFinds({ nextDueAt: undefined, suspects: 0 }, clock, ...answers)
+}
+
+/** The same, where a commit has said so before there was an upkeep. */
+function upkeepThatFinds(
+  found: { readonly nextDueAt: number | undefined; readonly suspects: number },
+  clock: Clock,
+  ...answers: (Answer | Error)[]
+) {
   const asked: Request[] = []
   const errors: unknown[] = []
   const nudges: number[] = []
@@ -20,6 +29,7 @@ function upkeepOn(clock: Clock, ...answers: (Answer | Error)[]) {
   const upkeep = new Upkeep({
     clock,
     journal: {
+      ...found,
       nudge() {
         nudges.push(clock.now())
         nudged()
@@ -63,6 +73,20 @@ async function gapsOf(clock: ManualClock, sweeps: number): Promise<number[]> {
   }
   return gaps
 }
+
+describe('what a commit has said before there was an upkeep', () => {
+  it('is what it begins with: the next instant, and a trial', async () => {
+    const clock = new ManualClock(START)
+    const { asked, nudges } = upkeepThatFinds({ nextDueAt: START + 700, suspects: 1 }, clock)
+    clock.advance(199)
+    assert.deepEqual([nudges, asked], [[], []])
+    clock.advance(1)
+    await turn()
+    assert.deepEqual(asked, [{ type: 'trial' }])
+    clock.advance(500)
+    assert.deepEqual(nudges, [START + 700])
+  })
+})
 
 describe('what is due next', () => {
   it('has the journal look at its instant, once', () => {
@@ -164,10 +188,10 @@ describe('sweeps', () => {
 describe('trials', () => {
   const trialsIn = (asked: readonly Request[]) => asked.filter(({ type }) => type === 'trial').length
 
-  it('begin a second after there are suspects, one at a time', async () => {
+  it('begin a little after there are suspects, one at a time', async () => {
     const { clock, asked, suspects } = upkeepOf()
     suspects(3)
-    clock.advance(999)
+    clock.advance(199)
     suspects(3)
     assert.equal(trialsIn(asked), 0)
     clock.advance(1)
@@ -177,6 +201,19 @@ describe('trials', () => {
     suspects(1)
     clock.advance(1_000)
     assert.equal(trialsIn(asked), 2)
+  })
+
+  it('wait a minute where no process could be started for one', () => {
+    const { clock, asked, suspects, upkeep } = upkeepOf()
+    upkeep.receive({ type: 'trial-postponed' })
+    suspects(1)
+    clock.advance(59_999)
+    assert.equal(trialsIn(asked), 0)
+    clock.advance(1)
+    assert.equal(trialsIn(asked), 1)
+    suspects(1)
+    clock.advance(200)
+    assert.equal(trialsIn(asked), 2, 'and only that once')
   })
 
   it('do not begin where there is no suspect, and tell what went wrong', async () => {

@@ -1,0 +1,194 @@
+import { prepareReschedule, type RescheduleOptions } from '../lib/enqueue.ts'
+import { MillraceError } from '../lib/errors.ts'
+import { stateCodes } from '../lib/job-state.ts'
+import { formatJobId } from '../lib/job.ts'
+import { invalidOption, refuseUnknown } from '../lib/options.ts'
+import { type Answered, ask } from './ask.ts'
+import { cancelElsewhere } from './control/cancel-elsewhere.ts'
+import { stateOf } from './journal/record.ts'
+import { giveRoom, placeListener } from './listeners.ts'
+import type { ClaimedJob, Ended, InHand } from './messages.ts'
+import type { CancelOptions } from './publish/job-handle.ts'
+import { released } from './settle/decide.ts'
+import type { Results } from './settle/results.ts'
+import type { Wires } from './wires.ts'
+
+/** What somebody changes of one job. A claim may be on its way from the journal to its place in any of these moments. */
+
+/**
+ * The wish stands before anything else is asked: a claim that reaches its hand from now on does not start. So what has
+ * not started is found in the journal, in a hand, in a slot, or by its wish; what has started is aborted.
+ */
+export async function cancelJob(
+  wires: Wires,
+  number: number,
+  options: CancelOptions | undefined,
+): Promise<'cancelled' | 'requested' | 'ended'> {
+  const { wishes, results, across } = wires
+  const mode = modeOf(options)
+  if (across?.deliveries.has(number) === true) return cancelTaken(wires, number, mode)
+  const before = results.recent(number)
+  wishes.add(number)
+  try {
+    const came = await cancelWherever(wires, number, mode)
+    if (came === 'requested') return came
+    wishes.delete(number)
+    return came === 'ended' && before === undefined ? cancelledOr(results, number, 'ended') : came
+  } catch (error) {
+    wishes.delete(number)
+    throw error
+  }
+}
+
+/** A delivery has no handle: how it ends is told to the node that has the job. */
+async function cancelTaken(wires: Wires, number: number, mode: Mode): Promise<'cancelled' | 'requested'> {
+  wires.wishes.add(number)
+  const removed = await takeFromHand(wires, number)
+  if (removed === undefined) {
+    for (const place of wires.places) place.cancel(number, mode)
+    return 'requested'
+  }
+  placeListener(wires).ended(removed.place, [unstarted(removed.job, { type: 'cancelled' })])
+  return 'cancelled'
+}
+
+async function cancelWherever(wires: Wires, number: number, mode: Mode) {
+  const { places, clock, config, results, announcer } = wires
+  const inHand = await cancelInHand(wires, number)
+  if (inHand !== undefined) return inHand
+  const keepUntil = clock.now() + config.journal.keepEndedMs
+  const asked = ask(wires, { type: 'cancel', number, keepUntil })
+  const taken = places.map((place) => place.cancel(number, mode))
+  const inSlot = taken.includes('recalled') ? endOf(wires, number) : undefined
+  const answered = await asked
+  if (inSlot !== undefined) return inSlot
+  if (answered.type === 'cancelled') {
+    announcer.cancelled([number], [answered.task])
+    return 'cancelled'
+  }
+  if (answered.type !== 'requested') return 'ended'
+  if (answered.state === stateCodes.away) {
+    await cancelElsewhere(wires, [number])
+    return 'requested'
+  }
+  if (taken.includes('aborted')) return 'requested'
+  // Neither waiting nor running then: it was on its way to its hand, or its end on the way to the journal.
+  const arrived = await cancelInHand(wires, number)
+  if (arrived !== undefined) return arrived
+  await written(wires, number)
+  return cancelledOr(results, number, 'requested')
+}
+
+async function cancelInHand(wires: Wires, number: number): Promise<'cancelled' | 'requested' | undefined> {
+  const removed = await takeFromHand(wires, number)
+  if (removed === undefined) return undefined
+  placeListener(wires).ended(removed.place, [unstarted(removed.job, { type: 'cancelled' })])
+  return endOf(wires, number)
+}
+
+/** Of a job that was ended here right now: what its commit says, which may be another's. */
+async function endOf({ results, journal }: Wires, number: number): Promise<'cancelled' | 'requested'> {
+  await results.wait(number).promise.catch(() => {
+    // How it ended is what is remembered of it.
+  })
+  const end = cancelledOr(results, number, 'requested')
+  if (end === 'requested' && journal.end !== undefined) throw journal.end
+  return end
+}
+
+function cancelledOr<T>(results: Results, number: number, otherwise: T): 'cancelled' | T {
+  return results.recent(number)?.state === 'cancelled' ? 'cancelled' : otherwise
+}
+
+/** Resolves when an end of the job that a place or a hand has told is committed. */
+async function written({ clock, journal, unsettled }: Wires, number: number): Promise<void> {
+  const isTold = () => [...unsettled].some(({ ended }) => ended.some(({ job }) => job.number === number))
+  while (isTold()) await new Promise<void>((resolve) => clock.setImmediate(resolve))
+  await journal.barrier()
+}
+
+type Mode = NonNullable<CancelOptions['mode']>
+
+function modeOf(options: CancelOptions = {}): Mode {
+  refuseUnknown(options, ['mode'], '')
+  const { mode = 'abort' } = options
+  if (mode === 'abort' || mode === 'terminate') return mode
+  throw invalidOption('mode', mode, "'abort' or 'terminate'")
+}
+
+export async function retryJob(wires: Wires, number: number): Promise<void> {
+  const answered = await ask(wires, { type: 'revive', number })
+  if (answered.type !== 'revived') throw refused(wires, answered, number, RETRYABLE)
+  wires.results.reopened(number)
+}
+
+export async function rescheduleJob(wires: Wires, number: number, options: RescheduleOptions): Promise<void> {
+  const change = prepareReschedule(options, wires.clock.now())
+  for (let look = 1; ; look++) {
+    await releaseFromHand(wires, number)
+    const answered = await ask(wires, { type: 'reschedule', number, ...change })
+    if (answered.type === 'rescheduled') return
+    // It was claimed while this was on its way: now it stands in its hand, unless it has begun.
+    const again = look === 1 && answered.type === 'wrong-state' && answered.state === stateCodes.running
+    if (!again) throw refused(wires, answered, number, WAITING)
+  }
+}
+
+/** A claimed job goes back to the journal in the same commit as what is asked next, so that nobody claims it before. */
+async function releaseFromHand(wires: Wires, number: number): Promise<void> {
+  const removed = await takeFromHand(wires, number)
+  if (removed === undefined) return
+  const ended = unstarted(removed.job, { type: 'interrupted', cause: 'recalled' })
+  wires.journal.settle({ ended, settle: released(ended) })
+  wires.suspensions.observe([ended])
+  giveRoom(wires, removed.place, [ended])
+}
+
+export async function removeJob(wires: Wires, number: number): Promise<void> {
+  const answered = await ask(wires, { type: 'remove', number })
+  if (answered.type === 'wrong-state') throw refused(wires, answered, number, IDLE)
+  wires.results.removed([number])
+}
+
+function takeFromHand({ dispatch }: Wires, number: number): Promise<InHand | undefined> {
+  return new Promise((answer) => {
+    if (dispatch.tell({ type: 'remove', number, answer }) !== 'accepted') answer(undefined)
+  })
+}
+
+function unstarted(job: ClaimedJob, outcome: Ended['outcome']): Ended {
+  return { job, outcome, startedAt: undefined, endedAt: undefined }
+}
+
+interface Wanted {
+  readonly verb: string
+  readonly expected: string
+}
+
+const RETRYABLE: Wanted = { verb: 'retry', expected: 'dead, cancelled, discarded or expired' }
+const WAITING: Wanted = { verb: 'reschedule', expected: 'scheduled or available' }
+const IDLE: Wanted = { verb: 'remove', expected: 'a job that does not run' }
+
+function refused({ journal }: Wires, answered: Answered, number: number, { verb, expected }: Wanted): MillraceError {
+  const id = formatJobId(journal.name, number)
+  switch (answered.type) {
+    case 'absent':
+      return new MillraceError(
+        'MILLRACE_JOB_NOT_FOUND',
+        `${id} has no row: it succeeded and nothing is kept, or it was never enqueued`,
+      )
+    case 'key-taken':
+      return new MillraceError(
+        'MILLRACE_KEY_TAKEN',
+        `${id} cannot be retried, since ${formatJobId(journal.name, answered.number)} has its key now; ` +
+          'wait for that one, or cancel it first',
+      )
+    default: {
+      const state = answered.type === 'wrong-state' ? stateOf(answered.state) : answered.type
+      return new MillraceError(
+        'MILLRACE_WRONG_STATE',
+        `cannot ${verb} ${id}; got a job that is ${state}, expected ${expected}`,
+      )
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import type { ClaimColumns, ClaimExtra } from './protocol.ts'
+import { isOutboundRank } from './schema.ts'
+import type { WaitingRow } from './statements.ts'
+
+export function emptyClaim(place: number): ClaimColumns {
+  return { place, numbers: [], tasks: [], claims: [], attempts: [], ranks: [], ords: [], inputs: [], extras: [] }
+}
+
+/** Adds a row that is claimed in this transaction; returns its input. */
+export function push(into: ClaimColumns, task: number, rank: number, row: WaitingRow): string {
+  const [id, ord, claim, attempt, crashes, expiresAt, overrides, key, input, dueAt] = row
+  // Who runs it needs its keys; here they are in its row.
+  const part = isOutboundRank(rank) ? row[10] : null
+  into.numbers.push(id)
+  into.tasks.push(task)
+  into.claims.push(claim + 1)
+  into.attempts.push(attempt)
+  into.ranks.push(rank)
+  into.ords.push(ord)
+  into.inputs.push(input)
+  const plain = overrides === null && key === null && expiresAt === null && crashes === 0 && dueAt === null
+  into.extras.push(plain && part === null ? null : extraOf(row, part))
+  return input
+}
+
+function extraOf([, , , , crashes, expiresAt, overrides, key, , dueAt]: WaitingRow, part: string | null): ClaimExtra {
+  return {
+    ...(overrides !== null && { overrides }),
+    ...(key !== null && { key }),
+    ...(expiresAt !== null && { expiresAt }),
+    ...(crashes > 0 && { crashes }),
+    ...(dueAt !== null && { dueAt }),
+    ...(part !== null && { part }),
+  }
+}

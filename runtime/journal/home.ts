@@ -1,0 +1,79 @@
+import { PUBLICATIONS } from '../../lib/envelope.ts'
+import { toErrorRecord } from '../../lib/error-record.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import type { AttemptRecord } from '../../lib/job.ts'
+import { each } from './each.ts'
+import type { Ledger } from './ledger.ts'
+import type { Answer, Homecoming, RowSettle } from './protocol.ts'
+import { recordAttempt, settleOne } from './settle.ts'
+
+type Came = 'came' | 'stale' | 'failed'
+
+/** A broker holds these; returns the numbers of those whose claim was no longer theirs. */
+export function handOver({ sql }: Ledger, handedOver: Float64Array): number[] {
+  const stale: number[] = []
+  for (let at = 0; at < handedOver.length; at += 3) {
+    const number = handedOver[at] as number
+    const { changes } = sql.handOver.run(handedOver[at + 2] as number, number, handedOver[at + 1] as number)
+    if (changes === 0) stale.push(number)
+  }
+  return stale
+}
+
+/** Applies outcomes to their jobs that are away. */
+export function comeHome(ledger: Ledger, outcomes: readonly Homecoming[], now: number): Answer {
+  const came = each(
+    ledger,
+    outcomes,
+    (outcome) => arrive(ledger, outcome, now),
+    (): Came => 'failed',
+  )
+  return { type: 'home', came }
+}
+
+/** An outcome takes the job from away to running, and from there to its end as any other. */
+function arrive(ledger: Ledger, { number, claim, settle, note }: Homecoming, now: number): Came {
+  const { record, ...end } = settle
+  if (note === 'attempt') {
+    if (ledger.sql.noteAttempt.run(settle.attempt, number, claim).changes === 0) return 'stale'
+    if (record !== undefined) recordAttempt(ledger, number, attemptKey(claim, settle, 'note'), record)
+    return 'came'
+  }
+  if (ledger.sql.comeHome.run(number, claim).changes === 0) return 'stale'
+  const whole: RowSettle = { ...end, number, claim }
+  if (settleOne(ledger, whole, now) === 'stale') throw new Error(`job ${number} has come home and is not running`)
+  const isKept = record !== undefined && settle.row === 'keep'
+  if (isKept) recordAttempt(ledger, number, attemptKey(claim, settle, 'end'), record)
+  return 'came'
+}
+
+/** All attempts of a job that is away are of one claim here: each has a key of its own, and they sort as they were. */
+function attemptKey(claim: number, { attempt }: Homecoming['settle'], of: 'note' | 'end'): number {
+  return claim * PUBLICATIONS + attempt * 2 + (of === 'end' ? 1 : 0)
+}
+
+/** Ends jobs whose outcome has not come home in their time. */
+export function giveUpAway(ledger: Ledger, now: number, limit: number, keepUntil: number): Answer {
+  const overdue = ledger.sql.overdueAway.all(now, limit)
+  const error = toErrorRecord(noOutcome())
+  for (const { id, claim, attempt } of overdue) {
+    ledger.sql.freeKey.run(id)
+    ledger.sql.giveUp.run(now, keepUntil, id)
+    const record: AttemptRecord = { claim, attempt, endedAt: now, type: 'failed', error }
+    recordAttempt(ledger, id, (claim + 1) * PUBLICATIONS - 1, JSON.stringify(record))
+  }
+  return {
+    type: 'changed',
+    numbers: overdue.map(({ id }) => id),
+    tasks: overdue.map(({ task }) => ledger.tasks.indexOfId(task)),
+    next: overdue.length === limit ? overdue.at(-1)?.id : undefined,
+  }
+}
+
+export function noOutcome(): MillraceError {
+  return new MillraceError(
+    'MILLRACE_NO_OUTCOME',
+    'the job went to a broker and no outcome has come home in its time; whether it ran is not known; look at the broker ' +
+      'and at who takes from it, then retry() it',
+  )
+}

@@ -1,0 +1,26 @@
+import type { ClaimedJob, Ended } from '../messages.ts'
+import type { SettleEntry } from './gather.ts'
+import type { Homeward, Reply } from './protocol.ts'
+
+/** What the owner's stages hear of commits. Called once a group, in the order of the commits. */
+export interface JournalListener {
+  claimed(jobs: readonly ClaimedJob[]): void
+  /** Settles that are committed; a stale one was overtaken by another committed outcome. */
+  settled(finished: readonly Ended[], settles: readonly SettleEntry[], stale: ReadonlySet<number>): void
+  expired(jobs: Reply['expired']): void
+  /** Outcomes that are to be sent home. */
+  goHome(homes: readonly Homeward[]): void
+  /** What other processes wanted of jobs is committed. */
+  wished(wished: Reply['wished']): void
+  /** An outcome that the journal could not write; its job stays running until the next start. */
+  unsettled(number: number, error: Error): void
+  nextDueAt(at: number | undefined): void
+  suspects(count: number): void
+  learnedTasks(names: readonly string[]): void
+  /** The journal refuses new jobs from now on, or takes them again. */
+  health(state: 'degraded' | 'healthy', error: Error): void
+  /** Commits of these instants were lost on their way here: what the journal has ended in them by itself is not told. */
+  missed(instants: readonly number[]): void
+  /** The journal thread died; groups that were under way are resolved once it is open again. */
+  down(error: Error): void
+}

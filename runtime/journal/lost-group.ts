@@ -1,0 +1,29 @@
+import { MillraceError } from '../../lib/errors.ts'
+import type { RequestEntry, Sent } from './gather.ts'
+import { resolveLostJob } from './lost-job.ts'
+import type { Answer, Request } from './protocol.ts'
+
+/** Answers for a group that was committed, but whose reply was lost with the journal's thread. */
+export function resolveLostGroup(sent: Sent, ask: (request: Request) => Promise<Answer>): void {
+  // Who asks is put in front of all that waits: so the last one asks first.
+  for (const entry of sent.requests.toReversed()) resolveLostRequest(entry, ask)
+  for (const job of sent.jobs.toReversed()) resolveLostJob(job, ask)
+  for (const barrier of sent.barriers) barrier.passed()
+}
+
+const ONCE_MORE: readonly Request['type'][] = [
+  ...(['reconcile', 'interrupted', 'sweep', 'trial', 'probe', 'lost-job'] as const),
+  ...(['unsent', 'sent-home', 'unwant', 'give-up-away'] as const),
+]
+
+/** What the owner asks of itself may be done twice. Who else asks again would hear what the first time has left. */
+function resolveLostRequest({ request, answered, refused }: RequestEntry, ask: (request: Request) => Promise<Answer>) {
+  if (ONCE_MORE.includes(request.type)) return void ask(request).then(answered, refused)
+  refused(
+    new MillraceError(
+      'MILLRACE_OUTCOME_UNKNOWN',
+      `the thread of the journal ended before it said what came of this ${request.type}; it was carried out as far as it ` +
+        'could be; look at the record',
+    ),
+  )
+}

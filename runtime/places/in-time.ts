@@ -1,0 +1,21 @@
+import type { Clock } from '../../lib/clock.ts'
+import { MillraceError } from '../../lib/errors.ts'
+
+/** What the import of the tasks modules and their `setup` may take. */
+export const LOADING_MS = 60_000
+
+/** What is loaded, unless it takes too long. */
+export function inTime<T>(clock: Clock, loading: Promise<T>, place: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimer(LOADING_MS, () => reject(late(place)))
+    loading.then(resolve, reject).finally(() => timer.cancel())
+  })
+}
+
+export function late(place: string): MillraceError {
+  return new MillraceError(
+    'MILLRACE_TASKS_MODULE',
+    `the tasks modules have not loaded for ${place} within ${LOADING_MS} ms; expected imports and setup() that end; look ` +
+      'for a top-level await, or a setup, that waits for something which does not come',
+  )
+}

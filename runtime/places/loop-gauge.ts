@@ -1,0 +1,36 @@
+import { type Clock, systemClock } from '../../lib/clock.ts'
+import { BEAT_MS } from '../../lib/verdict.ts'
+import type { ThreadReport } from '../messages.ts'
+import { Gauge } from './gauge.ts'
+import { processorTimeOf } from './readings.ts'
+
+/** What the service's own loop does, read on itself: who can ask here turns. What it cannot see the watchdog does. */
+export class LoopGauge {
+  readonly #clock: Clock
+  readonly #gauge: Gauge
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#gauge = new Gauge(() => {
+      const at = clock.monotonicMs()
+      const time = processorTimeOf(process.pid)
+      const activeMs = performance.eventLoopUtilization().active
+      return { at, beatAt: at, activeMs, processorMs: time?.processorMs, queuedMs: time?.queuedMs }
+    })
+  }
+
+  /** `oldest` and `running` are asked for after a beat, if the looks so far do not tell enough. */
+  async report(of: () => Pick<ThreadReport, 'oldest' | 'running'>): Promise<ThreadReport> {
+    const first = this.#look(of())
+    if (this.#gauge.tells) return first
+    // Real time, also where a test has stopped the clock of the jobs.
+    await new Promise<void>((resolve) => systemClock.setTimer(BEAT_MS, resolve))
+    return this.#look(of())
+  }
+
+  #look({ oldest, running }: Pick<ThreadReport, 'oldest' | 'running'>): ThreadReport {
+    const longestMs = oldest === undefined ? undefined : this.#clock.monotonicMs() - oldest.startedAt
+    const judged = this.#gauge.look({ status: 'serving', toldToEndMs: undefined, longestMs })
+    return { thread: 'loop', ...judged, oldest, running, offered: 0 }
+  }
+}

@@ -1,0 +1,59 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Outcome } from '../../lib/outcome.ts'
+import type { StartsSink } from '../journal/starts.ts'
+import { type Attribute, callHandler } from './attempt.ts'
+import { AttemptContext, type AttemptHost } from './attempt-context.ts'
+import type { Handlers } from './handlers.ts'
+import type { FromProcess, ProcessJob, ToProcess } from './process-protocol.ts'
+
+export interface ProcessRunnerOptions {
+  readonly handlers: Handlers
+  readonly host: AttemptHost
+  readonly starts: StartsSink | undefined
+  readonly clock: Clock
+  send(message: FromProcess): void
+  memoryBytes(): number
+  readonly attribute: Attribute
+}
+
+/** The process's side of its one job. */
+export class ProcessRunner {
+  readonly #options: ProcessRunnerOptions
+  #running: { readonly context: AttemptContext; readonly claim: number } | undefined
+
+  constructor(options: ProcessRunnerOptions) {
+    this.#options = options
+  }
+
+  run(job: ProcessJob): void {
+    const { handlers, host, starts, clock, send, attribute } = this.#options
+    const { number, task, claim, input, overrides } = job
+    const context = new AttemptContext(host, {
+      number,
+      task,
+      attempt: job.attempt + 1,
+      overrides,
+      slot: 0,
+      generation: 0,
+    })
+    this.#running = { context, claim }
+    starts?.begin(job.start, number, claim)
+    send({ type: 'begun' })
+    const startedAt = clock.now()
+    const outcome = callHandler(handlers, input, context, attribute)
+    if (outcome instanceof Promise) void outcome.then((settled) => this.#ended(context, settled, startedAt))
+    else this.#ended(context, outcome, startedAt)
+  }
+
+  abort({ number, claim, reason }: Extract<ToProcess, { type: 'abort' }>): void {
+    const running = this.#running
+    if (running?.context.number === number && running.claim === claim) running.context.abort(reason)
+  }
+
+  #ended(context: AttemptContext, outcome: Outcome, startedAt: number): void {
+    const { clock, send, memoryBytes } = this.#options
+    context.end()
+    this.#running = undefined
+    send({ type: 'ended', outcome, startedAt, endedAt: clock.now(), memoryBytes: memoryBytes() })
+  }
+}

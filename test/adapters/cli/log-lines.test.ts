@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { logLine } from '../../../adapters/cli/worker/log-lines.ts'
+import { sizesOf, workerPlaces } from '../../../adapters/cli/worker/places.ts'
+import { defineTask, MillraceError } from '../../../runtime/index.ts'
+
+describe('a line of the log of a worker', () => {
+  it('is one line, whatever is in the event', () => {
+    const error = new MillraceError('MILLRACE_BROKER_LOST', 'it is\naway')
+    const event = { id: 'abc123-1', ranMs: 1.6, link: 'amqp://a:5672', reason: 'two words\n"quoted"', error, more: {} }
+    assert.equal(
+      logLine('job.dead', event, 0),
+      '1970-01-01 00:00:00.000 job.dead id=abc123-1 ranMs=2 link=amqp://a:5672 ' +
+        'reason="two words\\n\\"quoted\\"" error="MILLRACE_BROKER_LOST: it is\\naway"',
+    )
+    assert.equal(logLine('x', { error: { name: 'E', message: 'of a record' } }, 0).slice(24), 'x error="of a record"')
+  })
+})
+
+describe('the places of a worker', () => {
+  const tasks = [
+    defineTask<null>({ name: 'a' }),
+    defineTask<null>({ name: 'b', tier: 'photos' }),
+    defineTask<null>({ name: 'c', lane: 'network' }),
+  ]
+
+  it('are all that jobs of its tasks may be meant for', () => {
+    assert.deepEqual(workerPlaces(tasks, { tiers: {}, lanes: {} }), {
+      tiers: { fast: { threads: 1 }, default: {}, photos: { threads: 1 } },
+      lanes: { network: { threads: 1 } },
+    })
+  })
+
+  it('are as large as is said, and more where others are named', () => {
+    const sizes = { tiers: sizesOf('tier', ['default=3', 'videos=2'], 512), lanes: sizesOf('lane', ['network=9'], 100) }
+    assert.deepEqual(workerPlaces(tasks, sizes), {
+      tiers: { fast: { threads: 1 }, default: { threads: 3 }, photos: { threads: 1 }, videos: { threads: 2 } },
+      lanes: { network: { threads: 1, concurrency: 9 } },
+    })
+  })
+})

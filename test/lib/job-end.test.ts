@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { toErrorRecord } from '../../lib/error-record.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import { type End, endOf, resultOf } from '../../lib/job-end.ts'
+import type { JobRecord } from '../../lib/job.ts'
+import { encodePayload } from '../../lib/payload.ts'
+
+function succeeded(value: unknown): End {
+  return { state: 'succeeded', output: encodePayload(value, 'output') }
+}
+
+describe('the end of a job', () => {
+  it('is the value of a success', () => {
+    assert.equal(resultOf({ state: 'succeeded', output: '' }), undefined)
+    assert.deepEqual(resultOf(succeeded([1, null])), [1, null])
+  })
+
+  it('is a code for every other end', () => {
+    const codes = { cancelled: 'MILLRACE_JOB_CANCELLED', expired: 'MILLRACE_JOB_EXPIRED', dead: 'MILLRACE_JOB_FAILED' }
+    for (const [state, code] of Object.entries(codes)) {
+      assert.throws(() => resultOf({ state: state as End['state'] }), { code })
+    }
+    assert.throws(() => resultOf({ state: 'discarded', reason: 'too old' }), {
+      code: 'MILLRACE_JOB_DISCARDED',
+      message: /too old/,
+    })
+  })
+
+  it('is what its record says, once it has ended', () => {
+    const record = { endedAt: 5, state: 'dead', history: [] } as unknown as JobRecord
+    const error = { name: 'Error', message: 'no luck' }
+    const failed = { claim: 1, attempt: 1, endedAt: 5, type: 'failed', error } as const
+    const { endedAt: _, ...running } = record
+    assert.equal(endOf({ ...running, state: 'running', history: [failed] }, null), undefined)
+    assert.deepEqual(
+      endOf({ ...record, history: [{ ...failed, error: { ...error, message: 'before' } }, failed] }, null),
+      {
+        state: 'dead',
+        error,
+      },
+    )
+    assert.deepEqual(endOf({ ...record, state: 'succeeded' }, '7'), { state: 'succeeded', output: '7' })
+    assert.throws(() => resultOf({ state: 'succeeded' }), { code: 'MILLRACE_RESULT_NOT_KEPT' })
+  })
+
+  it("is Millrace's own error as it is, and a handler's as the cause of another", () => {
+    const own = toErrorRecord(new MillraceError('MILLRACE_HARD_LIMIT', 'too long'))
+    assert.throws(() => resultOf({ state: 'dead', error: own }), { code: 'MILLRACE_HARD_LIMIT' })
+    const theirs = toErrorRecord(Object.assign(new TypeError('no luck'), { code: 'E_LUCK' }))
+    assert.throws(
+      () => resultOf({ state: 'dead', error: theirs }),
+      (error: MillraceError) => {
+        const { code, message } = error.cause as { code: string; message: string }
+        assert.deepEqual([error.code, code, message], ['MILLRACE_JOB_FAILED', 'E_LUCK', 'no luck'])
+        return true
+      },
+    )
+  })
+})

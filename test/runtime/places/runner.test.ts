@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { systemClock } from '../../../lib/clock.ts'
+import { condemn, stateOf } from '../../../lib/slot-word.ts'
+import { collectTasks } from '../../../lib/collect-tasks.ts'
+import { defineTask } from '../../../lib/task.ts'
+import { Handlers } from '../../../runtime/places/handlers.ts'
+import { Incarnation } from '../../../runtime/places/incarnation.ts'
+import { Runner } from '../../../runtime/places/runner.ts'
+import { Slots } from '../../../runtime/places/slots.ts'
+import type { Batch, ToThread } from '../../../runtime/places/thread-protocol.ts'
+import { claimsOf } from '../../helpers/claims.ts'
+
+const LIMITS = { softLimitMs: 20_000, hardLimitMs: 30_000 }
+const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
+
+/** A runner of a thread, on this one, whose jobs end when the test says so. */
+async function runnerOf(test: TestContext, concurrency: number, jobs: number) {
+  const thread = new Incarnation(
+    { slots: 8, concurrency, firstStart: 0, memory: 'ignored', journal: 'abcdef', starts: undefined },
+    () => {},
+  )
+  test.after(() => thread.close())
+  const ends: (() => void)[] = []
+  const work = defineTask({
+    name: 'work',
+    run: (_input: null) =>
+      new Promise<void>((resolve) => {
+        ends.push(resolve)
+      }),
+  })
+  const slots = new Slots(thread.run.slots, thread.run.slotCount)
+  const gaveBack: number[] = []
+  const runner = new Runner({
+    slots,
+    concurrency,
+    handlers: new Handlers(collectTasks([{ url: 'test', exports: { work } }])),
+    host: {
+      journal: 'abcdef',
+      now: () => 0,
+      takeNumber: () => 1,
+      abortOf: () => undefined,
+      progress() {},
+      enqueueNow: () => Promise.resolve(),
+    },
+    starts: undefined,
+    clock: systemClock,
+    outcome() {},
+    gaveBack: (slot) => void gaveBack.push(slot),
+    progressed() {},
+    attribute: (_context, run) => run(),
+  })
+  const batch = new Promise<Batch>((resolve) => {
+    thread.run.port.once('message', (message: ToThread) => resolve(message as Batch))
+  })
+  thread.offer(claimsOf(jobs).map((job) => ({ job: { ...job, input: 'null' }, task: 'work', limits: LIMITS })))
+  runner.add(await batch)
+  const states = () => thread.entries.map(({ slot, generation }) => stateOf(slots.words, slot, generation))
+  const condemnFirst = () => {
+    const { slot, generation } = thread.entries[0] as (typeof thread.entries)[0]
+    return condemn(slots.words, slot, generation)
+  }
+  return { ends, gaveBack, states, condemnFirst }
+}
+
+describe('a thread whose attempt was condemned', () => {
+  it('takes no other job when it ends after all, where it runs one at a time: it is about to be terminated', async (test) => {
+    const { ends, gaveBack, states, condemnFirst } = await runnerOf(test, 1, 2)
+    assert.deepEqual(states(), ['taken', 'offered'])
+    assert.equal(condemnFirst(), 'condemned')
+    ends[0]?.()
+    await turn()
+    assert.deepEqual([states(), gaveBack.length], [['condemned', 'offered'], 1])
+  })
+
+  it('goes on with others on a lane', async (test) => {
+    const { ends, states, condemnFirst } = await runnerOf(test, 2, 3)
+    assert.equal(condemnFirst(), 'condemned')
+    ends[0]?.()
+    await turn()
+    assert.deepEqual(states(), ['condemned', 'taken', 'taken'])
+  })
+})

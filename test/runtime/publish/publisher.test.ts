@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { ManualClock } from '../../../lib/manual-clock.ts'
+import { NUMBERS_AHEAD } from '../../../runtime/journal/numbers.ts'
+import { Publisher } from '../../../runtime/publish/publisher.ts'
+import { handle } from '../../../lib/task.ts'
+import { echo, parked } from '../../fixtures/tasks.ts'
+import { openLoopJournal } from '../../helpers/loop-journal.ts'
+import { startRuntime } from '../../helpers/start-runtime.ts'
+
+describe('who enqueues when all numbers are given out', () => {
+  it('waits for more, and is not refused', async (test) => {
+    const clock = new ManualClock()
+    const { journal, enqueue } = await openLoopJournal(test, clock)
+    const publisher = new Publisher(journal, clock, (number) => number)
+    await enqueue('echo')
+    for (const range of [NUMBERS_AHEAD / 2, NUMBERS_AHEAD / 2 - 1]) {
+      await new Promise<void>((resolve) => journal.takeNumbers(range, () => resolve()))
+    }
+    assert.equal(journal.takeNumber(), undefined)
+    const [one, many] = [
+      publisher.enqueue(echo, { value: 1 }, undefined),
+      publisher.enqueueMany(echo, [1, 2], undefined),
+    ]
+    assert.ok((await one) > NUMBERS_AHEAD)
+    assert.deepEqual(await many, { enqueued: 2, duplicates: 0 })
+  })
+})
+
+describe('a task that is none', () => {
+  it('is refused, and everybody else goes on', async (test) => {
+    const runtime = await startRuntime(test)
+    const refused = { code: 'MILLRACE_INVALID_OPTION', path: 'task' }
+    for (const stranger of [
+      undefined,
+      null,
+      'echo',
+      {},
+      { name: 'echo' },
+      handle(parked, () => undefined),
+    ] as never[]) {
+      await assert.rejects(runtime.enqueue(stranger, { value: 1 } as never), refused)
+      await assert.rejects(runtime.enqueueMany(stranger, [1] as never), refused)
+    }
+    assert.deepEqual(await (await runtime.enqueue(echo, { value: 1 })).result({ timeoutMs: 20_000 }), { value: 1 })
+  })
+})

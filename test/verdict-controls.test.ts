@@ -1,0 +1,79 @@
+import { describeControls } from './helpers/controls.ts'
+
+/** Of verdicts, of the watchdog and of explanations. */
+describeControls([
+  {
+    protection: 'the loop of a thread beats',
+    mutation: { file: 'runtime/places/thread-beat.js', from: 'slots.beat(clock.monotonicMs());', to: '' },
+    file: 'runtime/places/verdicts.test.js',
+    test: 'is waiting in await a timer',
+  },
+  {
+    protection: 'who is late is not dead',
+    mutation: { file: 'lib/verdict.js', from: '? silent(earlier, latest, standing)', to: "? 'dead'" },
+    file: 'runtime/places/verdicts.test.js',
+    test: 'nobody is called dead who lives',
+  },
+  {
+    protection: 'who is queued for a processor is not blocked',
+    mutation: { file: 'lib/verdict.js', from: 'processor + queued < READY', to: 'processor < READY' },
+    file: 'lib/verdict.test.js',
+    test: 'the same, on a busy machine',
+  },
+  {
+    protection: 'a silence is judged by itself',
+    mutation: { file: 'lib/verdict.js', from: ' && earlier.at >= latest.beatAt', to: '' },
+    file: 'lib/verdict.test.js',
+    test: 'fell silent after the first reading',
+  },
+  {
+    protection: 'a stuck thread is told of once',
+    mutation: { file: 'runtime/places/inspector.js', from: 'this.#told.add(oldest);', to: '' },
+    file: 'runtime/places/verdicts.test.js',
+    test: 'is stuck when it does not answer',
+  },
+  {
+    protection: 'a thread of a lane whose loop stands still is replaced at the hard limit',
+    mutation: {
+      file: 'runtime/places/thread-place.js',
+      from: ' || this.#inspector.standsStill(thread)',
+      to: '',
+    },
+    file: 'runtime/places/verdicts.test.js',
+    test: 'is spinning in regular expression',
+  },
+  {
+    protection: 'what may be unwound has a turn of its own',
+    mutation: { file: 'runtime/supervise/place-child.js', from: 'new OwnTurn()', to: 'undefined' },
+    file: 'runtime/places/watchdog-modes.test.js',
+    test: 'in loop at the hard limit',
+  },
+  {
+    protection: 'who was unwound hears of it before another handler is called',
+    mutation: { file: 'runtime/places/watchdog.js', from: /this\.#notice\(\);(?=\s+this\.#caller = caller)/, to: '' },
+    file: 'runtime/places/watchdog-modes.test.js',
+    test: 'in loop at the hard limit',
+  },
+  {
+    protection: 'what cannot be unwound is left alone',
+    mutation: { file: 'runtime/places/watchdog-thread-main.js', from: '!mayBeUnwound(', to: 'void (' },
+    file: 'runtime/places/watchdog-modes.test.js',
+    test: 'without ending the process',
+  },
+  {
+    protection: 'nobody is interrupted before the hard limit',
+    mutation: { file: 'runtime/places/watchdog-thread-main.js', from: /if \(now < limitAt\)\s+return;/, to: '' },
+    file: 'runtime/places/watchdog-modes.test.js',
+    test: 'in loop at the hard limit',
+  },
+  {
+    protection: 'what is ahead is counted up to a bound',
+    mutation: {
+      file: 'runtime/journal/limits/why-waiting.js',
+      from: 'MOST_BEFORE = 10_000',
+      to: 'MOST_BEFORE = 1_000_000',
+    },
+    file: 'runtime/control/explain.test.js',
+    test: 'counts no further than 10,000',
+  },
+])
