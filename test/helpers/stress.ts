@@ -223,8 +223,9 @@ class Stress {
   async #cancel(): Promise<void> {
     const job = this.#latest()
     if (job === undefined) return
-    const answer = await job.cancel({ mode: this.#random() < 0.3 ? 'terminate' : 'abort' })
-    this.#note('cancel', job.id, answer)
+    const mode = this.#random() < 0.3 ? 'terminate' : 'abort'
+    const answer = await job.cancel({ mode }).catch(ifUnknown)
+    this.#note('cancel', job.id, answer ?? 'unknown')
     this.#count('cancels')
   }
 
@@ -251,8 +252,7 @@ class Stress {
     const refused = await allow(
       this.#runtime.cancelMany({ task: this.#pick(this.#tasks) as StressTask, state: 'running' }),
     )
-    // The thread of the journal may die under it.
-    if (refused !== undefined && (refused as { code?: string }).code !== 'MILLRACE_OUTCOME_UNKNOWN') throw refused
+    if (refused !== undefined) ifUnknown(refused)
     this.#count('cancels of many')
   }
 
@@ -345,9 +345,9 @@ function faultsOf(lines: readonly (readonly string[])[], ends: ReadonlyMap<strin
   return faults
 }
 
-/** Of a job whose key another one had, when the journal's thread has died: it is no job, and nobody says so. */
-function ifUnknown(error: { readonly code?: string }): undefined {
-  if (error.code !== 'MILLRACE_OUTCOME_UNKNOWN') throw error
+/** Where the thread of the journal died meanwhile, nobody may be able to say what came of it. */
+function ifUnknown(error: unknown): undefined {
+  if ((error as { readonly code?: string }).code !== 'MILLRACE_OUTCOME_UNKNOWN') throw error
   return undefined
 }
 
