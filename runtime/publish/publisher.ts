@@ -24,16 +24,14 @@ class Pending<T> implements NewJob {
   readonly input: string
   readonly extra: JobExtra | null
   readonly #done: (number: number, duplicate: 'new' | 'duplicate') => T
-  readonly #resolve: (value: T) => void
-  readonly refused: (error: unknown) => void
+  readonly #resolve: (value: T | Promise<T>) => void
 
   constructor(
     number: number,
     task: number,
     job: PreparedJob,
     done: (number: number, duplicate: 'new' | 'duplicate') => T,
-    resolve: (value: T) => void,
-    reject: (error: unknown) => void,
+    resolve: (value: T | Promise<T>) => void,
   ) {
     this.number = number
     this.task = task
@@ -41,11 +39,15 @@ class Pending<T> implements NewJob {
     this.extra = job.extra
     this.#done = done
     this.#resolve = resolve
-    this.refused = reject
   }
 
   accepted(number: number, as: 'new' | 'duplicate'): void {
     this.#resolve(this.#done(number, as))
+  }
+
+  /** Through `resolve`: a `reject` that every caller's job holds would be a fifth of what the collector copies of it. */
+  refused(error: unknown): void {
+    this.#resolve(Promise.reject(error as Error))
   }
 }
 
@@ -119,8 +121,8 @@ export class Publisher<Handle> {
   /** For `context.enqueue` with `{ now: true }`: the number is given already. */
   async enqueueNumbered(task: string, number: number, input: string, extra: JobExtra | null): Promise<void> {
     const index = await this.#known(task)
-    await new Promise<void>((resolve, reject) => {
-      this.#journal.append(new Pending(number, index, { task, input, extra }, () => undefined, resolve, reject))
+    await new Promise<void>((resolve) => {
+      this.#journal.append(new Pending(number, index, { task, input, extra }, () => undefined, resolve))
     })
   }
 
@@ -129,8 +131,8 @@ export class Publisher<Handle> {
     if (index === undefined) return this.#known(job.task).then(() => this.#append(job))
     const number = this.#journal.takeNumber()
     if (number === undefined) return this.#moreNumbers().then(() => this.#append(job))
-    return new Promise((resolve, reject) => {
-      this.#journal.append(new Pending(number, index, job, this.#handle, resolve, reject))
+    return new Promise((resolve) => {
+      this.#journal.append(new Pending(number, index, job, this.#handle, resolve))
     })
   }
 
