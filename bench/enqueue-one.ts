@@ -1,6 +1,7 @@
 import { alternate, ratioFigure } from './alternate.ts'
 import { type Bench, type Figure, pick } from './bench.ts'
 import { Ceiling } from './ceiling.ts'
+import { CeilingThread } from './ceiling-thread.ts'
 import { elapsedMs, type PlainTask, publish, Service } from './service.ts'
 import { noop, parked } from './tasks.ts'
 
@@ -16,15 +17,21 @@ export const enqueueOne: Bench = {
     const jobs = pick(scale, { full: 1_000, quick: 200, once: 20 })
     await using service = await Service.start()
     using raw = new Ceiling()
+    await using thread = new CeilingThread()
     const { runtime } = service
-    const figures: Figure[] = []
+    const single = () => perSecond(raw.singleCommits(jobs))
+    const asked = await alternate(scale, single, () => thread.singleCommits(jobs))
+    const name = 'single-row commits'
+    const figures: Figure[] = [
+      ratioFigure('the same commits, asked of a thread one after another', 'jobs/s', asked, { name }),
+    ]
     for (const { what, task, note } of ROWS) {
       const measured = await alternate(
         scale,
-        () => perSecond(raw.singleCommits(jobs)),
+        single,
         async () => (jobs / (await elapsedMs(() => publish(runtime, task, jobs, 1)))) * 1_000,
       )
-      figures.push(ratioFigure(what, 'jobs/s', measured, { name: 'single-row commits', least: 0.45, note }))
+      figures.push(ratioFigure(what, 'jobs/s', measured, { name, least: 0.45, note }))
     }
     return figures
   },
