@@ -117,12 +117,19 @@ function run(command, args, cwd, env, log) {
   })
 }
 
-/** As the spec reporter tells them in its last lines. */
+/** As the spec reporter tells them after the files that run beside each other, and after those that run alone. */
 function resultsOf(text) {
   const kinds = ['tests', 'pass', 'fail', 'cancelled', 'skipped']
   const counts = Object.fromEntries(
-    kinds.map((kind) => [kind, Number(text.match(new RegExp(`^ℹ ${kind} (\\d+)$`, 'm'))?.[1] ?? Number.NaN)]),
+    kinds.map((kind) => {
+      const told = [...text.matchAll(new RegExp(`^ℹ ${kind} (\\d+)$`, 'gm'))]
+      return [kind, told.length === 0 ? Number.NaN : told.reduce((sum, [, count]) => sum + Number(count), 0)]
+    }),
   )
-  const failing = text.split('\n✖ failing tests:\n')[1] ?? ''
-  return { counts, failures: [...failing.matchAll(/^✖ (.+) \([\d.]+ms\)$/gm)].map(([, name]) => name) }
+  const failing = text
+    .split('\n✖ failing tests:\n')
+    .slice(1)
+    .map((part) => part.split('\n▶ ')[0])
+  const names = failing.flatMap((part) => [...part.matchAll(/^✖ (.+) \([\d.]+ms\)$/gm)].map(([, name]) => name))
+  return { counts, failures: names }
 }
