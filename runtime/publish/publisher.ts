@@ -45,7 +45,7 @@ class Pending<T> implements NewJob {
     this.#resolve(this.#done(number, as))
   }
 
-  /** Through `resolve`: a `reject` that every caller's job holds would be a fifth of what the collector copies of it. */
+  /** Through `resolve`: a `reject` as well would be a tenth more for every caller that waits. */
   refused(error: unknown): void {
     this.#resolve(Promise.reject(error as Error))
   }
