@@ -27,8 +27,9 @@ export function encodePayload(value: unknown, kind: PayloadKind): string {
 }
 
 /**
- * V8 leaves a text of some length in pieces until somebody reads a character of it. In one piece it is a third smaller and
- * one object instead of five, which counts where many callers wait: the collector of young objects copies what they hold.
+ * The V8 of Node 20 leaves a text of some length in pieces until somebody reads a character of it. In one piece it is
+ * a quarter smaller and one object instead of five, which counts where many callers wait: the collector of young objects
+ * copies what they hold.
  */
 function flat(text: string): string {
   text.charCodeAt(0)
