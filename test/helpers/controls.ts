@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { mutant, type Mutation } from './mutant.ts'
+import { scratchFolder } from './scratch.ts'
+import { unmountBelow } from './small-disk.ts'
 
 /** A protection, how it is taken out of the build, and the test that is there for it. */
 export interface Control {
@@ -44,7 +46,10 @@ function run(path: string, name: string): Promise<Ran> {
   const limits = [`--test-timeout=${TEST_MS}`, '--test-force-exit']
   const options = ['--test', '--test-reporter=tap', `--test-name-pattern=${name}`, ...limits, path]
   // The runner would otherwise take itself for a child of the one that runs this file.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const { NODE_TEST_CONTEXT: _, ...rest } = process.env
+  // What is killed leaves its folders and file systems behind.
+  const folder = scratchFolder()
+  const env = { ...rest, TMPDIR: folder }
   const child = spawn(process.execPath, options, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
@@ -56,6 +61,7 @@ function run(path: string, name: string): Promise<Ran> {
     child.once('error', reject)
     child.once('close', (code, signal) => {
       clearTimeout(hang)
+      unmountBelow(folder)
       resolve({ result: signal !== null ? 'hung' : code === 0 ? 'passed' : 'failed', output })
     })
   })

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmdirSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -17,4 +17,13 @@ export function smallDisk(test: { after(clean: () => void): unknown }, megabytes
     rmdirSync(folder)
   })
   return folder
+}
+
+/** Takes away the file systems that somebody who was killed has left below a folder. */
+export function unmountBelow(folder: string): void {
+  const mounts = process.platform === 'linux' ? readFileSync('/proc/self/mounts', 'utf8').split('\n') : []
+  for (const line of mounts) {
+    const [, at = ''] = line.split(' ')
+    if (at.startsWith(`${folder}/`)) execFileSync('umount', ['--lazy', at])
+  }
 }

@@ -40,7 +40,7 @@ describe('a job that is not woken', { skip: process.env['MILLRACE_STRESS_WITHIN_
 
 function runAgain(path: string): Promise<{ readonly failed: boolean; readonly output: string }> {
   const { NODE_TEST_CONTEXT: _, ...rest } = process.env
-  const env = { ...rest, MILLRACE_STRESS_MS: '4000', MILLRACE_STRESS_WITHIN_MS: '3000' }
+  const env = { ...rest, MILLRACE_STRESS_MS: '4000', MILLRACE_STRESS_WITHIN_MS: '3000', TMPDIR: scratchFolder() }
   return new Promise((resolve) => {
     const options = { env, maxBuffer: 64 * 1024 * 1024 }
     execFile(process.execPath, ['--test', path], options, (error, stdout, stderr) => {
