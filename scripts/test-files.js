@@ -1,33 +1,50 @@
 /**
  * Runs these built test files, in this order (`node --test` would sort them): so many at once, and one after another those
  * behind `--alone`. Tells which took longest.
+ *
+ * A few that have failed are run again, one after another: threads and processes that get no processor beside other work
+ * fail tests of time. Both runs are told. What looks for lost jobs has failed if it has failed once.
  */
 import { once } from 'node:events'
+import { relative, resolve } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 
 const TOLD = 15
+/** More of them are no accident. */
+const MOST_AGAIN = 3
+const NEVER_AGAIN = /\btorture\b/
 
 const [concurrency, timeout, ...files] = process.argv.slice(2)
 const alone = files.indexOf('--alone')
 const seconds = new Map()
 
-await runFiles(files.slice(0, alone), Number(concurrency))
-await runFiles(files.slice(alone + 1), 1)
+const failed = new Set([
+  ...(await runFiles(files.slice(0, alone), Number(concurrency))),
+  ...(await runFiles(files.slice(alone + 1), 1)),
+])
+const mayBeRunAgain = failed.size <= MOST_AGAIN && ![...failed].some((file) => NEVER_AGAIN.test(file))
+if (failed.size > 0 && mayBeRunAgain) {
+  console.log(`once more, alone: ${[...failed].join(', ')}`)
+  const stillFailed = await runFiles([...failed], 1)
+  for (const file of failed) console.log(`failed once, and ${stillFailed.has(file) ? 'again' : 'not again'}: ${file}`)
+  if (stillFailed.size > 0) process.exitCode = 1
+} else if (failed.size > 0) process.exitCode = 1
 tellLongest()
 
+/** Resolves to those that have failed. */
 async function runFiles(some, atOnce) {
-  if (some.length === 0) return
+  const failures = new Set()
+  if (some.length === 0) return failures
   const told = run({ files: some, concurrency: atOnce, timeout: Number(timeout) })
-    .on('test:fail', () => {
-      process.exitCode = 1
-    })
+    .on('test:fail', ({ file, name }) => failures.add(relative('.', resolve(file ?? name))))
     .on('test:complete', ({ name, details }) => {
       if (some.includes(name)) seconds.set(name, details.duration_ms / 1_000)
     })
     .compose(new spec())
   told.pipe(process.stdout, { end: false })
   await once(told, 'end')
+  return failures
 }
 
 function tellLongest() {

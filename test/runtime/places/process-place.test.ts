@@ -17,6 +17,7 @@ import {
 import { nextEvent } from '../../helpers/next-event.ts'
 import { ledgerLines, ledgerOf, scratchFolder } from '../../helpers/scratch.ts'
 import { gone, isAlive, processTasks, startProcessTier } from '../../helpers/start-process-tier.ts'
+import { until } from '../../helpers/until.ts'
 
 const TIMEOUT = { timeoutMs: 30_000 }
 
@@ -32,6 +33,9 @@ describe('a tier of processes', () => {
   it('has as many jobs at once as processes', async (test) => {
     const ledger = join(scratchFolder(), 'ledger')
     const runtime = await startProcessTier(test, { processes: 2 })
+    // One that takes longer to start would find its job done by the other.
+    const heavy = async () => (await runtime.places()).find(({ place }) => place === 'heavy')?.threads ?? []
+    await until('all serve', heavy, (all) => all.length >= 2 && all.every(({ verdict }) => verdict === 'idle'))
     const jobs = await Promise.all([1, 2].map(() => runtime.enqueue(traced, { ledger, ms: 300 })))
     await Promise.all(jobs.map((job) => job.result(TIMEOUT)))
     const lines = ledgerLines(ledger)
