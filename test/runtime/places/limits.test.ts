@@ -62,7 +62,10 @@ describe('the hard limit', () => {
     const runtime = await startRuntime(test, { lanes: { network: { concurrency: 4, threads: 1 } } })
     const given = [await runtime.enqueue(laneHang, null), await runtime.enqueue(laneHang, null)]
     for (const job of given) await assert.rejects(job.result({ timeoutMs: 20_000 }), { code: 'MILLRACE_HARD_LIMIT' })
+    // Those that come while it is paused are offered together, so that every slot is asked for.
+    await runtime.pause({ place: 'network' })
     const more = await Promise.all(Array.from({ length: 300 }, (_, value) => runtime.enqueue(laneEcho, { value })))
+    await runtime.resume({ place: 'network' })
     for (const [value, job] of more.entries()) assert.deepEqual(await job.result({ timeoutMs: 20_000 }), { value })
   })
 
