@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import { memory, memoryStore } from '../../../adapters/memory/index.ts'
+import { describe, it, type TestContext } from 'node:test'
+import { memory, type MemoryStore, memoryStore } from '../../../adapters/memory/index.ts'
 import type { Broker, PublishResult } from '../../../lib/broker.ts'
 import { MillraceError, type Runtime } from '../../../runtime/index.ts'
 import { begun, moved, obedient, quick } from '../../fixtures/control-tasks.ts'
@@ -18,6 +18,15 @@ const worker = { role: 'worker', tasks } as const
 function isAway(runtime: Runtime, id: string): Promise<unknown> {
   const state = async () => (await runtime.job(id).record()).state
   return until(`${id} to be away`, state, (is) => is === 'away')
+}
+
+/** A worker that the node has heard of, and that has stopped since; returns its journal. */
+async function workerThatWent(test: TestContext, store: MemoryStore, node: Runtime): Promise<string> {
+  const heard = nextEvent(node, 'node.status', PATIENCE)
+  const { runtime, file } = await bootNode(test, memory(store), worker)
+  await heard
+  await runtime.stop()
+  return file
 }
 
 describe('nodes of runtimes', () => {
@@ -73,10 +82,7 @@ describe('a job that is cancelled where it was enqueued', () => {
   it('stays cancelled although all workers were down', async (test) => {
     const store = memoryStore()
     const { runtime } = await bootNode(test, memory(store), publisher)
-    const heard = nextEvent(runtime, 'node.status', PATIENCE)
-    const { runtime: first, file } = await bootNode(test, memory(store), worker)
-    await heard
-    await first.stop()
+    const file = await workerThatWent(test, store, runtime)
     // This node knows too that it is away: else its cancel could be that of a job that is just being sent.
     const job = await runtime.enqueue(quick, null, { ack: 'broker' })
     await isAway(runtime, job.id)
@@ -106,10 +112,7 @@ describe('a job that is cancelled where it was enqueued', () => {
       }
     })
     const { runtime } = await bootNode(test, broker, publisher)
-    const heard = nextEvent(runtime, 'node.status', PATIENCE)
-    const { runtime: first, file } = await bootNode(test, memory(store), worker)
-    await heard
-    await first.stop()
+    const file = await workerThatWent(test, store, runtime)
     const job = await runtime.enqueue(quick, null)
     await sending
     assert.equal(await job.cancel(), 'requested')
@@ -123,10 +126,7 @@ describe('a job that is cancelled where it was enqueued', () => {
   it('is among those of cancelMany', async (test) => {
     const store = memoryStore()
     const { runtime } = await bootNode(test, memory(store), publisher)
-    const heard = nextEvent(runtime, 'node.status', PATIENCE)
-    const { runtime: first, file } = await bootNode(test, memory(store), worker)
-    await heard
-    await first.stop()
+    const file = await workerThatWent(test, store, runtime)
     const jobs = await Promise.all(Array.from({ length: 250 }, () => runtime.enqueue(quick, null)))
     for (const { id } of jobs) await isAway(runtime, id)
     assert.equal(await runtime.cancelMany({ task: quick }), jobs.length)

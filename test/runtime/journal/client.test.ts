@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ManualClock } from '../../../lib/manual-clock.ts'
+import { DEAF } from '../../helpers/loop-journal.ts'
 import { claimOf } from '../../helpers/claims.ts'
 import { JournalClient } from '../../../runtime/journal/client.ts'
 import type { JournalListener } from '../../../runtime/journal/listener.ts'
@@ -46,18 +47,9 @@ const REPLY: Reply = {
 
 function listener(heard: string[]): JournalListener {
   return {
-    claimed: () => {},
-    settled: () => {},
-    expired: () => {},
-    goHome: () => {},
-    wished: () => {},
-    unsettled: () => {},
-    nextDueAt: () => {},
-    suspects: () => {},
-    learnedTasks: () => {},
+    ...DEAF,
     health: (state) => void heard.push(state),
     down: () => void heard.push('down'),
-    missed: () => {},
   }
 }
 

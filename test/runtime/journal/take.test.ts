@@ -9,6 +9,7 @@ import { NOTHING_RECOVERED } from '../../../runtime/journal/recover.ts'
 import { TAKEN_NUMBERS_FROM } from '../../../runtime/journal/schema.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import type { ClaimedJob } from '../../../runtime/messages.ts'
+import { DEAF } from '../../helpers/loop-journal.ts'
 import { START } from '../../helpers/store-driver.ts'
 
 const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
@@ -17,20 +18,7 @@ const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 async function taking() {
   const claimed: ClaimedJob[] = []
   const answers: [string, TakenAnswer][] = []
-  const listener: JournalListener = {
-    claimed: (jobs) => void claimed.push(...jobs),
-    settled: () => {},
-    expired: () => {},
-    goHome: () => {},
-    wished: () => {},
-    unsettled: () => {},
-    nextDueAt: () => {},
-    suspects: () => {},
-    learnedTasks: () => {},
-    health: () => {},
-    down: () => {},
-    missed: () => {},
-  }
+  const listener: JournalListener = { ...DEAF, claimed: (jobs) => void claimed.push(...jobs) }
   const client = new JournalClient(new ManualClock(), listener)
   const { store, opened } = adopt(openDatabase(':memory:'), START)
   const groups: Group[] = []
