@@ -118,9 +118,8 @@ class Nodes implements AsyncDisposable {
     const options = (name: string) => serviceOptions(scratch.file(name), { broker: broker() })
     const worker = await createRuntime(options('worker.db'))
     await worker.pause({ place: QUEUE })
-    const up = new Promise((resolve) => worker.once('broker.up', resolve))
     const publisher = await createRuntime({ ...options('publisher.db'), role: 'publisher' })
-    await up
+    while (!(await alone.stands(QUEUE))) await sleep(LOOK_MS)
     return new Nodes(publisher, worker, { alone, scratch, options })
   }
 

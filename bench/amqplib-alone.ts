@@ -40,6 +40,19 @@ export class AmqplibAlone implements AsyncDisposable {
     return this.#model.connection.serverProperties.version
   }
 
+  async stands(queue: string): Promise<boolean> {
+    const channel = await this.#model.createChannel()
+    // The broker closes the channel of whoever asks for a queue that is not there, and amqplib tells of that twice.
+    channel.on('error', () => {})
+    try {
+      await channel.checkQueue(this.prefix + queue)
+    } catch {
+      return false
+    }
+    await channel.close()
+    return true
+  }
+
   async purge(queue: string): Promise<void> {
     await this.#channel.purgeQueue(this.prefix + queue)
   }

@@ -112,9 +112,19 @@ describeControls([
   },
   {
     protection: 'a connection that does not confirm is given up',
-    mutation: { file: 'adapters/rabbitmq/publisher.js', from: '>= settings.publishTimeoutMs', to: '> 1e9' },
+    mutation: { file: 'adapters/rabbitmq/publisher.js', from: 'now >= this.#answerDueMs()', to: 'now < 0' },
     file: 'adapters/rabbitmq/network.test.js',
     test: 'stop in the middle of a frame',
+  },
+  {
+    protection: 'a connection that does not confirm is given up also when nobody waits for it any more',
+    mutation: {
+      file: 'adapters/rabbitmq/publisher.js',
+      from: '?? Number.POSITIVE_INFINITY, this.#answerDueMs())',
+      to: '?? Number.POSITIVE_INFINITY)',
+    },
+    file: 'adapters/rabbitmq/network.test.js',
+    test: 'fall silent once somebody has waited',
   },
   {
     protection: 'a channel that refuses everything is made anew',

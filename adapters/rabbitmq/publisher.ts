@@ -107,6 +107,7 @@ export class Publisher {
     // It could not answer meanwhile: its time begins now.
     for (const entry of this.#sent.values()) entry.sentAtMs = atMs
     this.pump()
+    this.#setTimer()
   }
 
   /** Sends what the window has room for. */
@@ -194,12 +195,16 @@ export class Publisher {
   #watch(group: Group): void {
     while (this.#groups.peek()?.isDone === true) this.#groups.shift()
     this.#groups.push(group)
-    if (this.#timer === undefined) this.#setTimer(group)
+    this.#setTimer()
   }
 
-  #setTimer({ deadlineMs }: Group): void {
+  /** A timer that is set is early enough: whatever comes later is due later. */
+  #setTimer(): void {
+    if (this.#timer !== undefined) return
+    const dueMs = Math.min(this.#groups.peek()?.deadlineMs ?? Number.POSITIVE_INFINITY, this.#answerDueMs())
+    if (dueMs === Number.POSITIVE_INFINITY) return
     const { clock } = this.#parts
-    this.#timer = clock.setTimer(deadlineMs - clock.monotonicMs(), () => this.#lookAtDeadlines())
+    this.#timer = clock.setTimer(dueMs - clock.monotonicMs(), () => this.#lookAtDeadlines())
     this.#timer.unref()
   }
 
@@ -212,14 +217,15 @@ export class Publisher {
       group.giveUp(error)
       this.#groups.shift()
     }
-    const next = this.#groups.peek()
     this.#timer = undefined
-    if (next !== undefined) this.#setTimer(next)
-    if (this.#flow === 'free' && now - this.#oldestSentAtMs() >= settings.publishTimeoutMs) suspect(error)
+    if (now >= this.#answerDueMs()) suspect(error)
+    this.#setTimer()
   }
 
-  #oldestSentAtMs(): number {
-    for (const { sentAtMs } of this.#sent.values()) return sentAtMs
+  /** When the broker must have answered what was sent first; its group may have been given up before, since it waited to be sent. */
+  #answerDueMs(): number {
+    if (this.#flow === 'held') return Number.POSITIVE_INFINITY
+    for (const { sentAtMs } of this.#sent.values()) return sentAtMs + this.#parts.settings.publishTimeoutMs
     return Number.POSITIVE_INFINITY
   }
 }

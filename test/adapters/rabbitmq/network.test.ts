@@ -76,6 +76,22 @@ describe('the way to RabbitMQ', () => {
       assert.equal(again?.redelivered, true)
     })
 
+    it('may fall silent once somebody has waited for long to send: it is found out, though nobody waits any more', async (test) => {
+      const proxy = await proxyTo(test)
+      const node = await through(test, proxy, { window: 1, publishTimeoutMs: 1_000 })
+      proxy.delay(300)
+      const first = node.publish(plain('a'))
+      const sentAfterIt = node.publish(plain('b'))
+      assert.deepEqual(await first, ['held'])
+      proxy.silence()
+      const silentAt = performance.now()
+      assert.deepEqual(await sentAfterIt, ['unconfirmed'])
+      assert.ok(performance.now() - silentAt < 950, 'it was not sent later than it was given')
+      const { error } = await node.event('down')
+      assert.equal(error.code, 'MILLRACE_BROKER_TIMEOUT')
+      assert.ok(performance.now() - silentAt < 3_000, 'a connection that does not answer was kept for too long')
+    })
+
     it('may be gone for long: who publishes gets an answer each time, and it goes on by itself', async (test) => {
       const proxy = await proxyTo(test)
       const node = await through(test, proxy, { publishTimeoutMs: 300 })
