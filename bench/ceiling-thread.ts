@@ -15,13 +15,20 @@ export class CeilingThread implements AsyncDisposable {
   /** Asks for one commit after another, of a single row each; resolves to commits per second. */
   async singleCommits(commits: number): Promise<number> {
     const startedAt = performance.now()
-    for (let asked = 0; asked < commits; asked++) {
-      await new Promise<void>((resolve) => {
-        this.#committed = resolve
-        this.#worker.postMessage({ input: PAYLOAD })
-      })
-    }
+    for (let asked = 0; asked < commits; asked++) await this.#ask({ input: PAYLOAD })
     return (commits / (performance.now() - startedAt)) * 1_000
+  }
+
+  /** As many rows in few commits. */
+  async inserts(rows: number): Promise<void> {
+    await this.#ask(rows)
+  }
+
+  #ask(message: { readonly input: string } | number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#committed = resolve
+      this.#worker.postMessage(message)
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,12 @@ import { CeilingThread } from './ceiling-thread.ts'
 import { elapsedMs, type PlainTask, publish, Service } from './service.ts'
 import { noop, parked } from './tasks.ts'
 
+/**
+ * Until the logs have the size that they keep: a commit that makes its log longer also waits for what the file system notes
+ * of that, which doubles it, and this is about a service that has been running for a while.
+ */
+const UNTIL_GROWN = { inserts: 100_000, enqueues: 1_500 }
+
 const ROWS: readonly { readonly what: string; readonly task: PlainTask; readonly note: string }[] = [
   { what: 'one enqueue after another', task: parked, note: 'the job waits: one commit each' },
   { what: 'one enqueue after another, run at once', task: noop, note: 'settle commits come between' },
@@ -19,6 +25,11 @@ export const enqueueOne: Bench = {
     using raw = new Ceiling()
     await using thread = new CeilingThread()
     const { runtime } = service
+    if (scale !== 'once') {
+      raw.inserts(UNTIL_GROWN.inserts)
+      await thread.inserts(UNTIL_GROWN.inserts)
+      await publish(runtime, parked, UNTIL_GROWN.enqueues, 1)
+    }
     const single = () => perSecond(raw.singleCommits(jobs))
     const asked = await alternate(scale, single, () => thread.singleCommits(jobs))
     const name = 'single-row commits'

@@ -111,6 +111,7 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     begun,
     trials,
     watch,
+    undispatched: new Map(),
     catalog: new Catalog(config.places.map(({ name, limits }) => limits && { name, ...limits })),
   } as Wires
   const journal = new JournalAccess(config.journal, connect, clock, journalListener(wires, fail))
@@ -138,7 +139,6 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     takeStarts: startsBehind(config),
     across: config.across === undefined ? undefined : acrossOf(wires, config.across),
     unsettled: new Set(),
-    undispatched: new Map(),
     stopped: new Map(),
     leftBehind: new Set(),
     places: [],

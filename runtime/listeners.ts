@@ -2,6 +2,7 @@ import { MillraceError } from '../lib/errors.ts'
 import { decodePayload } from '../lib/payload.ts'
 import type { SupervisionEvent } from '../lib/supervision.ts'
 import type { JournalAccessListener } from './journal/access.ts'
+import { Arrivals } from './dispatch/arrivals.ts'
 import { cancelHandedOver } from './control/cancel-elsewhere.ts'
 import { runningJob } from './control/running-job.ts'
 import {
@@ -18,12 +19,16 @@ import type { Wires } from './wires.ts'
 
 /** What the journal tells goes to whoever it concerns now. */
 export function journalListener(wires: Wires, fail: (error: Error) => void): JournalAccessListener {
-  const { emit } = wires
+  const { clock, emit, undispatched } = wires
+  const arrivals = new Arrivals({
+    clock,
+    undispatched,
+    tell: (jobs) => wires.dispatch.tell({ type: 'claimed', jobs }),
+  })
   return {
     claimed(jobs) {
-      wires.undispatched.set(jobs, undefined)
+      arrivals.add(jobs)
       wires.suspensions.claimed(jobs)
-      wires.dispatch.tell({ type: 'claimed', jobs })
     },
     settled(finished, settles, stale) {
       wires.announcer.committed(finished, settles, stale)

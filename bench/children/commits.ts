@@ -9,6 +9,7 @@ parentPort?.on('message', (asked: unknown) => {
     parentPort?.close()
     return
   }
-  raw.singleCommits(1)
+  if (typeof asked === 'number') raw.inserts(asked)
+  else raw.singleCommits(1)
   parentPort?.postMessage('committed')
 })
