@@ -13,18 +13,14 @@ import {
   type PlaceListener,
   type ThreadNews,
 } from './messages.ts'
-import { publicIdOf } from './place-of.ts'
+import { placeOfClaim, publicIdOf } from './place-of.ts'
 import { settledAcross, unrunAcross } from './across.ts'
 import type { Wires } from './wires.ts'
 
 /** What the journal tells goes to whoever it concerns now. */
 export function journalListener(wires: Wires, fail: (error: Error) => void): JournalAccessListener {
-  const { clock, emit, undispatched } = wires
-  const arrivals = new Arrivals({
-    clock,
-    undispatched,
-    tell: (jobs) => wires.dispatch.tell({ type: 'claimed', jobs }),
-  })
+  const { emit } = wires
+  const arrivals = arrivalsOf(wires)
   return {
     claimed(jobs) {
       arrivals.add(jobs)
@@ -68,6 +64,16 @@ export function journalListener(wires: Wires, fail: (error: Error) => void): Jou
     },
     gaveUp: fail,
   }
+}
+
+function arrivalsOf(wires: Wires): Arrivals {
+  const { clock, undispatched } = wires
+  return new Arrivals({
+    clock,
+    undispatched,
+    isForTier: (job) => wires.places[placeOfClaim(wires, job)]?.kind === 'tier',
+    tell: (jobs) => wires.dispatch.tell({ type: 'claimed', jobs }),
+  })
 }
 
 /** What places tell: outcomes to the settler, room to the journal and the dispatcher, the rest to those who listen. */
