@@ -38,9 +38,19 @@ describeControls([
   },
   {
     protection: 'claims on their way to the dispatcher are held',
-    mutation: { file: 'runtime/listeners.js', from: 'wires.undispatched.set(jobs, undefined);', to: '' },
+    mutation: {
+      file: 'runtime/held.js',
+      from: 'for (const jobs of undispatched.keys())',
+      to: 'for (const jobs of [])',
+    },
     file: 'runtime/supervise/held.test.js',
     test: 'until the commit that ends it',
+  },
+  {
+    protection: 'claims that a dispatcher has found itself are not told to it as well',
+    mutation: { file: 'runtime/dispatch/arrivals.js', from: 'if (undispatched.has(jobs))', to: '' },
+    file: 'runtime/dispatch/arrivals.test.js',
+    test: 'are not told twice',
   },
   {
     protection: 'a hand gives out the oldest once in eight',
