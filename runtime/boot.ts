@@ -5,6 +5,7 @@ import { MillraceError } from '../lib/errors.ts'
 import type { RuntimeEvents } from '../lib/events.ts'
 import { supervise } from '../lib/supervision.ts'
 import { acrossOf, meet } from './across.ts'
+import { askDispatcher } from './ask-dispatcher.ts'
 import { Catalog } from './catalog.ts'
 import type { Config } from './config.ts'
 import { Pauses } from './control/pauses.ts'
@@ -111,7 +112,7 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     begun,
     trials,
     watch,
-    undispatched: new Map(),
+    ...nothingYet(),
     catalog: new Catalog(config.places.map(({ name, limits }) => limits && { name, ...limits })),
   } as Wires
   const journal = new JournalAccess(config.journal, connect, clock, journalListener(wires, fail))
@@ -131,22 +132,30 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
       budgetOf: (task) => budgetOf(wires, task),
       look: (task) => wires.promoter?.tell({ type: 'look', task }),
     }),
-    promoter: undefined,
     announcer: announcerOf(wires, journal, results, wishes),
     publisher: publisherOf(wires, journal, desk),
     budget: new ThreadBudget(config.maxThreads),
     early: early ?? earlyThreads(config, clock),
     takeStarts: startsBehind(config),
     across: config.across === undefined ? undefined : acrossOf(wires, config.across),
+    handlers,
+  } satisfies Partial<Wires>)
+}
+
+/** What will be remembered of jobs and stages. */
+function nothingYet(): Partial<Wires> {
+  return {
+    undispatched: new Map(),
+    asked: new Set(),
     unsettled: new Set(),
     stopped: new Map(),
     leftBehind: new Set(),
     places: [],
+    promoter: undefined,
     cluster: undefined,
     stopping: 'no',
-    handlers,
     starts: undefined,
-  } satisfies Partial<Wires>)
+  }
 }
 
 function announcerOf(wires: Wires, journal: JournalAccess, results: Results, wishes: Set<number>): Announcer {
@@ -210,10 +219,9 @@ function suspensionsOf(wires: Wires): Suspensions {
 }
 
 /** What stands in hands goes back to the journal first, and then nothing of it comes from there. */
-async function pausesChanged({ dispatch, router, journal, across }: Wires): Promise<void> {
-  await new Promise<void>((answer) => {
-    if (dispatch.tell({ type: 'pauses-changed', answer }) !== 'accepted') answer()
-  })
+async function pausesChanged(wires: Wires): Promise<void> {
+  const { router, journal, across } = wires
+  await new Promise<void>((answer) => askDispatcher(wires, { type: 'pauses-changed', answer }))
   router.tell({ type: 'reroute' })
   across?.tellIntake({ type: 'room' })
   await journal.barrier()

@@ -3,6 +3,7 @@ import { MillraceError } from '../lib/errors.ts'
 import { stateCodes } from '../lib/job-state.ts'
 import { formatJobId } from '../lib/job.ts'
 import { invalidOption, refuseUnknown } from '../lib/options.ts'
+import { askDispatcher } from './ask-dispatcher.ts'
 import { type Answered, ask } from './ask.ts'
 import { cancelElsewhere } from './control/cancel-elsewhere.ts'
 import { stateOf } from './journal/record.ts'
@@ -150,10 +151,8 @@ export async function removeJob(wires: Wires, number: number): Promise<void> {
   wires.results.removed([number])
 }
 
-function takeFromHand({ dispatch }: Wires, number: number): Promise<InHand | undefined> {
-  return new Promise((answer) => {
-    if (dispatch.tell({ type: 'remove', number, answer }) !== 'accepted') answer(undefined)
-  })
+function takeFromHand(wires: Wires, number: number): Promise<InHand | undefined> {
+  return new Promise((answer) => askDispatcher(wires, { type: 'remove', number, answer }))
 }
 
 function unstarted(job: ClaimedJob, outcome: Ended['outcome']): Ended {

@@ -244,6 +244,9 @@ export type DispatcherMessage =
   /** A task runs elsewhere now: what waits at its old place goes back to the journal. */
   | { readonly type: 'task-moved'; readonly task: number }
 
+/** Whoever asks waits for the answer. */
+export type DispatcherQuestion = Extract<DispatcherMessage, { readonly type: 'remove' | 'pauses-changed' }>
+
 /** What changes where tasks run. */
 export type RouterMessage =
   | { readonly type: 'learned'; readonly names: readonly string[] }

@@ -15,6 +15,7 @@ import type { JournalAccess } from './journal/access.ts'
 import type {
   ClaimedJob,
   DispatcherMessage,
+  DispatcherQuestion,
   EndedGroup,
   Place,
   PromoterMessage,
@@ -58,6 +59,8 @@ export interface Fixtures {
   readonly unsettled: Set<EndedGroup>
   /** Claims on their way to the dispatcher: they stand in no hand yet, or no more in a place, which is named then. */
   readonly undispatched: Map<readonly ClaimedJob[], number | undefined>
+  /** Questions to the dispatcher that it has not answered. */
+  readonly asked: Set<DispatcherQuestion>
   /** Places, by index, that are given nothing to run; tell the router after a change. */
   readonly paused: Set<number>
   /** What somebody has paused, and no job of which starts. */

@@ -47,10 +47,24 @@ describeControls([
     test: 'until the commit that ends it',
   },
   {
-    protection: 'claims that a dispatcher has found itself are not told to it as well',
-    mutation: { file: 'runtime/dispatch/arrivals.js', from: 'if (undispatched.has(jobs))', to: '' },
-    file: 'runtime/dispatch/arrivals.test.js',
-    test: 'are not told twice',
+    protection: 'claims that a dispatcher has found itself are not taken once more',
+    mutation: {
+      file: 'runtime/dispatch/dispatcher.js',
+      from: 'if (undispatched.delete(message.jobs))\n                    this.#claimed',
+      to: 'undispatched.delete(message.jobs);\n                    this.#claimed',
+    },
+    file: 'runtime/dispatch/dispatcher.test.js',
+    test: 'takes once what it was told',
+  },
+  {
+    protection: 'who asks a dispatcher that crashes is answered',
+    mutation: {
+      file: 'runtime/dispatch/dispatcher.js',
+      from: 'question.answer(undefined);',
+      to: '',
+    },
+    file: 'runtime/dispatch/dispatcher.test.js',
+    test: 'answers what it was asked',
   },
   {
     protection: 'a hand gives out the oldest once in eight',

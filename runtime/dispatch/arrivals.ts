@@ -35,8 +35,6 @@ export class Arrivals {
   }
 
   #tell(): void {
-    const { undispatched, tell } = this.#options
-    // A dispatcher that has ended or begun meanwhile has taken them itself.
-    for (const jobs of this.#waiting.splice(0)) if (undispatched.has(jobs)) tell(jobs)
+    for (const jobs of this.#waiting.splice(0)) this.#options.tell(jobs)
   }
 }

@@ -5,6 +5,7 @@ import type { Outcome } from '../../lib/outcome.ts'
 import {
   type ClaimedJob,
   type DispatcherMessage,
+  type DispatcherQuestion,
   type Ended,
   type InHand,
   type JobSource,
@@ -20,6 +21,8 @@ export interface DispatcherOptions {
   readonly stopped: ReadonlyMap<number, Error>
   /** Claims that were told and not read yet, by this dispatcher or by one before it, and the place that put them back. */
   readonly undispatched: Map<readonly ClaimedJob[], number | undefined>
+  /** Questions that were told and not read yet. */
+  readonly asked: Set<DispatcherQuestion>
   /** Jobs that somebody wants cancelled: one that was on its way here when that was said does not start. */
   readonly wishes: ReadonlySet<number>
   placeOf(job: ClaimedJob): number
@@ -70,18 +73,22 @@ export class Dispatcher implements Behavior<DispatcherMessage> {
   }
 
   receive(message: DispatcherMessage): void {
+    const { undispatched, asked } = this.#options
     switch (message.type) {
       case 'claimed':
-        this.#options.undispatched.delete(message.jobs)
-        return this.#claimed(message.jobs)
+        // Else it was found there at the start.
+        if (undispatched.delete(message.jobs)) this.#claimed(message.jobs)
+        return
       case 'room':
         return this.#feed(message.place)
       case 'put-back':
-        this.#options.undispatched.delete(message.jobs)
-        return this.#putBack(message.place, message.jobs)
+        if (undispatched.delete(message.jobs)) this.#putBack(message.place, message.jobs)
+        return
       case 'remove':
+        asked.delete(message)
         return message.answer(this.#remove(message.number))
       case 'pauses-changed':
+        asked.delete(message)
         this.#withdraw((job) => this.#options.isHeld(job))
         return message.answer()
       case 'place-stopped':
@@ -95,6 +102,9 @@ export class Dispatcher implements Behavior<DispatcherMessage> {
   stop(): void {
     this.#takeRest()
     this.#hands.forEach((_, place) => this.#giveBack(place))
+    const { asked } = this.#options
+    for (const question of asked) question.answer(undefined)
+    asked.clear()
   }
 
   #takeRest(): void {

@@ -110,12 +110,13 @@ function startSettler(wires: Wires) {
 }
 
 function startDispatcher(wires: Wires) {
-  const { across, clock, places, stopped, undispatched, wishes, suspensions } = wires
+  const { across, asked, clock, places, stopped, undispatched, wishes, suspensions } = wires
   const dispatcher = new Dispatcher({
     clock,
     places,
     stopped,
     undispatched,
+    asked,
     wishes,
     placeOf: (job) => placeOfClaim(wires, job),
     ...(across !== undefined && { isLost: (number: number) => across.deliveries.isLost(number) }),

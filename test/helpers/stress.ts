@@ -274,7 +274,7 @@ class Stress {
   async #crashStage(): Promise<void> {
     const { wires } = this.#booted
     this.#count('crashes of a stage')
-    if (this.#random() < 0.5) wires.dispatch.tell({ type: 'put-back', place: 0, jobs: undefined as never })
+    if (this.#random() < 0.5) wires.dispatch.tell(undefined as never)
     else wires.upkeep.tell(undefined as never)
   }
 

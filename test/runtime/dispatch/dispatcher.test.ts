@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import { Dispatcher } from '../../../runtime/dispatch/dispatcher.ts'
-import type { ClaimedJob, Ended } from '../../../runtime/messages.ts'
+import type { ClaimedJob, DispatcherQuestion, Ended } from '../../../runtime/messages.ts'
 import { claimOf, claimsOf, numbersOf } from '../../helpers/claims.ts'
 import { SlotPlace } from '../../helpers/slot-place.ts'
 
@@ -13,6 +13,7 @@ function dispatcherOf(...slots: readonly number[]) {
   const stopped = new Map<number, Error>()
   const paused = new Set<number>()
   const undispatched = new Map<readonly ClaimedJob[], number | undefined>()
+  const asked = new Set<DispatcherQuestion>()
   const wishes = new Set<number>()
   /** Tasks that run elsewhere than in the place of their number. */
   const moved = new Map<number, number>()
@@ -22,12 +23,20 @@ function dispatcherOf(...slots: readonly number[]) {
     places,
     stopped,
     undispatched,
+    asked,
     wishes,
     placeOf: ({ task }) => moved.get(task) ?? (task < places.length ? task : -1),
     isHeld: ({ task }) => paused.has(task),
     ended: (place, group) => void ended.push(...group.map((each) => ({ place, ...each }))),
   })
-  const claim = (...jobs: readonly ClaimedJob[]) => dispatcher.receive({ type: 'claimed', jobs })
+  const claim = (...jobs: readonly ClaimedJob[]) => {
+    undispatched.set(jobs, undefined)
+    dispatcher.receive({ type: 'claimed', jobs })
+  }
+  const putBack = (jobs: readonly ClaimedJob[]) => {
+    undispatched.set(jobs, 0)
+    dispatcher.receive({ type: 'put-back', place: 0, jobs })
+  }
   const endings = () => ended.map(({ place, job, outcome }) => [place, job.number, outcome.type])
   return {
     clock,
@@ -38,8 +47,10 @@ function dispatcherOf(...slots: readonly number[]) {
     moved,
     places,
     place: places[0] as SlotPlace,
+    asked,
     dispatcher,
     claim,
+    putBack,
     ended,
     endings,
   }
@@ -132,11 +143,11 @@ describe('the dispatcher', () => {
   })
 
   it('offers what was put back before what came after it, in its old order', () => {
-    const { place, dispatcher, claim } = dispatcherOf(3)
+    const { place, claim, putBack } = dispatcherOf(3)
     claim(...claimsOf(5))
     const back = place.giveUp()
     place.slots = 4
-    dispatcher.receive({ type: 'put-back', place: 0, jobs: back })
+    putBack(back)
     assert.deepEqual(numbersOf(place.claims()), [1, 2, 3, 4])
   })
 
@@ -165,14 +176,13 @@ describe('the dispatcher', () => {
   })
 
   it('takes over what was told and not read, and keeps nothing of it among that', () => {
-    const { dispatcher, undispatched, place, endings } = dispatcherOf(1)
+    const { dispatcher, undispatched, place, putBack, endings } = dispatcherOf(1)
     const [first, second] = [claimsOf(1), [claimOf({ ord: 2 })]]
     undispatched.set(first, undefined).set(second, undefined)
     dispatcher.start()
     assert.deepEqual([numbersOf(place.claims()), numbersOf(dispatcher.jobs()), undispatched.size], [[1], [2], 0])
     const third = [claimOf({ ord: 3 })]
-    undispatched.set(third, 0)
-    dispatcher.receive({ type: 'put-back', place: 0, jobs: third })
+    putBack(third)
     assert.equal(undispatched.size, 0)
     undispatched.set([claimOf({ ord: 4 })], undefined)
     dispatcher.stop()
@@ -182,15 +192,39 @@ describe('the dispatcher', () => {
     )
   })
 
+  it('takes once what it was told of before its start', () => {
+    const { dispatcher, undispatched, place } = dispatcherOf(2)
+    const [claimed, back] = [claimsOf(1), [claimOf({ ord: 2 })]]
+    undispatched.set(claimed, undefined).set(back, 0)
+    dispatcher.start()
+    dispatcher.receive({ type: 'claimed', jobs: claimed })
+    dispatcher.receive({ type: 'put-back', place: 0, jobs: back })
+    assert.deepEqual([numbersOf(place.claims()), dispatcher.held], [[1, 2], 0])
+  })
+
+  it('answers what it was asked and has not read when it ends, once it holds nothing any more', () => {
+    const { dispatcher, asked, claim } = dispatcherOf(0)
+    claim(claimOf())
+    const answers: unknown[] = []
+    const answer = (removed?: unknown) => void answers.push(removed, dispatcher.held)
+    const read: DispatcherQuestion = { type: 'pauses-changed', answer }
+    asked.add(read).add({ type: 'remove', number: 1, answer }).add({ type: 'pauses-changed', answer })
+    dispatcher.receive(read)
+    assert.deepEqual(answers.splice(0), [undefined, 1])
+    dispatcher.stop()
+    assert.deepEqual(answers, [undefined, 0, undefined, 0])
+    assert.equal(asked.size, 0)
+  })
+
   it('gives back what waits at the old place of a task that has moved, and what is put back there', () => {
-    const { dispatcher, moved, places, claim, endings } = dispatcherOf(1, 1)
+    const { dispatcher, moved, places, claim, putBack, endings } = dispatcherOf(1, 1)
     const [old, next] = places as [SlotPlace, SlotPlace]
     claim(...claimsOf(3), claimOf({ ord: 4, task: 1 }))
     moved.set(0, 1)
     old.recalls.length = 0
     dispatcher.receive({ type: 'task-moved', task: 0 })
     assert.deepEqual(old.recalls, [[1]], 'what is offered there is asked back')
-    dispatcher.receive({ type: 'put-back', place: 0, jobs: old.giveUp() })
+    putBack(old.giveUp())
     assert.deepEqual(endings(), [
       [0, 2, 'interrupted'],
       [0, 3, 'interrupted'],
@@ -218,10 +252,10 @@ describe('the dispatcher', () => {
   })
 
   it('gives back what a place puts back after it has stopped', () => {
-    const { stopped, dispatcher, endings, claim } = dispatcherOf(0)
+    const { stopped, dispatcher, endings, claim, putBack } = dispatcherOf(0)
     stopped.set(0, new Error('no thread starts'))
     dispatcher.receive({ type: 'place-stopped', place: 0 })
-    dispatcher.receive({ type: 'put-back', place: 0, jobs: claimsOf(1) })
+    putBack(claimsOf(1))
     assert.deepEqual(endings(), [[0, 1, 'interrupted']])
     claim(claimOf({ ord: 2 }))
     assert.deepEqual(endings().length, 2, 'a claim that was under way as well')
