@@ -17,6 +17,7 @@ import { decodePayload } from '../lib/payload.ts'
 import { attemptsEnded } from './attempts-ended.ts'
 import { cancelJob, removeJob, rescheduleJob, retryJob } from './changes.ts'
 import { parseCursor } from './journal/page-cursor.ts'
+import type { EndedRow } from './journal/protocol.ts'
 import { stateOf, type StoredJob, toJobRecord } from './journal/record.ts'
 import { INBOX_NUMBERS_FROM } from './journal/schema.ts'
 import type { Wished } from './journal/wish.ts'
@@ -188,16 +189,12 @@ export class Desk implements JobDesk {
   }
 
   /** What the journal has ended by itself, in commits of which the news was lost with its thread. */
-  async tellMissed(instants: readonly number[]): Promise<void> {
-    const { announcer, journal, results } = this.#wires
-    const rows = await journal.query((queries) => queries.endedAt(instants))
-    // What has ended in the same millisecond by a later commit is told by that.
-    await journal.barrier()
-    for (const { number, task, state } of rows) {
+  tellMissed(ended: readonly EndedRow[]): void {
+    const { announcer, results } = this.#wires
+    for (const { number, task, state } of ended) {
       if (results.recent(number) !== undefined) continue
-      const index = journal.taskIndex(task) as number
-      if (stateOf(state) === 'expired') announcer.expired([{ number, task: index }])
-      else announcer.cancelled([number], [index])
+      if (stateOf(state) === 'expired') announcer.expired([{ number, task }])
+      else announcer.cancelled([number], [task])
     }
   }
 

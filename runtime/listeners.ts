@@ -53,9 +53,7 @@ export function journalListener(wires: Wires, fail: (error: Error) => void): Jou
       else emit.emit('journal.degraded', { error })
     },
     down: (error) => emit.emit('journal.down', { error }),
-    missed: (instants) => {
-      wires.desk.tellMissed(instants).catch((error: Error) => emit.emit('runtime.error', { error }))
-    },
+    missed: (ended) => wires.desk.tellMissed(ended),
     reopened() {
       // Before there is a router: that one begins with a reroute.
       wires.router?.tell({ type: 'reroute' })

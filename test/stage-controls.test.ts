@@ -240,9 +240,19 @@ describeControls([
   },
   {
     protection: 'ends of which the news was lost are told',
-    mutation: { file: 'runtime/journal/client.js', from: 'if (lost.length > 0)', to: 'if (false)' },
+    mutation: { file: 'runtime/journal/lost-group.js', from: 'if (lost.length === 0)', to: 'if (true)' },
     file: 'runtime/journal/thread-death.test.js',
     test: 'before it has said',
+  },
+  {
+    protection: 'ends of which the news was lost are asked for before jobs are run again',
+    mutation: {
+      file: 'runtime/journal/gather.js',
+      from: 'this.#requests.unshift({ request, answered, refused })',
+      to: 'this.#requests.push({ request, answered, refused })',
+    },
+    file: 'runtime/journal/client.test.js',
+    test: 'may have ended jobs by itself',
   },
   {
     protection: 'a closed router gives no room',

@@ -7,7 +7,7 @@ import type { Sent, SettleEntry, TakenEntry } from './gather.ts'
 import { HeldBack } from './held-back.ts'
 import type { JournalLink } from './link.ts'
 import type { JournalListener } from './listener.ts'
-import { resolveLostGroup } from './lost-group.ts'
+import { askMissed, resolveLostGroup } from './lost-group.ts'
 import { Numbers } from './numbers.ts'
 import type { Answer, FromJournal, JournalFault, OpenedJournal, Reply, Request, Routes } from './protocol.ts'
 import { Probe } from './probe.ts'
@@ -342,9 +342,9 @@ export class JournalClient {
       // Asked again, the journal says what has become of them.
       sent.taken.forEach((entry) => this.#gather.addTaken(entry))
       this.#listener.settled(sent.finished, sent.settles, NONE)
-      resolveLostGroup(sent, (request) => this.#gather.askFirst(request))
+      resolveLostGroup(sent, this.#gather.askFirst)
     }
     this.#lastGroup = Math.max(this.#lastGroup, commits)
-    if (lost.length > 0) this.#listener.missed(lost.map(({ group }) => group.now))
+    askMissed(lost, this.#gather.askFirst, (ended) => this.#listener.missed(ended))
   }
 }

@@ -135,9 +135,9 @@ export class Gather {
   }
 
   /** Before all that waits, which may change the answer. */
-  askFirst(request: Request): Promise<Answer> {
+  readonly askFirst = (request: Request): Promise<Answer> => {
     return new Promise((answered, refused) => this.#requests.unshift({ request, answered, refused }))
-  }
+  };
 
   /** Outcomes that wait to be sent, and those under way. */
   *ended(sent: readonly Sent[]): Generator<Ended> {

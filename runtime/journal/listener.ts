@@ -1,6 +1,6 @@
 import type { ClaimedJob, Ended } from '../messages.ts'
 import type { SettleEntry } from './gather.ts'
-import type { Homeward, Reply } from './protocol.ts'
+import type { EndedRow, Homeward, Reply } from './protocol.ts'
 
 /** What the owner's stages hear of commits. Called once a group, in the order of the commits. */
 export interface JournalListener {
@@ -19,8 +19,8 @@ export interface JournalListener {
   learnedTasks(names: readonly string[]): void
   /** The journal refuses new jobs from now on, or takes them again. */
   health(state: 'degraded' | 'healthy', error: Error): void
-  /** Commits of these instants were lost on their way here: what the journal has ended in them by itself is not told. */
-  missed(instants: readonly number[]): void
+  /** What the journal has ended by itself in commits of which the news was lost. */
+  missed(ended: readonly EndedRow[]): void
   /** The journal thread died; groups that were under way are resolved once it is open again. */
   down(error: Error): void
 }

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../lib/errors.ts'
 import type { RequestEntry, Sent } from './gather.ts'
 import { resolveLostJob } from './lost-job.ts'
-import type { Answer, Request } from './protocol.ts'
+import type { Answer, EndedRow, Request } from './protocol.ts'
 
 /** Answers for a group that was committed, but whose reply was lost with the journal's thread. */
 export function resolveLostGroup(sent: Sent, ask: (request: Request) => Promise<Answer>): void {
@@ -11,8 +11,24 @@ export function resolveLostGroup(sent: Sent, ask: (request: Request) => Promise<
   for (const barrier of sent.barriers) barrier.passed()
 }
 
+/**
+ * What the journal has ended by itself in lost commits, which nobody was told. The row of a job says so until somebody has
+ * it run again: so this is asked first of all.
+ */
+export function askMissed(
+  lost: readonly Sent[],
+  ask: (request: Request) => Promise<Answer>,
+  tell: (ended: readonly EndedRow[]) => void,
+): void {
+  if (lost.length === 0) return
+  ask({ type: 'ended-at', instants: lost.map(({ group }) => group.now) }).then(
+    (answer) => answer.type === 'ended-at' && tell(answer.jobs),
+    () => 'the journal is closed, and nothing is told any more',
+  )
+}
+
 const ONCE_MORE: readonly Request['type'][] = [
-  ...(['reconcile', 'interrupted', 'sweep', 'trial', 'probe', 'lost-job'] as const),
+  ...(['reconcile', 'interrupted', 'sweep', 'trial', 'probe', 'lost-job', 'ended-at'] as const),
   ...(['unsent', 'sent-home', 'unwant', 'give-up-away'] as const),
 ]
 

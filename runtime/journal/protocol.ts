@@ -106,6 +106,8 @@ export type Request =
   | { readonly type: 'set'; readonly name: string; readonly value: string | null }
   /** For an enqueue whose answer was lost: whether the job was written, and if not which one has its key now. */
   | { readonly type: 'lost-job'; readonly number: number; readonly task: number; readonly key: string | undefined }
+  /** Which jobs the journal itself has ended at one of these instants: expired, or cancelled while they waited. */
+  | { readonly type: 'ended-at'; readonly instants: readonly number[] }
   | Reconcile
   | { readonly type: 'come-home'; readonly outcomes: readonly Homecoming[] }
   /** These need not be sent home any more. */
@@ -125,6 +127,13 @@ export interface Unwant {
   readonly until: number
 }
 
+export interface EndedRow {
+  readonly number: number
+  /** By its index. */
+  readonly task: number
+  readonly state: number
+}
+
 export type Answer =
   | { readonly type: 'cancelled'; readonly task: number }
   | { readonly type: 'ended' | 'absent' }
@@ -134,6 +143,7 @@ export type Answer =
   | { readonly type: 'wrong-state'; readonly state: number }
   | { readonly type: 'key-taken'; readonly number: number }
   | { readonly type: 'holder'; readonly number: number | undefined }
+  | { readonly type: 'ended-at'; readonly jobs: readonly EndedRow[] }
   /** How many were changed; `more` when the limit was reached: ask again. */
   | { readonly type: 'many'; readonly count: number; readonly more: 'yes' | 'no' }
   /** Which jobs were changed, and their tasks; ask again for what comes after `next`, if there is one. */

@@ -22,8 +22,6 @@ export interface TaskCount {
  */
 export interface JournalQueries {
   record(number: number): StoredJob | undefined
-  /** Jobs that the journal itself has ended at one of these instants: expired, or cancelled while they waited. */
-  endedAt(instants: readonly number[]): { readonly number: number; readonly task: string; readonly state: number }[]
   /** Whether a job from outside is still in the inbox; if not, `record` has what there is of it. */
   isInInbox(number: number): boolean
   page(query: PageQuery): StoredPage
@@ -40,18 +38,8 @@ export interface JournalQueries {
 export function journalQueries(ledger: Ledger): JournalQueries {
   const { db } = ledger
   const inbox = prepareValue<[number], number>(db, 'SELECT id FROM millrace_inbox WHERE id = ?')
-  const endedAt = prepare<[number, number], { number: number; task: string; state: number }>(
-    db,
-    `
-    SELECT j.id AS number, t.name AS task, j.state AS state
-    FROM millrace_jobs j JOIN millrace_tasks t ON t.id = j.task WHERE j.state = ? AND j.ended_at = ?`,
-  )
   return {
     record: written(ledger, (number) => recordOf(db, number)),
-    endedAt: (instants) =>
-      [...new Set(instants)].flatMap((at) =>
-        [stateCodes.expired, stateCodes.cancelled].flatMap((state) => endedAt.all(state, at)),
-      ),
     isInInbox: (number) => inbox.get(number - INBOX_NUMBERS_FROM) !== undefined,
     page: written(ledger, (query) => pageOf(db, query)),
     counts: written(ledger, () => countsOf(ledger)),

@@ -4,7 +4,7 @@ import type { JournalFault, Request } from './protocol.ts'
 
 /** The owner's own requests are delayed, as outcomes are: nobody is there to ask again. */
 export function mayBeRefused({ type }: Request): boolean {
-  return type !== 'reconcile' && type !== 'interrupted'
+  return type !== 'reconcile' && type !== 'interrupted' && type !== 'ended-at'
 }
 
 /** For a job that its task has no room for. */

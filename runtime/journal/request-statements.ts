@@ -20,6 +20,10 @@ export function prepareRequests(db: Database) {
 function ofLooking(db: Database) {
   return {
     find: prepare<[number], Row>(db, `SELECT ${COLUMNS} FROM millrace_jobs WHERE id = ?`),
+    endedAt: prepare<[number, number], Row>(
+      db,
+      `SELECT ${COLUMNS} FROM millrace_jobs WHERE state = ? AND ended_at = ?`,
+    ),
     running: prepare<[], Row>(db, `SELECT ${COLUMNS} FROM millrace_jobs WHERE ${guard('release')}`),
     /** The last of the next so many rows, of whatever state. */
     lookTo: prepareValue<[number, number], number | null>(

@@ -4,7 +4,7 @@ import { undoable } from './each.ts'
 import { comeHome, giveUpAway } from './home.ts'
 import { holderOf } from './keys.ts'
 import type { Ledger } from './ledger.ts'
-import type { Answer, ClaimColumns, Request, Selection } from './protocol.ts'
+import type { Answer, ClaimColumns, EndedRow, Request, Selection } from './protocol.ts'
 import { claimOne } from './claim-one.ts'
 import { prepareRequests, type Row } from './request-statements.ts'
 import { SUSPECT_RANK } from './schema.ts'
@@ -72,6 +72,8 @@ export class Requests {
         return { type: 'set' }
       case 'lost-job':
         return { type: 'holder', number: this.#holderOf(request) }
+      case 'ended-at':
+        return { type: 'ended-at', jobs: this.#endedAt(request.instants) }
       case 'reconcile':
         return this.#reconcile(request.held)
       case 'come-home':
@@ -97,6 +99,18 @@ export class Requests {
   #holderOf({ number, task, key }: Extract<Request, { type: 'lost-job' }>): number | undefined {
     if (this.#sql.find.get(number) !== undefined) return number
     return key === undefined ? undefined : this.#ledger.sql.findKey.get(this.#ledger.tasks.idOf(task), key)?.job
+  }
+
+  #endedAt(instants: readonly number[]): EndedRow[] {
+    const ended: EndedRow[] = []
+    for (const at of new Set(instants)) {
+      for (const state of [stateCodes.expired, stateCodes.cancelled]) {
+        for (const { id, task } of this.#sql.endedAt.all(state, at)) {
+          ended.push({ number: id, task: this.#ledger.tasks.indexOfId(task), state })
+        }
+      }
+    }
+    return ended
   }
 
   #trial(): Answer {

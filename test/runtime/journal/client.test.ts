@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { stateCodes } from '../../../lib/job-state.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import { DEAF } from '../../helpers/loop-journal.ts'
 import { claimOf } from '../../helpers/claims.ts'
@@ -69,6 +70,9 @@ function replyTo({ number }: Group, reply: Partial<Reply> = {}): Reply {
 }
 
 const SUCCESS = { type: 'succeeded', output: '' } as const
+
+/** Nothing has ended in a lost commit. */
+const NONE_MISSED = { type: 'ended-at', jobs: [] } as const
 
 const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
@@ -164,7 +168,7 @@ describe('a group whose reply was lost with the journal thread', () => {
     const [group, ...more] = groups as [Group]
     assert.deepEqual([group.jobs, more], [undefined, []])
     const holders = [1, 2].map((number) => ({ type: 'holder', number }) as const)
-    client.received({ type: 'reply', reply: { ...replyTo(group), answers: holders } })
+    client.received({ type: 'reply', reply: { ...replyTo(group), answers: [NONE_MISSED, ...holders] } })
     await turn()
     assert.deepEqual(heard, ['down', 'accepted 1 new', 'accepted 2 new'])
   })
@@ -193,7 +197,7 @@ describe('a group whose reply was lost with the journal thread', () => {
     await turn()
     const [group] = groups as [Group]
     const nobody = [1, 2].map(() => ({ type: 'holder', number: undefined }) as const)
-    client.received({ type: 'reply', reply: { ...replyTo(group), answers: nobody } })
+    client.received({ type: 'reply', reply: { ...replyTo(group), answers: [NONE_MISSED, ...nobody] } })
     await turn()
     assert.deepEqual(heard, ['down', 'refused MILLRACE_JOURNAL_IO', 'refused MILLRACE_OUTCOME_UNKNOWN'])
   })
@@ -216,15 +220,13 @@ describe('a group whose reply was lost with the journal thread', () => {
     assert.deepEqual(
       groups.flatMap(({ requests }) => requests),
       [
+        { type: 'ended-at', instants: [0] },
         { type: 'lost-job', number: 1, task: 0, key: 'a' },
         { type: 'lost-job', number: 2, task: 0, key: 'b' },
       ],
     )
     const [group] = groups as [Group]
-    const answers = [
-      { type: 'holder', number: 1 },
-      { type: 'holder', number: 77 },
-    ] as const
+    const answers = [NONE_MISSED, { type: 'holder', number: 1 }, { type: 'holder', number: 77 }] as const
     client.received({ type: 'reply', reply: replyTo(group, { answers }) })
     await turn()
     assert.deepEqual(heard, ['down', 'accepted 1 new', 'accepted 77 duplicate'])
@@ -243,10 +245,32 @@ describe('a group whose reply was lost with the journal thread', () => {
     client.attach(link, { ...OPENED, commits: 1 })
     await assert.rejects(cancelled, { code: 'MILLRACE_OUTCOME_UNKNOWN' })
     await turn()
-    assert.deepEqual(typesOf(groups.slice(1)), ['reconcile'])
+    assert.deepEqual(typesOf(groups.slice(1)), ['ended-at', 'reconcile'])
     const many = { type: 'many', count: 3, more: 'no' } as const
-    client.received({ type: 'reply', reply: replyTo(groups[1] as Group, { answers: [many] }) })
+    client.received({ type: 'reply', reply: replyTo(groups[1] as Group, { answers: [NONE_MISSED, many] }) })
     assert.deepEqual(await reconciled, many)
+  })
+
+  it('may have ended jobs by itself, which is asked before anything else can change them', async () => {
+    const missed: unknown[] = []
+    const client = new JournalClient(new ManualClock(), { ...DEAF, missed: (ended) => void missed.push(...ended) })
+    const groups: Group[] = []
+    const link = { send: (group: Group) => void groups.push(group) }
+    client.attach(link, OPENED)
+    client.nudge()
+    await turn()
+    client.lost(new Error('the thread died'))
+    const revived = client.request({ type: 'revive', number: 3 })
+    client.attach(link, { ...OPENED, commits: 1 })
+    await turn()
+    assert.deepEqual(typesOf(groups.slice(1)), ['ended-at', 'revive'])
+    const ended = { type: 'ended-at', jobs: [{ number: 3, task: 0, state: stateCodes.cancelled }] } as const
+    client.received({
+      type: 'reply',
+      reply: replyTo(groups[1] as Group, { answers: [ended, { type: 'revived' }] }),
+    })
+    assert.equal((await revived).type, 'revived')
+    assert.deepEqual(missed, ended.jobs)
   })
 
   it('is of unknown outcome when nobody can be asked any more', async () => {

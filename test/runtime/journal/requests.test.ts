@@ -202,6 +202,20 @@ describe('a request for one job', () => {
     assert.deepEqual(ask(0, undefined), { type: 'holder', number: undefined })
     assert.deepEqual(ask(0, 'another', number), { type: 'holder', number }, 'the row says more than the key')
   })
+
+  it('tells what it has ended itself at an instant, and has not been run again since', () => {
+    const journal = new StoreDriver()
+    const at = journal.now
+    const [cancelled, revived] = [journal.enqueue('beta').number, journal.enqueue('beta').number]
+    for (const number of [cancelled, revived]) journal.request({ type: 'cancel', number, keepUntil: at + KEEP_MS })
+    journal.request({ type: 'revive', number: revived })
+    const ask = (...instants: number[]) => journal.request({ type: 'ended-at', instants })
+    assert.deepEqual(ask(at, at), {
+      type: 'ended-at',
+      jobs: [{ number: cancelled, task: 1, state: stateCodes.cancelled }],
+    })
+    assert.deepEqual(ask(at + 1), { type: 'ended-at', jobs: [] })
+  })
 })
 
 describe('an owner that has lost its memory', () => {
