@@ -13,7 +13,7 @@ const UNTIL_GROWN = { inserts: 100_000, enqueues: 1_500 }
 
 const ROWS: readonly { readonly what: string; readonly task: PlainTask; readonly note: string }[] = [
   { what: 'one enqueue after another', task: parked, note: 'the job waits: one commit each' },
-  { what: 'one enqueue after another, run at once', task: noop, note: 'settle commits come between' },
+  { what: 'one enqueue after another, run at once', task: noop, note: 'its outcome goes with the next enqueue' },
 ]
 
 export const enqueueOne: Bench = {

@@ -222,7 +222,10 @@ export class Publisher {
     this.#setTimer()
   }
 
-  /** When the broker must have answered what was sent first; its group may have been given up before, since it waited to be sent. */
+  /**
+   * When the broker must have answered what was sent first. Its group may have been given up before that: the time of a group
+   * begins when it is handed over, and a message may wait for room in the window.
+   */
   #answerDueMs(): number {
     if (this.#flow === 'held') return Number.POSITIVE_INFINITY
     for (const { sentAtMs } of this.#sent.values()) return sentAtMs + this.#parts.settings.publishTimeoutMs

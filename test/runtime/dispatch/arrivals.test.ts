@@ -13,7 +13,7 @@ function arrivals() {
   const undispatched = new Map<readonly ClaimedJob[], number | undefined>()
   const tell = (jobs: readonly ClaimedJob[]) => {
     undispatched.delete(jobs)
-    told.push([...numbersOf(jobs)])
+    told.push(numbersOf(jobs))
   }
   const isForTier = ({ task }: ClaimedJob) => task !== LANE_TASK
   return { told, undispatched, claims: new Arrivals({ clock: systemClock, undispatched, isForTier, tell }) }
