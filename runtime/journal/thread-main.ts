@@ -3,6 +3,7 @@ import { isMainThread, type MessagePort, parentPort, receiveMessageOnPort } from
 import { systemClock } from '../../lib/clock.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { faultOf } from './faults.ts'
+import { Lookout } from './lookout.ts'
 import { type JournalOptions, openJournal, type OpenJournal } from './open.ts'
 import type { FromJournal, Group, JournalFault, ToJournal } from './protocol.ts'
 import { exposeQueries } from './queries.ts'
@@ -43,10 +44,12 @@ try {
 
 function run(journal: OpenJournal): void {
   const { store } = journal
+  const lookout = new Lookout(received, systemClock)
   port.on('message', (message: ToJournal) => {
+    lookout.woken()
     for (let next: ToJournal | undefined = message; next !== undefined; ) {
       if (next.type === 'close') return close(journal)
-      next = commitLot(journal, next.group)
+      next = commitLot(journal, next.group) ?? lookout.next()
     }
   })
   exposeQueries(queries, store.ledger)
@@ -62,13 +65,17 @@ function run(journal: OpenJournal): void {
   send({ type: 'opened', journal: journal.opened })
 }
 
+function received(): ToJournal | undefined {
+  return (receiveMessageOnPort(port) as { message: ToJournal } | undefined)?.message
+}
+
 /** Commits a group together with those that have gathered behind it; returns the message that ended the lot. */
 function commitLot(journal: OpenJournal, first: Group): ToJournal | undefined {
   const groups = [first]
   let { jobs, bytes } = sizeOf(first)
   let next: ToJournal | undefined
   while (jobs < LOT_JOBS && bytes < LOT_BYTES) {
-    next = (receiveMessageOnPort(port) as { message: ToJournal } | undefined)?.message
+    next = received()
     if (next === undefined || next.type === 'close') break
     const size = sizeOf(next.group)
     groups.push(next.group)
