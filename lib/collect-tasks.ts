@@ -6,8 +6,8 @@ import { type AroundHook, handlerOf, type LoadableHandler, type ThreadHook } fro
 export interface CollectedTasks {
   /** By the name of the task. */
   readonly handlers: ReadonlyMap<string, LoadableHandler>
-  /** In the order of the modules. */
-  readonly setup: readonly ThreadHook[]
+  /** With the module of each, in the order of the modules. */
+  readonly setup: ReadonlyMap<ThreadHook, string>
   /** In the opposite order: what was set up last is torn down first. */
   readonly teardown: readonly ThreadHook[]
   /** The first one is the outermost. */
@@ -23,10 +23,14 @@ export function collectTasks(
   modules: readonly { readonly url: string; readonly exports: Readonly<Record<string, unknown>> }[],
 ): CollectedTasks {
   const found = new Map<string, { readonly handler: LoadableHandler; readonly value: unknown; readonly at: string }>()
-  const hooks = { setup: new Set<ThreadHook>(), teardown: new Set<ThreadHook>(), around: new Set<AroundHook>() }
+  const hooks = {
+    setup: new Map<ThreadHook, string>(),
+    teardown: new Map<ThreadHook, string>(),
+    around: new Map<AroundHook, string>(),
+  }
   for (const { url, exports } of modules) {
     for (const [name, value] of Object.entries(exports)) {
-      if (Object.hasOwn(hooks, name)) hooks[name as keyof typeof hooks].add(hookOf(name, value, url))
+      if (Object.hasOwn(hooks, name)) keepFirst(hooks[name as keyof typeof hooks], hookOf(name, value, url), url)
       const handler = handlerOf(value)
       if (handler === undefined) continue
       const at = `${name} in ${url}`
@@ -37,10 +41,14 @@ export function collectTasks(
   }
   return {
     handlers: new Map([...found].map(([name, { handler }]) => [name, handler])),
-    setup: [...hooks.setup],
-    teardown: [...hooks.teardown].reverse(),
-    around: [...hooks.around],
+    setup: hooks.setup,
+    teardown: [...hooks.teardown.keys()].reverse(),
+    around: [...hooks.around.keys()],
   }
+}
+
+function keepFirst<K>(of: Map<K, string>, key: K, url: string): void {
+  if (!of.has(key)) of.set(key, url)
 }
 
 function hookOf(name: string, value: unknown, url: string): () => unknown {

@@ -19,7 +19,13 @@ export class Handlers {
   }
 
   async setUp(): Promise<void> {
-    for (const hook of this.#tasks.setup) await hook()
+    for (const [hook, url] of this.#tasks.setup) {
+      try {
+        await hook()
+      } catch (error) {
+        throw unusable(error, `the setup of the tasks module ${url} has failed`, 'expected it to make the thread ready')
+      }
+    }
   }
 
   /** Calls every hook, whatever becomes of the others; rejects with the first error. */
@@ -71,14 +77,15 @@ export async function importHandlers(modules: readonly string[]): Promise<Handle
     try {
       loaded.push({ url, exports: (await import(url)) as Record<string, unknown> })
     } catch (error) {
-      if (error instanceof MillraceError) throw error
-      throw new MillraceError(
-        'MILLRACE_TASKS_MODULE',
-        `the tasks module ${url} cannot be imported: ${toErrorRecord(error).message}; expected an ES module that loads ` +
-          'in a worker thread; see the cause',
-        { cause: error },
-      )
+      const expected = 'expected an ES module that loads in a worker thread'
+      throw unusable(error, `the tasks module ${url} cannot be imported`, expected)
     }
   }
   return new Handlers(collectTasks(loaded))
+}
+
+function unusable(error: unknown, what: string, expected: string): MillraceError {
+  if (error instanceof MillraceError) return error
+  const message = `${what}: ${toErrorRecord(error).message}; ${expected}; see the cause`
+  return new MillraceError('MILLRACE_TASKS_MODULE', message, { cause: error })
 }

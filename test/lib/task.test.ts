@@ -286,7 +286,7 @@ describe('collectTasks', () => {
     const { handlers, setup, teardown, around } = collect({ ...other, looksLike: { ...deliverHandler, task: deliver } })
     // A spread copies the mark: that is still the handler. Everything else is passed over.
     assert.deepEqual([...handlers.keys()], ['feed.deliver'])
-    assert.deepEqual([setup, teardown, around], [[], [], []])
+    assert.deepEqual([[...setup], teardown, around], [[], [], []])
     assert.equal(collect({ fake: { task: deliver, load: () => () => 5 } }).handlers.size, 0)
   })
 
@@ -315,7 +315,13 @@ describe('collectTasks', () => {
     const hooks = () => ({ setup() {}, teardown() {}, around() {} })
     const [first, second] = [hooks(), hooks()]
     const collected = collect(first, second, { setup: first.setup })
-    assert.deepEqual(collected.setup, [first.setup, second.setup])
+    assert.deepEqual(
+      [...collected.setup],
+      [
+        [first.setup, 'file:///tasks-0.js'],
+        [second.setup, 'file:///tasks-1.js'],
+      ],
+    )
     assert.deepEqual(collected.teardown, [second.teardown, first.teardown])
     assert.deepEqual(collected.around, [first.around, second.around])
   })

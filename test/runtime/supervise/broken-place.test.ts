@@ -127,7 +127,10 @@ describe('a place whose tasks do not load', () => {
 
   it('fails the start when there is no other one, with the cause', async (test) => {
     const { start, loadsOn } = fragile(test, 'default', 'small', 'loop')
-    await assert.rejects(start(), /no luck on/)
+    await assert.rejects(start(), {
+      code: 'MILLRACE_TASKS_MODULE',
+      message: /the setup of the tasks module file:.*fragile-tasks\.js has failed: no luck on .*; see the cause$/,
+    })
     assert.ok(loadsOn('default') <= MOST_LOADS && loadsOn('small') <= MOST_LOADS, 'no storm')
   })
 
