@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
 import type { ErrorRecord } from '../lib/error-record.ts'
 import type { Ladder } from '../lib/ladder.ts'
 import {
@@ -215,7 +216,8 @@ export function journalConfig(journal: JournalConfig): Required<JournalConfig> {
     throw invalidOption('journal.durability', durability, "'full' or 'relaxed'")
   }
   return {
-    file: journal.file,
+    // Once: a service may go to another directory later.
+    file: journal.file === ':memory:' ? journal.file : resolve(journal.file),
     durability,
     maxResults: wholeNumber(journal.maxResults ?? 100_000, 0, 1e9, 'journal.maxResults'),
     keepEndedMs: wholeNumber(journal.keepEndedMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS, 'journal.keepEndedMs'),

@@ -2,6 +2,7 @@ import { MillraceError } from '../lib/errors.ts'
 import { decodePayload } from '../lib/payload.ts'
 import type { SupervisionEvent } from '../lib/supervision.ts'
 import type { JournalAccessListener } from './journal/access.ts'
+import { tailLostError } from './journal/mark.ts'
 import { Arrivals } from './dispatch/arrivals.ts'
 import { cancelHandedOver } from './control/cancel-elsewhere.ts'
 import { runningJob } from './control/running-job.ts'
@@ -54,7 +55,8 @@ export function journalListener(wires: Wires, fail: (error: Error) => void): Jou
     },
     down: (error) => emit.emit('journal.down', { error }),
     missed: (ended) => wires.desk.tellMissed(ended),
-    reopened() {
+    reopened({ lost }) {
+      if (lost !== undefined) emit.emit('runtime.error', { error: tailLostError(wires.config.journal.file, lost) })
       // Before there is a router: that one begins with a reroute.
       wires.router?.tell({ type: 'reroute' })
       wires.desk.journalReopened()

@@ -18,7 +18,7 @@ const RESTARTS = { restarts: 3, withinMs: 10_000 }
 
 export interface JournalAccessListener extends JournalListener {
   /** Open again after its thread had died; `routes` and what is held have to be told anew. */
-  reopened(): void
+  reopened(opened: OpenedJournal): void
   /** It cannot be opened again: nothing will be written any more. */
   gaveUp(error: Error): void
 }
@@ -228,7 +228,7 @@ export class JournalAccess {
       try {
         const opened = await this.#start(epoch)
         this.#client.attach(this.#connection as JournalConnection, opened)
-        return this.#listener.reopened()
+        return this.#listener.reopened(opened)
       } catch (error) {
         this.#lastError = error as Error
         // Whoever has it now keeps it.

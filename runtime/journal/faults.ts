@@ -13,7 +13,10 @@ export function faultOf(error: unknown): JournalFault | undefined {
 }
 
 function kindOf(error: unknown): JournalFault['kind'] | undefined {
-  if (error instanceof MillraceError) return error.code === 'MILLRACE_JOURNAL_LOST' ? 'lost' : undefined
+  if (error instanceof MillraceError) {
+    if (error.code === 'MILLRACE_JOURNAL_IO') return 'io'
+    return error.code === 'MILLRACE_JOURNAL_LOST' ? 'lost' : undefined
+  }
   const code = codeOf(error)
   if (code === 'SQLITE_FULL') return 'disk-full'
   // A file size limit (`ulimit -f`, a quota) shows as a failed write, not as a full disk.

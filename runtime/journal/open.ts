@@ -5,6 +5,7 @@ import { DEFAULT_KEEP_ENDED_MS, Ledger } from './ledger.ts'
 import { takeLock, thisProcess } from './lock.ts'
 import { MarkWriter, readMark, tailLoss } from './mark.ts'
 import { NUMBERS_AHEAD } from './numbers.ts'
+import { OwnLog } from './own-log.ts'
 import type { Group, OpenedJournal, Reply } from './protocol.ts'
 import { type MetaRow, migrate, readMeta } from './migrate.ts'
 import { NOTHING_RECOVERED, recover } from './recover.ts'
@@ -77,16 +78,19 @@ function marked(file: string, journal: OpenJournal, lock: Database | undefined):
   const { store, opened } = journal
   const lost = tailLoss(readMark(file), opened)
   const mark = new MarkWriter(file, opened.name)
+  const log = new OwnLog(file, store.ledger.db)
   return {
     store,
     opened: lost === undefined ? opened : { ...opened, lost },
     commit(groups) {
       const replies = store.commit(groups)
+      log.check()
       mark.write(store.ledger.commits)
       return replies
     },
     close() {
       mark.close()
+      log.close()
       journal.close()
       lock?.close()
     },

@@ -34,8 +34,13 @@ export class Reserve {
 
   /** Else the reserve would take the very room that it has given. */
   #hasRoom(): boolean {
-    const { bavail, bsize } = statfsSync(dirname(this.#file))
-    return bavail * bsize >= 2 * RESERVE_BYTES
+    try {
+      const { bavail, bsize } = statfsSync(dirname(this.#file))
+      return bavail * bsize >= 2 * RESERVE_BYTES
+    } catch {
+      // Nowhere to put it; what that means for the journal is for its own writes to find out.
+      return false
+    }
   }
 
   #fill(): 'filled' | 'failed' {

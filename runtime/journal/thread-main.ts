@@ -35,11 +35,14 @@ const turnstile = new Turnstile(turnstileBuffer)
 let space: Space | undefined
 const send = (message: FromJournal) => port.postMessage(message)
 
+let journal: OpenJournal | undefined
 try {
-  run(openJournal(options, systemClock.now(), resume))
+  journal = openJournal(options, systemClock.now(), resume)
+  run(journal)
 } catch (error) {
   send({ type: 'fault', fault: { kind: 'other', error: toErrorRecord(error) } })
-  port.close()
+  if (journal === undefined) port.close()
+  else close(journal)
 }
 
 function run(journal: OpenJournal): void {

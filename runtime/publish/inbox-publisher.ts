@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { systemClock } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
@@ -194,7 +195,7 @@ export async function openPublisher(options: PublisherOptions): Promise<JournalP
   if (typeof journal !== 'string' || journal === '' || journal === ':memory:') {
     throw invalidOption('journal', journal, "the path of a runtime's journal")
   }
-  const workerData: InboxThreadData = { file: journal }
+  const workerData: InboxThreadData = { file: resolve(journal) }
   const worker = new Worker(siblingUrl('../journal/inbox-thread-main', import.meta.url), {
     name: 'millrace-inbox',
     workerData,

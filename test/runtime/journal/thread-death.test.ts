@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import type { Worker } from 'node:worker_threads'
@@ -92,6 +93,22 @@ async function killThrice(runtime: Runtime, first: Worker): Promise<void> {
 }
 
 describe('the journal thread', () => {
+  it('is opened again where it was, also when the service has gone to another directory', async (test) => {
+    const [before, [here, elsewhere]] = [process.cwd(), [scratchFolder(), scratchFolder()]]
+    test.after(() => process.chdir(before))
+    process.chdir(here)
+    const mark = markWorkers()
+    const runtime = await startRuntime(test, { journal: { file: 'data/jobs.db' } })
+    const { id } = await runtime.enqueue(parked, null)
+    process.chdir(elsewhere)
+    const down = nextEvent(runtime, 'journal.down')
+    void workersSince(mark)[0]?.terminate()
+    await down
+    await runtime.enqueue(parked, null)
+    assert.equal((await runtime.job(id).record()).state, 'available')
+    assert.deepEqual(readdirSync(elsewhere), [])
+  })
+
   it('may die at any time: nothing that was acknowledged is lost, and nothing is written twice', async (test) => {
     const { runtime, first } = await withJournalThread(test)
     const stopPublishing = publishing(runtime)
