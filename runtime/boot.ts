@@ -227,8 +227,9 @@ async function pausesChanged(wires: Wires): Promise<void> {
   await journal.barrier()
 }
 
-/** Everybody who still waits hears why nothing comes any more. */
+/** Everybody who still waits hears why nothing comes any more; the first reason counts. */
 function end(wires: Wires, error: Error): void {
+  if (wires.journal.end !== undefined) return
   wires.publisher.close()
   wires.suspensions.close()
   wires.journal.abandon(error)

@@ -1,6 +1,7 @@
 import type { Remote } from 'comlink'
 import type { Clock } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
+import { MillraceError } from '../../lib/errors.ts'
 import { addRestart } from '../../lib/supervision.ts'
 import { JournalClient } from './client.ts'
 import type { NewJob, SettleEntry, TakenEntry } from './gather.ts'
@@ -223,7 +224,7 @@ export class JournalAccess {
     const epoch = (this.#opened as OpenedJournal).epoch
     for (;;) {
       const losses = addRestart(this.#losses, this.#clock.monotonicMs(), RESTARTS)
-      if (losses === undefined) return this.#listener.gaveUp(this.#lastError)
+      if (losses === undefined) return this.#listener.gaveUp(diedTooOften(this.#options.file, this.#lastError))
       this.#losses = losses
       try {
         const opened = await this.#start(epoch)
@@ -237,4 +238,13 @@ export class JournalAccess {
       }
     }
   }
+}
+
+function diedTooOften(file: string, cause: Error): MillraceError {
+  return new MillraceError(
+    'MILLRACE_JOURNAL_IO',
+    `the thread of the journal ${file} ends again and again; got more than ${RESTARTS.restarts} ends in ` +
+      `${RESTARTS.withinMs} ms, the last one since ${cause.message}; nothing acknowledged is lost; see the cause, then start again`,
+    { cause },
+  )
 }

@@ -171,8 +171,10 @@ describe('the journal thread', () => {
   it('dies once too often, and everybody who waits hears why', async (test) => {
     const { runtime, first } = await withJournalThread(test)
     const failed = nextEvent(runtime, 'runtime.failed', { timeoutMs: 20_000 })
-    const waiting = runtime.enqueue(parked, null).then((job) => job.result())
-    const refused = assert.rejects(waiting)
+    const told: unknown[] = []
+    runtime.on('runtime.failed', ({ error }) => told.push((error as { code?: string }).code))
+    const waiting = (await runtime.enqueue(parked, null)).result()
+    const refused = assert.rejects(waiting, { code: 'MILLRACE_JOURNAL_IO', message: /ends again and again/ })
     let thread = first
     let over = false
     void failed.then(() => {
@@ -189,5 +191,7 @@ describe('the journal thread', () => {
     await failed
     await refused
     await assert.rejects(runtime.enqueue(echo, { value: 1 }))
+    await runtime.stop()
+    assert.deepEqual(told, ['MILLRACE_JOURNAL_IO'])
   })
 })
