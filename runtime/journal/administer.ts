@@ -3,6 +3,7 @@ import { MillraceError } from '../../lib/errors.ts'
 import { fileError } from './file-error.ts'
 import { InboxWriter } from './inbox-writer.ts'
 import { DEFAULT_KEEP_ENDED_MS } from './ledger.ts'
+import { readMark, type TailLoss, tailLoss } from './mark.ts'
 import { openJournal } from './open.ts'
 import type { Group } from './protocol.ts'
 import { openToRead, ownerOf } from './read-only.ts'
@@ -17,13 +18,36 @@ const PATIENCE_MS = 10_000
  * from there. Where nobody owns it, this process does for a moment. Resolves when they are carried out.
  */
 export async function carryOut(file: string, wishes: readonly Wish[]): Promise<void> {
-  openToRead(file).close()
+  refuseLostTail(file)
   const last = putIntoInbox(file, wishes)
   const givesUpAt = systemClock.monotonicMs() + PATIENCE_MS
   while (isInInbox(file, last)) {
     if (ownerOf(file) === undefined) takeInbox(file)
     else if (systemClock.monotonicMs() > givesUpAt) throw notTaken(file)
     else await new Promise<void>((resolve) => systemClock.setTimer(LOOK_MS, resolve))
+  }
+}
+
+/**
+ * Of a loss the next owner tells, once. A wish would be written over what is left of the log, and the commit that carries
+ * it out over the mark: from then on nobody would be told.
+ */
+function refuseLostTail(file: string): void {
+  // Before the journal, as the doctor does.
+  const mark = readMark(file)
+  const db = openToRead(file)
+  try {
+    // Whoever owns it has told already.
+    if (ownerOf(file) !== undefined) return
+    const journal = db
+      .prepare<[], { name: string; commits: number }>('SELECT journal AS name, commits FROM millrace_meta')
+      .get()
+    const lost = journal === undefined ? undefined : tailLoss(mark, journal)
+    if (lost !== undefined) throw leftAlone(file, lost)
+  } catch (error) {
+    throw fileError(error, file)
+  } finally {
+    db.close()
   }
 }
 
@@ -68,6 +92,8 @@ function takeInbox(file: string): void {
   try {
     const journal = openJournal(options, now)
     try {
+      // Its owner has died since we looked.
+      if (journal.opened.lost !== undefined) throw leftAlone(file, journal.opened.lost)
       for (let number = journal.opened.commits + 1; journal.store.ledger.inboxMayHaveRows() === 'yes'; number++) {
         journal.commit([emptyGroup(number, now)])
       }
@@ -83,6 +109,16 @@ function takeInbox(file: string): void {
 function emptyGroup(number: number, now: number): Group {
   const nothing = { names: [], routes: undefined, room: [], jobs: undefined, done: undefined, settles: [] }
   return { ...nothing, number, now, nextNumber: 0, requests: [] }
+}
+
+function leftAlone(file: string, { expected, got }: TailLoss): MillraceError {
+  return new MillraceError(
+    'MILLRACE_JOURNAL_TAIL_LOST',
+    `${file} has lost its latest commits, and no job was changed; got commit ${got}, expected ${expected}; keep a copy of ` +
+      `it and of ${file}-wal, start its service, which tells of the loss as well and goes on with what is left, then ` +
+      `say this again; without a service move ${file}.mark away`,
+    { details: { expected, got } },
+  )
 }
 
 function notTaken(file: string): MillraceError {

@@ -62,6 +62,8 @@ export async function runLines(settings: RunSettings, terminal: Terminal): Promi
     journal: { file: settings.journal, ...limits },
     ...places,
   })
+  // Above all what a journal has lost, of which the next run knows nothing any more.
+  runtime.on('runtime.error', ({ error }) => terminal.err(`warning: ${error.message}`))
   try {
     const files = await openFiles(runtime, task, settings)
     try {

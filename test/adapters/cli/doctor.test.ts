@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
@@ -61,6 +70,20 @@ async function crashImage(test: TestContext): Promise<string> {
   for (const suffix of ['', '-wal', '.mark']) copyFileSync(`${live}${suffix}`, `${image}${suffix}`)
   await runtime.stop()
   return image
+}
+
+/** The same, with a bit of its log that has flipped: the commits behind it are gone. */
+async function lostTail(test: TestContext): Promise<string> {
+  const image = await crashImage(test)
+  flip(`${image}-wal`, Math.floor(statSync(`${image}-wal`).size * 0.7))
+  return image
+}
+
+/** Has a mark say that so many commits were acknowledged. */
+function setCommits(mark: string, commits: number): void {
+  const content = readFileSync(mark)
+  content.writeDoubleLE(commits, 16)
+  writeFileSync(mark, content)
 }
 
 function flip(path: string, at: number): void {
@@ -152,6 +175,53 @@ describe('millrace doctor', () => {
     const { code, out } = await cli(['doctor', '--journal', image])
     assert.equal(code, 0, out)
     assert.match(out, /^tail +complete$/m)
+  })
+})
+
+describe('a journal that has lost its tail', () => {
+  it('is not changed by cancel and retry, which tell of the loss', async (test) => {
+    const image = await lostTail(test)
+    const { out: listed } = await cli(['jobs', '--json', '--limit', '1', '--journal', image])
+    const { id } = JSON.parse(listed) as { id: string }
+    const [log, mark] = [readFileSync(`${image}-wal`), readFileSync(`${image}.mark`)]
+    for (const words of [
+      ['cancel', id],
+      ['retry', id],
+      ['cancel', '--all'],
+    ]) {
+      const { code, out, err } = await cli([...words, '--journal', image])
+      assert.equal(code, 3, out + err)
+      assert.match(err, /^error: MILLRACE_JOURNAL_TAIL_LOST: .*got commit \d+, expected \d+; .*start its service/)
+    }
+    assert.deepEqual([readFileSync(`${image}-wal`), readFileSync(`${image}.mark`)], [log, mark])
+    const runtime = await createRuntime(optionsFor(image))
+    const { error } = await nextEvent(runtime, 'runtime.error')
+    assert.equal((error as { code?: string }).code, 'MILLRACE_JOURNAL_TAIL_LOST')
+    // Whoever owns it has told: from then on wishes are carried out.
+    const { code, out, err } = await cli(['cancel', id, '--journal', image])
+    await runtime.stop()
+    assert.equal(code, 0, err)
+    assert.equal(out, `${id} cancelled\n`)
+  })
+
+  it('can be changed again when its mark was moved away', async (test) => {
+    const image = await lostTail(test)
+    renameSync(`${image}.mark`, `${image}.mark.kept`)
+    const { code, out, err } = await cli(['cancel', '--all', '--journal', image])
+    assert.equal(code, 0, err)
+    assert.match(out, /^\d+ jobs? cancelled/)
+  })
+
+  it('is told by a run on it', async (test) => {
+    const folder = scratch(test)
+    const [input, journal] = [join(folder, 'in'), join(folder, 'jobs.db')] as const
+    writeFileSync(input, '{"n":2}\n')
+    const run = ['run', cliTasks, 'number.even', '--input', input, '--journal', journal, '--quiet']
+    assert.equal((await cli(run)).err, '')
+    setCommits(`${journal}.mark`, 1_000_000)
+    const { code, err } = await cli(run)
+    assert.equal(code, 0, err)
+    assert.match(err, /^warning: MILLRACE_JOURNAL_TAIL_LOST: .*expected 1000000/)
   })
 })
 
