@@ -1,7 +1,7 @@
 import { closeSync, existsSync, linkSync, openSync, rmSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
 import { fileError } from './file-error.ts'
-import { openToRead } from './read-only.ts'
+import { openToRead, refuseForeign } from './read-only.ts'
 import { openDatabase } from './sqlite.ts'
 
 export interface BackupProgress {
@@ -20,6 +20,8 @@ export async function backup(file: string, to: string, onProgress: (progress: Ba
   const part = `${to}.part`
   const source = openToRead(file)
   try {
+    // Somebody who has mistyped the path would trust in a copy of something else.
+    refuseForeign(source, file)
     createNew(part)
     try {
       // With a transaction open all steps read the same moment; else each commit of the owner would start the copy anew.

@@ -5,7 +5,7 @@ import { fileError } from './file-error.ts'
 import { journalFiles } from './files.ts'
 import type { Holder } from './lock.ts'
 import { readMark, type TailLoss, tailLoss } from './mark.ts'
-import { openToRead, ownerOf, type StateCount } from './read-only.ts'
+import { openToRead, ownerOf, refuseForeign, type StateCount } from './read-only.ts'
 import { ownNames } from './own-names.ts'
 import type { Database } from './sqlite.ts'
 
@@ -38,7 +38,7 @@ export type Depth = 'quick' | 'full'
 
 const MOST_FINDINGS = 20
 
-/** Looks a journal over and changes nothing; its owner may run. Throws only where there is no file to look at. */
+/** Looks a journal over and changes nothing; its owner may run. Throws only where there is no journal to look at. */
 export function examine(file: string, depth: Depth): Examination {
   // Before the journal: its owner may commit in between, and is then ahead of the mark, which says nothing.
   const mark = readMark(file)
@@ -54,6 +54,7 @@ export function examine(file: string, depth: Depth): Examination {
   const db = attemptToOpen(file)
   if (db instanceof Error) return { ...unreadable(file), damage: [db.message] }
   try {
+    refuseWholeForeign(db, file)
     const journal = attempt(() => headOf(db, file), undefined)
     for (const finding of attempt(() => findings(db, depth), [])) damage.push(finding)
     return {
@@ -80,6 +81,15 @@ function attemptToOpen(file: string): Database | Error {
   } catch (error) {
     if (error instanceof MillraceError && error.code === 'MILLRACE_JOURNAL_CORRUPT') return error.cause as Error
     throw error
+  }
+}
+
+/** Damage is looked for in a journal; where the list of tables is damaged, it is taken for one. */
+function refuseWholeForeign(db: Database, file: string): void {
+  try {
+    refuseForeign(db, file)
+  } catch (error) {
+    if (error instanceof MillraceError) throw error
   }
 }
 

@@ -11,13 +11,7 @@ export function fileError(error: unknown, file: string): unknown {
       { cause: error },
     )
   }
-  if (/no such table: millrace_/.test(error.message)) {
-    return new MillraceError(
-      'MILLRACE_JOURNAL_VERSION',
-      `${file} is no journal; got a database without our tables, expected one that a runtime has opened; look at the path`,
-      { cause: error },
-    )
-  }
+  if (/no such table: millrace_/.test(error.message)) return noJournal(file, 'a database without our tables', error)
   if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT') {
     return new MillraceError(
       'MILLRACE_DISK_FULL',
@@ -26,6 +20,15 @@ export function fileError(error: unknown, file: string): unknown {
     )
   }
   return /^(?:SQLITE_|E[A-Z]+$)/.test(code) ? unusable(error, code, file) : error
+}
+
+/** Of a file that nothing is wrong with but that it is something else. */
+export function noJournal(file: string, got: string, cause?: Error): MillraceError {
+  return new MillraceError(
+    'MILLRACE_JOURNAL_VERSION',
+    `${file} is no journal of Millrace; got ${got}, expected one that a runtime has opened; look at the path`,
+    { ...(cause !== undefined && { cause }), path: 'journal' },
+  )
 }
 
 function unusable(error: Error, code: string, file: string): MillraceError {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
 import { type JobState, stateCodes } from '../../lib/job-state.ts'
 import { formatJobId, type JobPage, type JobRecord, parseJobId } from '../../lib/job.ts'
-import { fileError } from './file-error.ts'
+import { fileError, noJournal } from './file-error.ts'
 import { journalFiles } from './files.ts'
 import { type Holder, readHolder } from './lock.ts'
 import { pageOf } from './page.ts'
@@ -131,6 +131,8 @@ export function refuseMissing(file: string): void {
 /** Opens a file that must be there, and never writes to it. */
 export function openToRead(file: string): Database {
   refuseMissing(file)
+  // Not even opened: of an empty file SQLite deletes the log, which may be all that is left of a journal.
+  if (statSync(file).size === 0) throw noJournal(file, 'an empty file')
   try {
     const db = openDatabase(file, { readonly: true, fileMustExist: true, timeout: 5_000 })
     assertSqliteVersion(db)
@@ -138,6 +140,12 @@ export function openToRead(file: string): Database {
   } catch (error) {
     throw fileError(error, file)
   }
+}
+
+/** Refuses a database whose list of tables is whole and has none of ours; throws SQLite's error where it is not. */
+export function refuseForeign(db: Database, file: string): void {
+  const ours = "SELECT 1 FROM sqlite_master WHERE name IN ('millrace_meta', 'millrace_jobs')"
+  if (db.prepare(ours).get() === undefined) throw noJournal(file, 'a database without our tables')
 }
 
 function otherVersion(file: string, version: number | undefined): MillraceError {

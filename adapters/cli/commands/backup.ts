@@ -19,7 +19,7 @@ Options
 Exit codes
   0  the copy is there, and was checked
   2  wrong usage; NEW.db is there already
-  3  the journal cannot be read, or is damaged
+  3  FILE is no journal, cannot be read, or is damaged
 
 Example
   millrace backup /backup/jobs-monday.db --journal data/jobs.db`

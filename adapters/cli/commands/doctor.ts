@@ -25,7 +25,7 @@ Exit codes
   0  the journal is whole; salvaged without loss
   1  damage was found; salvaged, and something was lost
   2  wrong usage; NEW.db is there already
-  3  there is no journal, it has an owner, or nothing at all can be read of it
+  3  FILE is not there or no journal; with --salvage: it has an owner, or nothing at all can be read of it
 
 Examples
   millrace doctor --journal data/jobs.db

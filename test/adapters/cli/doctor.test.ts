@@ -178,6 +178,46 @@ describe('millrace doctor', () => {
   })
 })
 
+describe('a file that is no journal', () => {
+  /** An empty file, with a log beside it that must stay, and a database of somebody else. */
+  function strangers(test: TestContext): string[] {
+    const folder = scratch(test)
+    const [empty, foreign] = [join(folder, 'empty.db'), join(folder, 'foreign.db')] as const
+    writeFileSync(empty, '')
+    writeFileSync(`${empty}-wal`, 'all that is left')
+    const db = new Database(foreign)
+    db.exec('CREATE TABLE photos (id INTEGER PRIMARY KEY)')
+    db.close()
+    return [empty, foreign]
+  }
+
+  it('is called so by the doctor, and has no damage', async (test) => {
+    for (const file of strangers(test)) {
+      const { code, out, err } = await cli(['doctor', '--journal', file])
+      assert.equal(code, 3, out + err)
+      assert.match(err, /^error: MILLRACE_JOURNAL_VERSION: \S+ is no journal of Millrace; got .*; look at the path/)
+      assert.equal(out, '')
+    }
+  })
+
+  it('is not copied by backup', async (test) => {
+    for (const file of strangers(test)) {
+      const { code, err } = await cli(['backup', `${file}.copy`, '--journal', file])
+      assert.equal(code, 3, err)
+      assert.match(err, /is no journal of Millrace/)
+      assert.deepEqual([existsSync(`${file}.copy`), existsSync(`${file}.copy.part`)], [false, false])
+    }
+  })
+
+  it('keeps the log that is beside it', async (test) => {
+    const [empty = ''] = strangers(test)
+    for (const words of [['doctor'], ['jobs'], ['cancel', '--all'], ['backup', `${empty}.copy`]]) {
+      assert.equal((await cli([...words, '--journal', empty])).code, 3)
+      assert.equal(readFileSync(`${empty}-wal`, 'utf8'), 'all that is left')
+    }
+  })
+})
+
 describe('a journal that has lost its tail', () => {
   it('is not changed by cancel and retry, which tell of the loss', async (test) => {
     const image = await lostTail(test)
