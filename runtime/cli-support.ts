@@ -1,6 +1,7 @@
 /** What the command line needs of the runtime besides the public API. No part of the package's exports. */
 export { JournalReader, type KeyedJob, ownerOf, type ReadFilter, type StateCount } from './journal/read-only.ts'
 export type { Holder } from './journal/lock.ts'
+export type { TailLoss } from './journal/mark.ts'
 export { carryOut } from './journal/administer.ts'
 export type { Wish } from './journal/wish.ts'
 export { type ObserveOptions, observeNodes } from './cluster/observer.ts'

@@ -3,6 +3,7 @@ import { MillraceError } from '../../lib/errors.ts'
 import { copyError, createNew, publish, refuseExisting } from './backup.ts'
 import { fileError } from './file-error.ts'
 import { journalFiles } from './files.ts'
+import { type Mark, readMark, type TailLoss, tailLoss } from './mark.ts'
 import { mendJournal } from './mend.ts'
 import { ownNames } from './own-names.ts'
 import { openToRead, ownerOf } from './read-only.ts'
@@ -19,6 +20,8 @@ export interface Salvaged {
   readonly tables: readonly SalvagedTable[]
   /** What could not be taken over as it was, and what was made up for it. */
   readonly notes: readonly string[]
+  /** Commits of which the files have nothing, so that none of their rows is missed. */
+  readonly lost: TailLoss | undefined
 }
 
 interface SchemaRow {
@@ -41,7 +44,7 @@ export function salvage(file: string, to: string): Salvaged {
     return withNew(part, () =>
       withNew(copy, () => {
         copyFiles(file, copy)
-        const salvaged = fill(part, copy)
+        const salvaged = fill(part, copy, readMark(file))
         sync(part)
         publish(part, to)
         return salvaged
@@ -81,7 +84,7 @@ function copyFiles(file: string, copy: string): void {
   if (existsSync(wal)) copyFileSync(wal, `${copy}-wal`)
 }
 
-function fill(part: string, copy: string): Salvaged {
+function fill(part: string, copy: string, mark: Mark | undefined): Salvaged {
   const { pragmas, schema } = readSchema(copy)
   const db = openLenient(part)
   try {
@@ -91,10 +94,18 @@ function fill(part: string, copy: string): Salvaged {
     const notes: string[] = []
     const tables = fillTables(db, schema, notes)
     addVirtualTables(db, schema)
-    return { tables, notes }
+    return { tables, notes, lost: lossOf(db, mark) }
   } finally {
     db.close()
   }
+}
+
+/** Where the journal's name was lost it has another one now, and there is nothing to compare. */
+function lossOf(db: Database, mark: Mark | undefined): TailLoss | undefined {
+  const journal = db
+    .prepare<[], { name: string; commits: number }>('SELECT journal AS name, commits FROM main.millrace_meta')
+    .get()
+  return journal === undefined ? undefined : tailLoss(mark, journal)
 }
 
 /** So opened SQLite reads a file that is shorter than it says, and lets us make the tables that virtual ones consist of. */

@@ -1,6 +1,13 @@
 import { parseArguments, words } from '../arguments.ts'
 import type { Command } from '../command.ts'
-import { type Examination, examine, type Gap, salvage, type Salvaged } from '../../../runtime/cli-support.ts'
+import {
+  type Examination,
+  examine,
+  type Gap,
+  salvage,
+  type Salvaged,
+  type TailLoss,
+} from '../../../runtime/cli-support.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { journalOption } from '../select-jobs.ts'
 import type { Terminal } from '../terminal.ts'
@@ -84,10 +91,14 @@ function contentFacts({ journal, lost, inboxRows, foreign }: Examination): reado
   return [
     ['journal', `${journal.name}, version ${journal.version}`],
     ['commits', `${count(journal.commits)} by ${plural(journal.epoch, 'owner')}`],
-    ['tail', lost === undefined ? 'complete' : `lost: got commit ${lost.got}, expected ${lost.expected}`],
+    ['tail', lost === undefined ? 'complete' : tailText(lost)],
     ['inbox', plural(inboxRows, 'row')],
     ['other tables', foreign.join(', ') || 'none'],
   ]
+}
+
+function tailText({ got, expected }: TailLoss): string {
+  return `lost: got commit ${got}, expected ${expected}`
 }
 
 function adviceFor({ damage, lost, file }: Examination): string[] {
@@ -103,7 +114,7 @@ function adviceFor({ damage, lost, file }: Examination): string[] {
   return []
 }
 
-function tellSalvaged({ tables, notes }: Salvaged, to: string, { out, err }: Terminal): ExitCode {
+function tellSalvaged({ tables, notes, lost }: Salvaged, to: string, { out, err }: Terminal): ExitCode {
   const rows = tables.map(({ name, of, copied, gaps }) => [
     name,
     of,
@@ -112,8 +123,11 @@ function tellSalvaged({ tables, notes }: Salvaged, to: string, { out, err }: Ter
   ])
   out(table([['TABLE', 'OF', 'ROWS COPIED', 'ROW IDS LOST'], ...rows]))
   for (const note of notes) out(`note: ${note}`)
+  if (lost !== undefined) out(`tail ${tailText(lost)}: the rows of the commits behind are in no file any more`)
   err(`salvaged into ${to}; give it to the service as its journal`)
-  return notes.length === 0 && tables.every(({ gaps }) => gaps.length === 0) ? exitCodes.ok : exitCodes.failed
+  return lost === undefined && notes.length === 0 && tables.every(({ gaps }) => gaps.length === 0)
+    ? exitCodes.ok
+    : exitCodes.failed
 }
 
 /** Row ids are 64-bit integers; where the damage reaches to either end of them, the end says nothing. */

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -250,6 +251,18 @@ describe('a journal that has lost its tail', () => {
     const { code, out, err } = await cli(['cancel', '--all', '--journal', image])
     assert.equal(code, 0, err)
     assert.match(out, /^\d+ jobs? cancelled/)
+  })
+
+  it('is salvaged with a word on what was lost, and the exit code of a loss', async (test) => {
+    const image = await lostTail(test)
+    const [lost, whole] = [`${image}.new`, `${image}.whole`]
+    const { code, out, err } = await cli(['doctor', '--journal', image, '--salvage', lost])
+    assert.equal(code, 1, out + err)
+    assert.match(out, /^tail lost: got commit \d+, expected \d+: /m)
+    rmSync(`${image}.mark`)
+    const control = await cli(['doctor', '--journal', image, '--salvage', whole])
+    assert.equal(control.code, 0, control.out + control.err)
+    assert.doesNotMatch(control.out, /^tail/m)
   })
 
   it('is told by a run on it', async (test) => {
