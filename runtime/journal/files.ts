@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, mkdirSync, openSync, statfsSync } from 'node:fs'
+import { closeSync, fchownSync, lstatSync, mkdirSync, openSync, statfsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { MillraceError } from '../../lib/errors.ts'
 
@@ -39,8 +39,20 @@ export function prepareFiles(path: string): string {
   for (const each of [main, lock, ...Object.values(others)]) refuseLink(each)
   refuseNetwork(directory)
   create(main)
-  create(lock)
+  createBeside(main, lock)
   return file
+}
+
+/**
+ * Makes a file beside the journal, unless it is there. It belongs to whom the journal belongs to, also where root opens it,
+ * as somebody does who repairs a service: the service could not use its files otherwise.
+ */
+export function createBeside(main: string, path: string): void {
+  create(path, (descriptor) => {
+    if (process.getuid?.() !== 0) return
+    const { uid, gid } = statSync(main)
+    fchownSync(descriptor, uid, gid)
+  })
 }
 
 function refuseLink(path: string): void {
@@ -80,10 +92,17 @@ function refuseNetwork(directory: string): void {
   }
 }
 
-function create(file: string): void {
+function create(path: string, made: (descriptor: number) => void = () => undefined): void {
+  let descriptor: number
   try {
-    closeSync(openSync(file, 'wx', 0o600))
+    descriptor = openSync(path, 'wx', 0o600)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return
+    throw error
+  }
+  try {
+    made(descriptor)
+  } finally {
+    closeSync(descriptor)
   }
 }

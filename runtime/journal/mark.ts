@@ -1,6 +1,6 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
-import { journalFiles } from './files.ts'
+import { createBeside, journalFiles } from './files.ts'
 
 /**
  * The number of the last commit, kept outside of the log. SQLite takes a damaged frame for the end of its log: everything
@@ -64,8 +64,9 @@ export class MarkWriter {
   #last = -1
 
   constructor(file: string, journal: string) {
-    // Neither 'r+', which does not create, nor 'a', which would ignore the position.
-    this.#descriptor = openSync(journalFiles(file).mark, constants.O_RDWR | constants.O_CREAT, 0o600)
+    const { mark } = journalFiles(file)
+    createBeside(file, mark)
+    this.#descriptor = openSync(mark, 'r+')
     this.#buffer.write(MAGIC, 0, 'latin1')
     this.#buffer.write(journal.padEnd(COMMITS_AT - NAME_AT), NAME_AT, 'latin1')
   }

@@ -1,7 +1,7 @@
 import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { systemClock } from '../../lib/clock.ts'
-import { journalFiles } from './files.ts'
+import { createBeside, journalFiles } from './files.ts'
 
 const RESERVE_BYTES = 8 * 1024 * 1024
 const LOOK_MS = 500
@@ -11,10 +11,12 @@ const LOOK_MS = 500
  * must be settled. It comes back when there is room for it twice.
  */
 export class Reserve {
+  readonly #journal: string
   readonly #file: string
   #lookAt = 0
 
   constructor(journal: string) {
+    this.#journal = journal
     this.#file = journalFiles(journal).reserve
   }
 
@@ -45,6 +47,7 @@ export class Reserve {
 
   #fill(): 'filled' | 'failed' {
     try {
+      createBeside(this.#journal, this.#file)
       const descriptor = openSync(this.#file, 'w', 0o600)
       try {
         const chunk = Buffer.alloc(1024 * 1024)

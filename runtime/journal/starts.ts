@@ -1,5 +1,5 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
-import { journalFiles } from './files.ts'
+import { createBeside, journalFiles } from './files.ts'
 import { isTakenNumber } from './schema.ts'
 
 /**
@@ -20,6 +20,7 @@ export interface Begun {
 /** Voids the file of the owner before and makes room for `records`; returns the path for those who write it. */
 export function createStarts(file: string, epoch: number, records: number): string {
   const path = journalFiles(file).starts
+  createBeside(file, path)
   const descriptor = openSync(path, 'w', 0o600)
   try {
     ftruncateSync(descriptor, HEADER_BYTES + records * RECORD_BYTES)

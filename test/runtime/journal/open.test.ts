@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -16,6 +17,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { MillraceError } from '../../../lib/errors.ts'
+import { createRuntime } from '../../../runtime/index.ts'
 import { journalFiles } from '../../../runtime/journal/files.ts'
 import { type JournalOptions, type OpenJournal, openJournal } from '../../../runtime/journal/open.ts'
 import { JOURNAL_VERSION } from '../../../runtime/journal/schema.ts'
@@ -57,6 +59,23 @@ describe('opening a journal', () => {
     const names = readdirSync(folder)
     assert.ok(names.includes('jobs.db-wal') && names.includes('jobs.db.lock'))
     for (const name of names) assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600, name)
+  })
+
+  it("gives what root makes to the journal's owner", { skip: process.getuid?.() !== 0 && 'not root' }, async () => {
+    const file = join(scratchFolder(), 'jobs.db')
+    openJournal(optionsOf(file), START).close()
+    const { lock, starts, mark, reserve, wal, shm } = journalFiles(file)
+    for (const path of [lock, mark]) rmSync(path)
+    chownSync(file, 4_711, 4_712)
+    const tasks = new URL('../../fixtures/quick-tasks.js', import.meta.url)
+    const runtime = await createRuntime({ tasks, journal: { file } })
+    const paths = [lock, starts, mark, reserve, wal, shm]
+    const owners = paths.map((path) => statSync(path))
+    await runtime.stop()
+    assert.deepEqual(
+      owners.map(({ uid, gid, mode }) => [uid, gid, mode & 0o777]),
+      paths.map(() => [4_711, 4_712, 0o600]),
+    )
   })
 
   it('leaves the modes of what is there alone', () => {
