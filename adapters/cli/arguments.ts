@@ -34,6 +34,19 @@ export function words(positionals: readonly string[], names: readonly string[]):
   return positionals
 }
 
+/** Refuses options that would say nothing beside another one: who gives them expects that they do. */
+export function refuseBeside(what: string, values: Readonly<Record<string, unknown>>, names: readonly string[]): void {
+  const given = names.find((name) => values[name] !== undefined && values[name] !== false)
+  if (given === undefined) return
+  throw new MillraceError(
+    'MILLRACE_CLI',
+    `got --${given}, expected none beside ${what}; leave it out, or look at --help`,
+    {
+      path: `--${given}`,
+    },
+  )
+}
+
 /** The number of an option such as `--threads 2`. */
 export function numberOption(name: string, text: string, least: number, most: number): number {
   if (/^\s*[+-]?\d[\d.e+]*\s*$/i.test(text)) return wholeNumber(Number(text), least, most, `--${name}`)

@@ -61,6 +61,7 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<ExitCode> {
   const command = commandOf(name)
   if (command === undefined) throw unknown(name)
   if (rest.includes('--help') || rest.includes('-h')) return say(command.help)
+  if (rest.includes('--version')) return say(version())
   return command.run(rest, terminal)
 }
 

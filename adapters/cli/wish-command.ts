@@ -1,7 +1,7 @@
 import { MillraceError } from '../../lib/errors.ts'
 import type { JobRecord } from '../../lib/job.ts'
 import { carryOut, JournalReader, type Wish } from '../../runtime/cli-support.ts'
-import { parseArguments } from './arguments.ts'
+import { parseArguments, refuseBeside } from './arguments.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { allJobs, filterOf, jobOf, journalOption } from './select-jobs.ts'
 import type { Terminal } from './terminal.ts'
@@ -38,6 +38,7 @@ export async function wishCommand(kind: WishKind, args: readonly string[], termi
   if (values.all === positionals.length > 0) {
     throw new MillraceError('MILLRACE_CLI', 'expected either IDs or --all, and not both; look at --help')
   }
+  if (!values.all) refuseBeside('IDs', values, ['state', 'task'])
   const reader = new JournalReader(journalOption(values.journal))
   try {
     if (!values.all) return await wishForIds(kind, reader, positionals, terminal)

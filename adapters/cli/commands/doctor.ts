@@ -1,4 +1,4 @@
-import { parseArguments, words } from '../arguments.ts'
+import { parseArguments, refuseBeside, words } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import {
   type Examination,
@@ -60,7 +60,10 @@ export const doctor: Command = {
     })
     words(positionals, [])
     const file = journalOption(values.journal)
-    if (values.salvage !== undefined) return tellSalvaged(salvage(file, values.salvage), values.salvage, terminal)
+    if (values.salvage !== undefined) {
+      refuseBeside('--salvage', values, ['full', 'json'])
+      return tellSalvaged(salvage(file, values.salvage), values.salvage, terminal)
+    }
     const found = examine(file, values.full ? 'full' : 'quick')
     terminal.out(values.json ? JSON.stringify(found) : examinationText(found))
     return found.damage.length === 0 && found.lost === undefined ? exitCodes.ok : exitCodes.failed

@@ -1,7 +1,7 @@
-import { parseArguments, numberOption, words } from '../arguments.ts'
+import { parseArguments, numberOption, refuseBeside, words } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import type { JobRecord } from '../../../lib/job.ts'
-import { JournalReader } from '../../../runtime/cli-support.ts'
+import { JournalReader, type ReadFilter, type StateCount } from '../../../runtime/cli-support.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { filterOf, journalOption } from '../select-jobs.ts'
 import { count, instant, table } from '../text.ts'
@@ -18,7 +18,7 @@ Options
   --task TASK      only jobs of this task
   --limit N        how many; default 50, at most 200
   --after PLACE    the page after; the end of a page says what to put here
-  --counts         how many jobs each task has in each state, instead of the jobs
+  --counts         how many jobs each task has in each state, instead of the jobs; of all that match
   --json           one JSON object a line, with everything the journal knows
 
 Running and waiting jobs come in the order of their ids, scheduled ones by their time, ended ones latest first.
@@ -44,21 +44,24 @@ export const jobs: Command = {
         journal: { type: 'string' },
         state: { type: 'string' },
         task: { type: 'string' },
-        limit: { type: 'string', default: '50' },
+        limit: { type: 'string' },
         after: { type: 'string' },
         counts: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
       },
     })
     words(positionals, [])
+    if (values.counts) refuseBeside('--counts, which has no pages', values, ['limit', 'after'])
     const filter = filterOf(values.state, values.task)
     const reader = new JournalReader(journalOption(values.journal))
     try {
       if (values.counts) {
-        out(countsText(reader, values.json ? 'json' : 'text'))
+        const counts = countsOf(reader, filter)
+        if (values.json) for (const each of counts) out(JSON.stringify(each))
+        else out(countsText(counts))
         return exitCodes.ok
       }
-      const page = reader.page(filter, numberOption('limit', values.limit, 1, 200), values.after)
+      const page = reader.page(filter, numberOption('limit', values.limit ?? '50', 1, 200), values.after)
       if (values.json) for (const job of page.jobs) out(JSON.stringify(job))
       else out(jobsText(page.jobs))
       if (page.next !== undefined) err(`more: --after '${page.next}'`)
@@ -83,9 +86,11 @@ function jobsText(records: readonly JobRecord[]): string {
   return table([['ID', 'TASK', 'STATE', 'ATTEMPTS', 'ENDED, DUE OR CREATED', 'KEY', 'LAST ERROR'], ...rows])
 }
 
-function countsText(reader: JournalReader, form: 'json' | 'text'): string {
-  const counts = reader.counts()
-  if (form === 'json') return counts.map((each) => JSON.stringify(each)).join('\n')
+function countsOf(reader: JournalReader, { states, tasks }: ReadFilter): StateCount[] {
+  return reader.counts().filter(({ task, state }) => states.includes(state) && tasks?.includes(task) !== false)
+}
+
+function countsText(counts: readonly StateCount[]): string {
   if (counts.length === 0) return 'no jobs'
   return table([['TASK', 'STATE', 'JOBS'], ...counts.map((each) => [each.task, each.state, count(each.jobs)])])
 }

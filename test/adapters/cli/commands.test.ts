@@ -49,6 +49,12 @@ describe('the command line', () => {
     }
   })
 
+  it('has its version for every command', async () => {
+    const { out } = await cli(['--version'])
+    assert.match(out, /^\d+\.\d+\.\d+\n$/)
+    assert.equal((await cli(['jobs', '--version'])).out, out)
+  })
+
   it('refuses what it does not know, with what was probably meant, and exits with 2', async (test) => {
     const journal = await journalWithDead(test)
     const folder = scratch(test)
@@ -64,7 +70,12 @@ describe('the command line', () => {
       [['jobs'], /expected --journal FILE/],
       [['jobs', '--journal', journal, '--state', 'daed'], /did you mean dead\?/],
       [['jobs', '--journal', journal, '--limit', '0'], /--limit.*expected an integer from 1 to 200/],
+      [['jobs', '--journal', journal, '--counts', '--limit', '3'], /got --limit, expected none beside --counts/],
       [['retry', '--journal', journal], /either IDs or --all/],
+      [['retry', 'a-1', '--task', 'a', '--journal', journal], /got --task, expected none beside IDs/],
+      [['cancel', 'a-1', '--state', 'dead', '--journal', journal], /got --state, expected none beside IDs/],
+      [['doctor', '--journal', journal, '--salvage', 'new', '--json'], /got --json, expected none beside --salvage/],
+      [['doctor', '--journal', journal, '--salvage', 'new', '--full'], /got --full, expected none beside --salvage/],
       [['run', cliTasks], /got no TASK/],
       [['run', cliTasks, 'number.sqare'], /did you mean number.square\?/],
       [['run', 'nowhere.js', 'number.square'], /there is no such file/],
@@ -106,6 +117,17 @@ describe('millrace jobs and job', () => {
     const ids = await idsOf(journal, '--state', 'dead', '--task', 'number.even')
     assert.equal(ids.length, 3)
     assert.match((await cli(['jobs', '--counts', '--journal', journal])).out, /number\.even +dead +3/)
+    assert.match(
+      (await cli(['jobs', '--counts', '--state', 'dead', '--journal', journal])).out,
+      /number\.even +dead +3/,
+    )
+    for (const other of [
+      ['--task', 'nosuch'],
+      ['--state', 'cancelled'],
+    ]) {
+      assert.equal((await cli(['jobs', '--counts', ...other, '--journal', journal])).out, 'no jobs\n')
+      assert.equal((await cli(['jobs', '--counts', '--json', ...other, '--journal', journal])).out, '')
+    }
     const first = await cli(['jobs', '--limit', '2', '--journal', journal])
     const after = /--after '(.*)'/.exec(first.err)?.[1] as string
     assert.deepEqual(await idsOf(journal, '--limit', '2', '--after', after), ids.slice(2))
