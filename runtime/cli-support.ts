@@ -2,7 +2,7 @@
 export { JournalReader, type KeyedJob, ownerOf, type ReadFilter, type StateCount } from './journal/read-only.ts'
 export type { Holder } from './journal/lock.ts'
 export type { TailLoss } from './journal/mark.ts'
-export { carryOut } from './journal/administer.ts'
+export { carryOut, takeOver } from './journal/administer.ts'
 export type { Wish } from './journal/wish.ts'
 export { type ObserveOptions, observeNodes } from './cluster/observer.ts'
 export type { NodeSummary } from './cluster/cluster.ts'

@@ -2,6 +2,7 @@ import { MillraceError, nearest } from '../../lib/errors.ts'
 import { type JobState, jobStates } from '../../lib/job-state.ts'
 import type { JobRecord } from '../../lib/job.ts'
 import type { JournalReader, ReadFilter } from '../../runtime/cli-support.ts'
+import { plural } from './text.ts'
 
 /** What runs and waits comes first. */
 const ORDER: readonly JobState[] = [
@@ -47,14 +48,24 @@ export function* allJobs(reader: JournalReader, filter: ReadFilter): Generator<J
 
 /** The job of an id; throws when the journal has no row of it. */
 export function jobOf(reader: JournalReader, id: string): JobRecord {
+  // Before the row, which it has once it is not in the inbox any more.
+  const place = reader.isInInbox(id) ? 'inbox' : 'none'
   const record = reader.record(id)
   if (record !== undefined) return record
-  throw new MillraceError(
-    'MILLRACE_JOB_NOT_FOUND',
-    `${id} has no row in ${reader.file}; either it succeeded and nothing of it is kept, or its owner has not taken it ` +
-      'over yet, or it was never enqueued; look with millrace jobs',
-    { path: 'id' },
-  )
+  const why =
+    place === 'inbox'
+      ? 'it is in the inbox, where a publisher has put it, and is a job with a state once an owner has taken it over; start ' +
+        'the service, or cancel it'
+      : 'either it succeeded and nothing of it is kept, or it was never enqueued; look with millrace jobs'
+  throw new MillraceError('MILLRACE_JOB_NOT_FOUND', `${id} has no row in ${reader.file}; ${why}`, { path: 'id' })
+}
+
+/** Says which jobs no list has, since no owner has taken them over yet. */
+export function inboxNote(reader: JournalReader, { states, tasks }: ReadFilter): string | undefined {
+  // What was put in waits from then on, or is due later.
+  if (!states.includes('available') && !states.includes('scheduled')) return undefined
+  const jobs = reader.inboxJobs(tasks)
+  return jobs === 0 ? undefined : `in the inbox: ${plural(jobs, 'job')} more, listed once a service has taken them over`
 }
 
 /** The `--journal` that every command on a journal needs. */

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../lib/errors.ts'
 import type { JobRecord } from '../../lib/job.ts'
-import { carryOut, JournalReader, type Wish } from '../../runtime/cli-support.ts'
+import { carryOut, JournalReader, takeOver, type Wish } from '../../runtime/cli-support.ts'
 import { parseArguments, refuseBeside } from './arguments.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { allJobs, filterOf, jobOf, journalOption } from './select-jobs.ts'
@@ -43,6 +43,8 @@ export async function wishCommand(kind: WishKind, args: readonly string[], termi
   try {
     if (!values.all) return await wishForIds(kind, reader, positionals, terminal)
     const filter = filterOf(values.state ?? kind.states, values.task)
+    // Only then it is known in which states they are.
+    if (reader.inboxJobs(filter.tasks) > 0) await takeOver(reader.file)
     return await wishForAll(kind, reader, Array.from(allJobs(reader, filter), seen), terminal)
   } finally {
     reader.close()
@@ -50,6 +52,7 @@ export async function wishCommand(kind: WishKind, args: readonly string[], termi
 }
 
 async function wishForIds(kind: WishKind, reader: JournalReader, ids: readonly string[], { out }: Terminal) {
+  if (ids.some((id) => reader.isInInbox(id))) await takeOver(reader.file)
   const before = ids.map((id) => jobOf(reader, id))
   await carryOut(reader.file, wishesOf(kind, reader, before))
   const outcomes = before.map((job) => ({ id: job.id, ...kind.outcome(job, reader.record(job.id)) }))

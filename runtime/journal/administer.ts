@@ -19,7 +19,16 @@ const PATIENCE_MS = 10_000
  */
 export async function carryOut(file: string, wishes: readonly Wish[]): Promise<void> {
   refuseLostTail(file)
-  const last = putIntoInbox(file, wishes)
+  await whenTaken(file, putIntoInbox(file, wishes))
+}
+
+/** Has what is in the inbox become jobs with a row and a state, in the same way. */
+export async function takeOver(file: string): Promise<void> {
+  refuseLostTail(file)
+  await whenTaken(file, lastInInbox(file))
+}
+
+async function whenTaken(file: string, last: number): Promise<void> {
   const givesUpAt = systemClock.monotonicMs() + PATIENCE_MS
   while (isInInbox(file, last)) {
     if (ownerOf(file) === undefined) takeInbox(file)
@@ -76,10 +85,19 @@ function putIntoInbox(file: string, wishes: readonly Wish[]): number {
 }
 
 function isInInbox(file: string, number: number): boolean {
+  const first = fromInbox(file, 'SELECT min(id) FROM millrace_inbox')
+  return first !== undefined && first <= number
+}
+
+function lastInInbox(file: string): number {
+  return fromInbox(file, 'SELECT max(id) FROM millrace_inbox') ?? 0
+}
+
+function fromInbox(file: string, sql: string): number | undefined {
   const db = openToRead(file)
   try {
-    const last = db.prepare<[], number | null>('SELECT min(id) FROM millrace_inbox').pluck().get()
-    return typeof last === 'number' && InboxWriter.numberOf(last) <= number
+    const id = db.prepare<[], number | null>(sql).pluck().get()
+    return typeof id === 'number' ? InboxWriter.numberOf(id) : undefined
   } finally {
     db.close()
   }
@@ -124,7 +142,7 @@ function leftAlone(file: string, { expected, got }: TailLoss): MillraceError {
 function notTaken(file: string): MillraceError {
   return new MillraceError(
     'MILLRACE_JOURNAL_IO',
-    `the owner of ${file} has not taken the wishes within ${PATIENCE_MS} ms; they are in its inbox and are carried out ` +
-      'when it goes on; look whether it hangs',
+    `the owner of ${file} has not taken what is in its inbox within ${PATIENCE_MS} ms; got a wish or a job that waits, ` +
+      'expected none; it takes them when it goes on; look whether it hangs',
   )
 }

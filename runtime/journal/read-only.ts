@@ -7,8 +7,9 @@ import { journalFiles } from './files.ts'
 import { type Holder, readHolder } from './lock.ts'
 import { pageOf } from './page.ts'
 import { recordOf, stateOf, toJobRecord } from './record.ts'
-import { JOURNAL_VERSION } from './schema.ts'
+import { INBOX_NUMBERS_FROM, JOURNAL_VERSION } from './schema.ts'
 import { assertSqliteVersion, type Database, openDatabase } from './sqlite.ts'
+import { IS_WISH } from './wish.ts'
 
 export interface ReadFilter {
   readonly states: readonly JobState[]
@@ -89,9 +90,20 @@ export class JournalReader {
     for (const { id, state, key } of rows) yield { id: formatJobId(this.name, id), state: stateOf(state), key }
   }
 
-  /** How many wishes and jobs of other processes the owner has not taken yet. */
-  inboxRows(): number {
-    return this.#db.prepare<[], number>('SELECT count(*) FROM millrace_inbox').pluck().get() ?? 0
+  /** How many jobs of these tasks others have put in that no owner has taken yet: they have no row and no state. */
+  inboxJobs(tasks: readonly string[] | undefined): number {
+    const ofTasks = tasks === undefined ? '' : 'AND task IN (SELECT value FROM json_each(?))'
+    return (
+      this.#db
+        .prepare<string[], number>(`SELECT count(*) FROM millrace_inbox WHERE NOT ${IS_WISH} ${ofTasks}`)
+        .pluck()
+        .get(...(tasks === undefined ? [] : [JSON.stringify(tasks)])) ?? 0
+    )
+  }
+
+  isInInbox(id: string): boolean {
+    const row = this.numberOf(id) - INBOX_NUMBERS_FROM
+    return this.#db.prepare(`SELECT 1 FROM millrace_inbox WHERE id = ? AND NOT ${IS_WISH}`).get(row) !== undefined
   }
 
   close(): void {

@@ -19,6 +19,9 @@ export interface Wished {
 const CANCEL = '!cancel'
 const RETRY = '!retry'
 
+/** Of a row of the inbox, which else is a job. */
+export const IS_WISH = `task IN ('${CANCEL}', '${RETRY}')`
+
 export function encodeWish({ verb, number }: Wish): { readonly task: string; readonly input: string } {
   return { task: verb === 'cancel' ? CANCEL : RETRY, input: String(number) }
 }

@@ -3,7 +3,7 @@ import type { Command } from '../command.ts'
 import type { JobRecord } from '../../../lib/job.ts'
 import { JournalReader, type ReadFilter, type StateCount } from '../../../runtime/cli-support.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { filterOf, journalOption } from '../select-jobs.ts'
+import { filterOf, inboxNote, journalOption } from '../select-jobs.ts'
 import { count, instant, table } from '../text.ts'
 
 const HELP = `Usage: millrace jobs --journal FILE [OPTIONS]
@@ -21,7 +21,8 @@ Options
   --counts         how many jobs each task has in each state, instead of the jobs; of all that match
   --json           one JSON object a line, with everything the journal knows
 
-Running and waiting jobs come in the order of their ids, scheduled ones by their time, ended ones latest first.
+Running jobs come by id, available ones task by task in the order in which they run, scheduled ones by their time, ended
+ones latest first. Jobs that publishers have left in the inbox while nobody owned the journal are counted on standard error.
 
 Exit codes
   0  ok, also when no job matches
@@ -55,6 +56,8 @@ export const jobs: Command = {
     const filter = filterOf(values.state, values.task)
     const reader = new JournalReader(journalOption(values.journal))
     try {
+      const note = values.after === undefined ? inboxNote(reader, filter) : undefined
+      if (note !== undefined) err(note)
       if (values.counts) {
         const counts = countsOf(reader, filter)
         if (values.json) for (const each of counts) out(JSON.stringify(each))

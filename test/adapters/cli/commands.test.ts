@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { createRuntime, type Runtime } from '../../../runtime/index.ts'
+import { createPublisher, createRuntime, type Runtime } from '../../../runtime/index.ts'
 import * as tasks from '../../fixtures/cli-tasks.ts'
 import { cli, cliTasks, scratch } from '../../helpers/cli.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
@@ -143,6 +143,50 @@ describe('millrace jobs and job', () => {
     const { runtime, journal } = await ownerOf(test)
     const job = await runtime.enqueue(tasks.square, { n: 1 }, { delayMs: 60_000 })
     assert.deepEqual(await idsOf(journal, '--state', 'scheduled'), [job.id])
+  })
+})
+
+describe('jobs in the inbox of a journal that nobody owns', () => {
+  /** Two that wait and one for later, of two tasks. */
+  async function journalWithInbox(test: TestContext): Promise<{ journal: string; ids: readonly string[] }> {
+    const journal = await journalWithDead(test)
+    await using publisher = await createPublisher({ journal })
+    const jobs = [
+      await publisher.enqueue(tasks.square, { n: 1 }),
+      await publisher.enqueue(tasks.square, { n: 2 }, { delayMs: 3_600_000 }),
+      await publisher.enqueue(tasks.echo, 'three'),
+    ]
+    return { journal, ids: jobs.map(({ id }) => id) }
+  }
+
+  it('are counted by what lists jobs', async (test) => {
+    const { journal, ids } = await journalWithInbox(test)
+    const noteOf = async (...words: readonly string[]) => (await cli(['jobs', '--journal', journal, ...words])).err
+    assert.match(await noteOf(), /^in the inbox: 3 jobs more, /)
+    assert.match(await noteOf('--task', 'text.echo', '--state', 'available'), /^in the inbox: 1 job more, /)
+    assert.match(await noteOf('--counts'), /^in the inbox: 3 jobs more, /)
+    assert.equal(await noteOf('--state', 'dead'), '')
+    const { code, err } = await cli(['job', ids[0] as string, '--journal', journal])
+    assert.equal(code, 1)
+    assert.match(err, /MILLRACE_JOB_NOT_FOUND: .* it is in the inbox/)
+  })
+
+  it('can be cancelled by id', async (test) => {
+    const { journal, ids } = await journalWithInbox(test)
+    const [first = '', second = ''] = ids
+    const { code, out, err } = await cli(['cancel', first, second, '--journal', journal])
+    assert.equal(code, 0, err)
+    assert.equal(out, `${first} cancelled\n${second} cancelled\n`)
+    assert.deepEqual(await idsOf(journal, '--state', 'available,scheduled'), ids.slice(2))
+  })
+
+  it('are among all that are cancelled', async (test) => {
+    const { journal, ids } = await journalWithInbox(test)
+    const scheduled = await cli(['cancel', '--all', '--state', 'scheduled', '--journal', journal])
+    assert.equal(scheduled.out, '1 job cancelled or asked to end\n', scheduled.err)
+    const rest = await cli(['cancel', '--all', '--journal', journal])
+    assert.equal(rest.out, '2 jobs cancelled or asked to end\n', rest.err)
+    assert.deepEqual((await idsOf(journal, '--state', 'cancelled')).sort(), [...ids].sort())
   })
 })
 
