@@ -89,10 +89,20 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
-// Who reads our answers may have had enough of them, as `head` does.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.internal)
-})
+function endUnwritten(error: NodeJS.ErrnoException): never {
+  // Who reads our answers may have had enough of them, as `head` does.
+  if (error.code === 'EPIPE') process.exit(exitCodes.ok)
+  const unwritten = new MillraceError(
+    'MILLRACE_CLI',
+    `the answer cannot be written to standard output; got ${error.message}, expected room for all of it; make room, or ` +
+      'write it elsewhere, and say this again',
+    { cause: error },
+  )
+  reportError(unwritten, 'short', terminal)
+  process.exit(exitCodes.usage)
+}
+
+process.stdout.on('error', endUnwritten)
 // Nobody listens any more: that is no reason to end what is under way.
 process.stderr.on('error', () => undefined)
 process.on('uncaughtException', (error) => {
@@ -100,6 +110,12 @@ process.on('uncaughtException', (error) => {
   process.exit(exitCodes.internal)
 })
 
+// `run` gives standard output's method away.
+const write = process.stdout.write.bind(process.stdout)
 const exitCode = await main(process.argv.slice(2))
 // A tasks module may have left something open that would keep the process alive.
-process.stdout.write('', () => process.exit(exitCode))
+write('', (error: NodeJS.ErrnoException | null | undefined) => {
+  // An answer that could not be written is told here before it is an event.
+  if (error && error.code !== 'EPIPE') endUnwritten(error)
+  process.exit(exitCode)
+})

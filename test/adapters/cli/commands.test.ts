@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { createPublisher, createRuntime, type Runtime } from '../../../runtime/index.ts'
 import * as tasks from '../../fixtures/cli-tasks.ts'
-import { cli, cliTasks, scratch } from '../../helpers/cli.ts'
+import { cli, cliTasks, millrace, scratch } from '../../helpers/cli.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 
 async function ownerOf(test: TestContext): Promise<{ runtime: Runtime; journal: string }> {
@@ -98,6 +99,28 @@ describe('the command line', () => {
       assert.doesNotMatch(err, /\n\s+at /, 'no stack')
     }
     assert.match((await cli(['jobs', '--verbose'])).err, /\n\s+at /)
+  })
+
+  it('says that its answer could not be written', {
+    skip: !existsSync('/dev/full') && 'no /dev/full',
+  }, async (test) => {
+    const journal = await journalWithDead(test)
+    const folder = scratch(test)
+    const input = join(folder, 'in')
+    writeFileSync(input, '{"n":2}\n')
+    const run = ['run', cliTasks, 'number.even', '--input', input, '--journal', join(folder, 'jobs.db'), '--quiet']
+    for (const args of [['--help'], ['jobs', '--journal', journal], run]) {
+      const full = openSync('/dev/full', 'w')
+      const { status, stderr } = spawnSync(process.execPath, [millrace, ...args], {
+        stdio: ['ignore', full, 'pipe'],
+        encoding: 'utf8',
+      })
+      closeSync(full)
+      assert.equal(status, 2, stderr)
+      assert.match(stderr, /^error: MILLRACE_CLI: the answer cannot be written to standard output; got ENOSPC.*\n$/)
+    }
+    const { code, out } = await cli(run)
+    assert.deepEqual([code, out], [0, '{"line":1,"state":"succeeded","result":2}\n'])
   })
 
   it('exits with 3 where there is no journal', async (test) => {
