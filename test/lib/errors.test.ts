@@ -21,7 +21,8 @@ function sources(): string {
 }
 
 describe('the codes of errors', () => {
-  const rows = readFileSync(join(root, 'docs', 'errors.md'), 'utf8')
+  const page = readFileSync(join(root, 'docs', 'errors.md'), 'utf8')
+  const rows = page
     .split('\n')
     .filter((line) => line.startsWith('| `'))
     .map((line) => line.slice(2, -2).split(' | '))
@@ -36,6 +37,16 @@ describe('the codes of errors', () => {
       assert.equal(row.length, 4, row[0])
       for (const cell of row) assert.notEqual(cell.trim(), '', row[0])
     }
+  })
+
+  it('of warnings are in docs/errors.md too, in words', () => {
+    const warnings = [...sources().matchAll(/emitWarning\([^]*?code: '(\w+)'/g)].map(([, code = '']) => code)
+    assert.ok(warnings.length > 0)
+    const { 1: section = '' } = /^## Warnings\n([^]*)/m.exec(page) ?? []
+    assert.deepEqual(
+      warnings.filter((code) => !section.includes(`\`${code}\``)),
+      [],
+    )
   })
 
   it('are each made somewhere', () => {
