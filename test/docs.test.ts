@@ -205,6 +205,17 @@ describe('links between pages', () => {
     })
   }
 
+  it('lead from the README to what is in the package as well', () => {
+    const { files } = JSON.parse(read('package.json')) as { files: readonly string[] }
+    const packed = ['package.json', 'README.md', 'LICENSE', ...files]
+    const links = [...read('README.md').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link = '']) => link)
+    assert.ok(links.length > 5)
+    assert.deepEqual(
+      links.filter((link) => !packed.some((path) => link === path || link.startsWith(`${path}/`))),
+      [],
+    )
+  })
+
   it('lead somewhere', () => {
     assert.ok(pages.length > 10)
     assert.deepEqual(
