@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, statSync, watch } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, statSync, watch, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { scratchFolder } from './scratch.ts'
 
@@ -64,4 +64,12 @@ export function grown(path: string, bytes: number, over: Promise<unknown>): Prom
     if (isGrown()) finish(true)
     void over.then(() => finish(false))
   })
+}
+
+/** A tasks module of its own in a folder: what it exports, with everything of Millrace at hand as `m`. */
+export function tasksModule(folder: string, exports: string): string {
+  const file = join(folder, 'tasks.mjs')
+  const millraceIndex = new URL('../../runtime/index.js', import.meta.url).href
+  writeFileSync(file, `import * as m from ${JSON.stringify(millraceIndex)}\n${exports}\n`)
+  return file
 }

@@ -17,7 +17,7 @@ Options
   --output FILE|-       one outcome a line, in the order they come; default -: all of them to standard output once
                         the run is complete, and what handlers print to standard error
   --journal FILE        where the state of the run is kept; default TASK.jobs.db
-  --threads N           threads of the task's tier; default: as many as the machine has cores
+  --threads N           threads of the task's tier; default: as many as the machine has cores. Other tiers have one
   --concurrency N       jobs at once, for a task on a lane; default 1,000
   --attempts N          how often a job is tried; default: as its task says
   --grace-ms MS         what running jobs get to end after Ctrl-C; default 10,000

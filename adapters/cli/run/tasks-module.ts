@@ -52,14 +52,14 @@ export function findTask({ tasks }: TasksModule, name: string): AnyTask {
 }
 
 /**
- * The places that the module's tasks need: the one of the task that is run as large as asked for, the others small. Lanes
- * have a thread, so that no handler blocks or ends this process.
+ * The places that the module's tasks need: the one of the task that is run as large as asked for, the others small, and no
+ * task is moved from the one to the others. Lanes have a thread, so that no handler blocks or ends this process.
  */
 export function placesFor(
   { tasks }: TasksModule,
   { place }: AnyTask,
   size: { readonly threads?: number; readonly concurrency?: number },
-): Pick<RuntimeOptions, 'tiers' | 'lanes'> {
+): Pick<RuntimeOptions, 'tiers' | 'lanes' | 'promotion'> {
   const unfit = place.type === 'tier' ? 'concurrency' : 'threads'
   if (size[unfit] !== undefined) {
     throw new MillraceError(
@@ -74,6 +74,6 @@ export function placesFor(
   const tiers = Object.fromEntries(named('tier').map((name) => [name, { threads: 1 }]))
   const lanes = Object.fromEntries(named('lane').map((name) => [name, { threads: 1 }]))
   return place.type === 'tier'
-    ? { tiers: { ...tiers, [place.name]: size }, lanes }
-    : { tiers, lanes: { ...lanes, [place.name]: { ...size, threads: 1 } } }
+    ? { tiers: { ...tiers, [place.name]: size }, lanes, promotion: 'off' }
+    : { tiers, lanes: { ...lanes, [place.name]: { ...size, threads: 1 } }, promotion: 'off' }
 }
