@@ -4,6 +4,7 @@ import { isEnded } from '../../../lib/job-state.ts'
 import type { JobRecord } from '../../../lib/job.ts'
 import type { AnyTask } from '../../../lib/task.ts'
 import type { EnqueueOptions, Job, Runtime } from '../../../runtime/index.ts'
+import { Door } from './door.ts'
 import type { InputLine } from './input-lines.ts'
 import { endedLine, refusedLine, succeededLine } from './outcome-line.ts'
 import type { OutcomeFile } from './outcome-file.ts'
@@ -36,6 +37,7 @@ export class LineRun {
   readonly #options: LineRunOptions
   readonly #writer: OutcomeWriter
   readonly #room = new Room()
+  readonly #door = new Door<Job>()
   #status: 'open' | 'stopping' = 'open'
   #ended: (() => void)[] = []
 
@@ -79,6 +81,7 @@ export class LineRun {
   stop(): void {
     this.#status = 'stopping'
     this.#writer.leaveRows()
+    this.#door.close()
     this.#room.close()
   }
 
@@ -96,7 +99,8 @@ export class LineRun {
       ...(attempts !== undefined && { retry: { attempts } }),
     }
     try {
-      const job = await runtime.enqueue(task, parsed(line) as never, options)
+      const input = parsed(line) as never
+      const job = await this.#door.pass(() => runtime.enqueue(task, input, options))
       await this.#follow(number, job, text.length)
     } catch (error) {
       if (isOfInput(error)) {

@@ -28,13 +28,16 @@ export class OutcomeWriter {
   #waiting: Finished[] = []
   #writing: Promise<void> | undefined
   #rows: 'remove' | 'leave' = 'remove'
+  #status: 'writes' | 'failed' = 'writes'
 
   constructor(file: OutcomeFile, listener: OutcomeWriterListener) {
     this.#file = file
     this.#listener = listener
   }
 
+  /** After a failure nothing follows: it would stand behind what that has left of a line. */
   add(finished: Finished): void {
+    if (this.#status === 'failed') return
     this.#waiting.push(finished)
     this.#writing ??= this.#write()
   }
@@ -44,7 +47,7 @@ export class OutcomeWriter {
     this.#rows = 'leave'
   }
 
-  /** Resolves when everything that was added is on disk. */
+  /** Resolves when everything that was added is on disk, or cannot be. */
   async idle(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing
   }
@@ -58,6 +61,7 @@ export class OutcomeWriter {
         this.#listener.written(group)
       }
     } catch (error) {
+      this.#status = 'failed'
       this.#listener.failed(error)
     } finally {
       this.#writing = undefined

@@ -122,7 +122,7 @@ async function work(parts: Parts): Promise<ExitCode> {
     return await drain(parts, run, tally, end)
   } catch (error) {
     progress.stop()
-    if (exitCodeOf(error) !== exitCodes.usage) terminal.err(`stopped: ${soFar(tally, settings)}`)
+    if (exitCodeOf(error) !== exitCodes.usage) await endStopped(parts, run, tally)
     throw error
   } finally {
     progress.stop()
@@ -212,6 +212,14 @@ async function drain({ runtime, settings, terminal }: Parts, run: LineRun, tally
   await run.flush()
   terminal.err(`interrupted: ${soFar(tally, settings)}`)
   return exitCodeOfSignal(signal)
+}
+
+/** What has ended is written before it is said how many lines there are. */
+async function endStopped({ runtime, settings, terminal }: Parts, run: LineRun, tally: Tally): Promise<void> {
+  run.stop()
+  await runtime.stop({ graceMs: 0 }).catch(() => undefined)
+  await run.flush()
+  terminal.err(`stopped: ${soFar(tally, settings)}`)
 }
 
 function soFar(tally: Tally, { output }: RunSettings): string {
