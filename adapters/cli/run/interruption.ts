@@ -16,7 +16,7 @@ export class Interruption {
     const listener = (signal: NodeJS.Signals) => {
       if (asked === 'yes') {
         onSecond()
-        process.exit(exitCodeOfSignal(signal as EndSignal))
+        endBySignal(signal as EndSignal)
       }
       asked = 'yes'
       resolve(signal as EndSignal)
@@ -28,6 +28,17 @@ export class Interruption {
   end(): void {
     this.#remove()
   }
+}
+
+/**
+ * Ends the process by the signal itself, as if nobody had listened: `process.exit` waits for threads, and nothing ends one
+ * that is in a native call. A shell sees 130 or 143 all the same.
+ */
+export function endBySignal(signal: EndSignal): never {
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+  // The first process of a container is not ended by it.
+  process.exit(exitCodeOfSignal(signal))
 }
 
 export function exitCodeOfSignal(signal: EndSignal) {

@@ -8,7 +8,7 @@ import type { Terminal } from '../terminal.ts'
 import { count, duration, plural } from '../text.ts'
 import { compareInput, feed } from './feed.ts'
 import { InputLines } from './input-lines.ts'
-import { type EndSignal, exitCodeOfSignal, Interruption } from './interruption.ts'
+import { endBySignal, type EndSignal, exitCodeOfSignal, Interruption } from './interruption.ts'
 import { findLeftovers, type Leftovers } from './leftovers.ts'
 import { LineRun } from './line-run.ts'
 import { assertOurs, openOutcomes, type OutcomeFile, readWritten, type Written } from './outcome-file.ts'
@@ -208,9 +208,10 @@ async function conclude(
 async function drain({ runtime, settings, terminal }: Parts, run: LineRun, tally: Tally, signal: EndSignal) {
   terminal.err(`${signal}: running jobs get ${duration(settings.graceMs)} to end; once more (Ctrl-C) ends them at once`)
   run.stop()
-  await runtime.stop({ graceMs: settings.graceMs })
+  const { stuck } = await runtime.stop({ graceMs: settings.graceMs })
   await run.flush()
   terminal.err(`interrupted: ${soFar(tally, settings)}`)
+  if (stuck.length > 0) endBySignal(signal)
   return exitCodeOfSignal(signal)
 }
 

@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { cli, cliTasks, grown, scratch, startCli } from '../../helpers/cli.ts'
+import { cli, cliTasks, grown, scratch, startCli, tasksModule } from '../../helpers/cli.ts'
 import { assertEachOnce, readOutcomes } from '../../helpers/outcomes.ts'
 
 const LINES = 60
+
+/** Opening a pipe that nobody writes to is a native call which nothing ends. */
+const HANGING = `
+import { openSync } from 'node:fs'
+const run = (n) => n === 3 && openSync(new URL('pipe', import.meta.url))
+export const tier = m.defineTask({ name: 'hang.tier', run })
+export const lane = m.defineTask({ name: 'hang.lane', lane: 'hanging', run })`
 
 function setUp(test: TestContext, ms: number) {
   const folder = scratch(test)
@@ -46,10 +54,40 @@ describe('millrace run, interrupted', () => {
     })
     child.kill('SIGINT')
     const stopped = await ended
-    assert.equal(stopped.code, 130)
+    assert.equal(stopped.signal, 'SIGINT')
     assert.match(stopped.err, /ended at once/)
     assert.doesNotMatch(stopped.err, /interrupted:/)
     assert.equal((await cli(args)).code, 0)
     assertEachOnce(readOutcomes(output), LINES)
   })
+
+  for (const task of ['hang.tier', 'hang.lane']) {
+    for (const [how, graceMs] of [
+      ['on a second signal', '60000'],
+      ['after the grace', '100'],
+    ] as const) {
+      it(`ends ${how} while ${task} is in a native call, and goes on when it is run again`, async (test) => {
+        const folder = scratch(test)
+        const at = (name: string) => join(folder, name)
+        writeFileSync(at('in'), '1\n2\n3\n')
+        execFileSync('mkfifo', [at('pipe')])
+        const files = ['--input', at('in'), '--output', at('out'), '--journal', at('jobs.db')]
+        const args = ['run', tasksModule(folder, HANGING), task, ...files, '--grace-ms', graceMs]
+        const { child, ended } = startCli(args)
+        await grown(at('out'), 0, ended)
+        child.stderr?.on('data', (text: string) => {
+          if (text.includes('SIGINT:') && graceMs === '60000') child.kill('SIGINT')
+        })
+        child.kill('SIGINT')
+        const stopped = await ended
+        assert.equal(stopped.signal, 'SIGINT', stopped.err)
+        assert.match(stopped.err, graceMs === '60000' ? /ended at once/ : /interrupted: .* has \d lines?/)
+        rmSync(at('pipe'))
+        writeFileSync(at('pipe'), '')
+        const last = await cli(args)
+        assert.equal(last.code, 0, last.err)
+        assertEachOnce(readOutcomes(at('out')), 3)
+      })
+    }
+  }
 })
