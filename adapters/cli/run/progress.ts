@@ -10,6 +10,8 @@ export interface Standing {
   /** Lines of the whole input: counted, or estimated from the bytes read so far; `undefined` for a stream. */
   readonly total: number | undefined
   readonly open: number
+  /** Jobs of lines' jobs that are due or run; `undefined` as long as lines are under way. */
+  readonly children: number | undefined
 }
 
 const TTY_EVERY_MS = 200

@@ -6,6 +6,7 @@ import { createRuntime, type Runtime } from '../../../runtime/index.ts'
 import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts'
 import type { Terminal } from '../terminal.ts'
 import { count, duration, plural } from '../text.ts'
+import { Children, childrenLeft, tellChildren } from './children.ts'
 import { compareInput, feed } from './feed.ts'
 import { InputLines } from './input-lines.ts'
 import { endBySignal, type EndSignal, exitCodeOfSignal, Interruption } from './interruption.ts'
@@ -36,6 +37,8 @@ export interface RunSettings {
 interface Parts {
   readonly runtime: Runtime
   readonly task: AnyTask
+  /** The names of all tasks of the module. */
+  readonly handled: readonly string[]
   readonly settings: RunSettings
   readonly terminal: Terminal
   readonly written: Written
@@ -47,7 +50,6 @@ interface Parts {
 /** A bound on rows would delete results before their line is written; the run itself bounds how many there are. */
 const UNBOUNDED_ROWS = 1e9
 const KEEP_ENDED_MS = 3650 * 24 * 3_600_000
-const CHILDREN_LOOK_MS = 50
 
 /** Runs the whole input, or what earlier runs have left of it. */
 export async function runLines(settings: RunSettings, terminal: Terminal): Promise<ExitCode> {
@@ -55,6 +57,7 @@ export async function runLines(settings: RunSettings, terminal: Terminal): Promi
   const module = await importTasks(settings.module)
   const task = findTask(module, settings.task)
   const places = placesFor(module, task, settings.size)
+  const handled = module.tasks.map(({ name }) => name)
   await assertOurs(settings.output)
   const limits = { maxResults: UNBOUNDED_ROWS, maxEnded: UNBOUNDED_ROWS, keepEndedMs: KEEP_ENDED_MS }
   const runtime = await createRuntime({
@@ -67,7 +70,7 @@ export async function runLines(settings: RunSettings, terminal: Terminal): Promi
   try {
     const files = await openFiles(runtime, task, settings)
     try {
-      return await work({ runtime, task, settings, terminal, ...files })
+      return await work({ runtime, task, handled, settings, terminal, ...files })
     } finally {
       files.mark.close()
       await files.output.close()
@@ -101,23 +104,27 @@ async function work(parts: Parts): Promise<ExitCode> {
   const tally = new Tally(written, input)
   const startedAt = systemClock.monotonicMs()
   const { run, failure } = startLines(parts, tally)
-  const progress = new Progress(
-    terminal,
-    () => ({ written: tally.written, failures: tally.failures, total: tally.total, open: run.open }),
-    settings.progress,
-  )
+  const children = new Children()
+  const standing = () => ({
+    written: tally.written,
+    failures: tally.failures,
+    total: tally.total,
+    open: run.open,
+    children: children.underWay,
+  })
+  const progress = new Progress(terminal, standing, settings.progress)
   parts.runtime.on('job.stray', ({ id, error }) => {
     progress.tell(`nobody handled ${error.name}: ${error.message} (${id === undefined ? 'of no job' : `job ${id}`})`)
   })
   const interruption = new Interruption(() => terminal.err('ended at once; run the same command again to go on'))
   progress.start()
   try {
-    const all = feedAll(parts, input, tally, run).then(() => complete(runtime, run))
+    const all = feedAll(parts, input, tally, run)
+      .then(() => run.finished())
+      .then(() => children.finished(runtime))
     all.catch(() => undefined)
     const end = await Promise.race([all, interruption.signal, failure])
-    if (typeof end === 'object') {
-      return await conclude(parts, tally, systemClock.monotonicMs() - startedAt, progress, end.waiting)
-    }
+    if (end === undefined) return await conclude(parts, tally, systemClock.monotonicMs() - startedAt, progress)
     progress.stop()
     return await drain(parts, run, tally, end)
   } catch (error) {
@@ -166,24 +173,11 @@ async function feedAll({ written, left, mark, settings }: Parts, input: InputLin
   tally.endOfInput()
 }
 
-/** Jobs that the lines' jobs have enqueued belong to the run as well, but for those that wait for a time. */
-async function complete(runtime: Runtime, run: LineRun): Promise<{ readonly waiting: number }> {
-  await run.finished()
-  for (;;) {
-    const ours = (await runtime.tasks()).filter(({ place }) => place !== undefined)
-    if (ours.every(({ jobs }) => (jobs.available ?? 0) + (jobs.running ?? 0) === 0)) {
-      return { waiting: ours.reduce((sum, { jobs }) => sum + (jobs.scheduled ?? 0), 0) }
-    }
-    await new Promise<void>((resolve) => systemClock.setTimer(CHILDREN_LOOK_MS, resolve))
-  }
-}
-
 async function conclude(
-  { runtime, settings, terminal }: Parts,
+  { runtime, settings, terminal, task, handled }: Parts,
   tally: Tally,
   tookMs: number,
   progress: Progress,
-  waiting: number,
 ): Promise<ExitCode> {
   await runtime.stop()
   progress.stop()
@@ -193,15 +187,12 @@ async function conclude(
         `${count(tally.now)} of them now, in ${duration(tookMs)}`,
     )
   }
-  if (waiting > 0) {
-    terminal.err(
-      `${plural(waiting, 'job')} that lines have enqueued wait for their time: run the same command again then`,
-    )
-  }
+  const left = childrenLeft(settings.journal, task.name, handled)
+  for (const text of tellChildren(left)) terminal.err(text)
   if (settings.print !== undefined) {
     for await (const chunk of createReadStream(settings.output)) await settings.print(chunk as Buffer)
   }
-  return tally.failures === 0 ? exitCodes.ok : exitCodes.failed
+  return tally.failures + left.failed.size + left.unhandled.size === 0 ? exitCodes.ok : exitCodes.failed
 }
 
 /** Starts nothing more, lets running jobs end within the grace, writes what has ended, says how to go on. */

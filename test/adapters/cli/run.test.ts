@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { cli, cliTasks, scratch, startCli } from '../../helpers/cli.ts'
+import { cli, cliTasks, scratch, startCli, tasksModule } from '../../helpers/cli.ts'
 import { assertEachOnce, parseOutcomes, readOutcomes } from '../../helpers/outcomes.ts'
 
 function folderOf(test: TestContext) {
@@ -157,6 +157,37 @@ describe('handlers of millrace run', () => {
     const { out } = await cli(['jobs', '--journal', journal, '--counts'])
     assert.match(out, /^number\.square +scheduled +3$/m)
     assert.doesNotMatch(out, /number\.even/, 'those without a delay have run')
+  })
+
+  it('may enqueue jobs that fail or that the module does not handle, which the run says', async (test) => {
+    const { files } = setUp(test)
+    const module = tasksModule(
+      scratch(test),
+      `const stranger = m.defineTask({ name: 'of.others' })
+      const retry = { attempts: 1 }
+      export const fails = m.defineTask({ name: 'child.fails', retry, run: () => { throw new Error('no') } })
+      export const own = m.defineTask({
+        name: 'with.children',
+        retry,
+        async run({ n, child }, context) {
+          if (child) throw new Error('no')
+          await context.enqueue(stranger, null)
+          if (n === 1) await context.enqueue(fails, null)
+          if (n === 2) await context.enqueue(own, { child: true })
+        },
+      })`,
+    )
+    const args = ['run', module, 'with.children', ...files]
+    for (const now of [3, 0]) {
+      const { code, err } = await cli(args)
+      assert.equal(code, 1, err)
+      assert.match(err, new RegExp(`^3 lines: 3 succeeded, 0 failed; ${now} of them now`, 'm'))
+      assert.match(
+        err,
+        /^2 jobs that lines have enqueued failed, of (child.fails|with.children), (child.fails|with.children):/m,
+      )
+      assert.match(err, /^3 jobs that lines have enqueued wait for what the module does not handle, of.others: /m)
+    }
   })
 
   it('end no run by process.exit, on a lane neither', async (test) => {
