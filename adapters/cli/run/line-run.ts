@@ -6,6 +6,7 @@ import type { AnyTask } from '../../../lib/task.ts'
 import type { EnqueueOptions, Job, Runtime } from '../../../runtime/index.ts'
 import { Door } from './door.ts'
 import type { InputLine } from './input-lines.ts'
+import { parsed } from './line-input.ts'
 import { endedLine, refusedLine, succeededLine } from './outcome-line.ts'
 import type { OutcomeFile } from './outcome-file.ts'
 import { type Finished, OutcomeWriter } from './outcome-writer.ts'
@@ -145,24 +146,6 @@ export class LineRun {
     this.#options.written(finished)
     for (const { inputBytes } of finished) this.#room.leave(inputBytes)
     if (this.#room.taken === 0) for (const resolve of this.#ended.splice(0)) resolve()
-  }
-}
-
-function parsed({ text, encoding }: InputLine): unknown {
-  if (encoding === 'other') {
-    throw new MillraceError(
-      'MILLRACE_INPUT_INVALID',
-      `the line is no text in UTF-8; got ${JSON.stringify(text.slice(0, 40))} when read as such; convert the file, with iconv`,
-    )
-  }
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new MillraceError(
-      'MILLRACE_INPUT_INVALID',
-      `the line is no JSON; got ${JSON.stringify(text.slice(0, 40))}, expected one JSON value; ${(error as Error).message}`,
-      { cause: error },
-    )
   }
 }
 
