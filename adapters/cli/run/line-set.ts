@@ -26,6 +26,10 @@ export class LineSet {
     this.#size--
   }
 
+  deleteAll(others: LineSet): void {
+    for (let line = 0; line < others.#bits.length * 8; line++) if (others.has(line)) this.delete(line)
+  }
+
   #grow(least: number): void {
     const bits = new Uint8Array(Math.max(least, this.#bits.length * 2))
     bits.set(this.#bits)

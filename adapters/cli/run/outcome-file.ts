@@ -1,9 +1,11 @@
-import { createReadStream, existsSync } from 'node:fs'
-import { open, rename, truncate, unlink, type FileHandle } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { open, truncate, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { MillraceError } from '../../../lib/errors.ts'
 import { LineSet } from './line-set.ts'
 import { readLine } from './outcome-line.ts'
+import { withoutLines } from './superseded.ts'
+import { wholeLines } from './whole-lines.ts'
 
 /** What the output of an earlier run already holds. */
 export class Written {
@@ -44,19 +46,6 @@ export async function assertOurs(path: string): Promise<void> {
   }
 }
 
-async function* wholeLines(path: string): AsyncGenerator<{ text: string; bytes: number }> {
-  let rest = Buffer.alloc(0)
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-    const data = Buffer.concat([rest, chunk])
-    let from = 0
-    for (let to = data.indexOf(10); to >= 0; to = data.indexOf(10, from)) {
-      yield { text: data.toString('utf8', from, to), bytes: to - from + 1 }
-      from = to + 1
-    }
-    rest = data.subarray(from)
-  }
-}
-
 function notOurs(path: string, written: Written, text: string): MillraceError {
   return new MillraceError(
     'MILLRACE_CLI',
@@ -69,14 +58,19 @@ function notOurs(path: string, written: Written, text: string): MillraceError {
 /** Opens the output for what comes next, without the lines whose outcome has been superseded and without a torn end. */
 export async function openOutcomes(path: string, written: Written, superseded: LineSet): Promise<OutcomeFile> {
   try {
-    if (superseded.size > 0) await rewrite(path, written, superseded)
+    if (superseded.size > 0) await leaveOut(path, written, superseded)
     else if (existsSync(path)) await truncate(path, written.bytes)
     const handle = await open(path, 'a', 0o600)
     await syncDirectory(path)
     return new OutcomeFile(path, handle)
   } catch (error) {
-    throw writeError(error, path)
+    throw error instanceof MillraceError ? error : writeError(error, path)
   }
+}
+
+async function leaveOut(path: string, written: Written, superseded: LineSet): Promise<void> {
+  await withoutLines(path, superseded)
+  for (const lines of [written.succeeded, written.others]) lines.deleteAll(superseded)
 }
 
 function writeError(cause: unknown, path: string): MillraceError {
@@ -87,32 +81,6 @@ function writeError(cause: unknown, path: string): MillraceError {
       'may be written to; no outcome is lost: the journal keeps what is not in the output',
     { cause, path: '--output' },
   )
-}
-
-async function rewrite(path: string, written: Written, superseded: LineSet): Promise<void> {
-  const part = `${path}.part`
-  const handle = await open(part, 'w', 0o600)
-  try {
-    let kept: string[] = []
-    for await (const { text } of wholeLines(path)) {
-      const { line } = readLine(text) as { line: number }
-      if (superseded.has(line)) {
-        written.succeeded.delete(line)
-        written.others.delete(line)
-      } else if (kept.push(`${text}\n`) >= 1_000) {
-        await handle.writeFile(kept.join(''))
-        kept = []
-      }
-    }
-    await handle.writeFile(kept.join(''))
-    await handle.datasync()
-  } catch (error) {
-    await unlink(part)
-    throw error
-  } finally {
-    await handle.close()
-  }
-  await rename(part, path)
 }
 
 /** So that a power cut does not lose the name of a new file whose content it kept. */

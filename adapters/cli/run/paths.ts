@@ -49,8 +49,8 @@ function assertOutput(path: string): void {
     throw inTheWay('--output', path, stat.isDirectory() ? 'a directory' : 'no ordinary file', OUTCOMES)
   }
   // The directory too: its entries change when lines are superseded.
-  const refused =
-    refusal(`${dirname(path)}/`, constants.W_OK) ?? (stat && refusal(path, constants.R_OK | constants.W_OK))
+  const directory = dirname(stat === undefined ? path : realpathSync(path))
+  const refused = refusal(`${directory}/`, constants.W_OK) ?? (stat && refusal(path, constants.R_OK | constants.W_OK))
   if (refused !== undefined) throw inTheWay('--output', path, refused, OUTCOMES)
 }
 

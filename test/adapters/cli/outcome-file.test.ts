@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  appendFileSync,
+  chmodSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { LineSet } from '../../../adapters/cli/run/line-set.ts'
 import { openOutcomes, readWritten } from '../../../adapters/cli/run/outcome-file.ts'
@@ -42,6 +51,48 @@ describe('the output of a run', () => {
       readOutcomes(path).map(({ result }) => result),
       ['new', 'b'],
     )
+  })
+
+  /** Opens an output whose first line is superseded. */
+  async function superseding(path: string): Promise<void> {
+    const superseded = new LineSet()
+    superseded.add(1)
+    const file = await openOutcomes(path, await readWritten(path), superseded)
+    await file.close()
+  }
+
+  it('stays the link that it is, and keeps its rights', async (test) => {
+    const folder = scratch(test)
+    const [path, target] = [join(folder, 'out'), join(folder, 'real')]
+    writeFileSync(target, TORN)
+    chmodSync(target, 0o664)
+    symlinkSync('real', path)
+    await superseding(path)
+    assert.ok(lstatSync(path).isSymbolicLink())
+    assert.equal(statSync(target).mode & 0o777, 0o664)
+    assert.equal(readFileSync(target, 'utf8'), `${succeededLine(2, 'b')}\n`)
+  })
+
+  it('takes no file for a part of it that holds anything else', async (test) => {
+    const path = join(scratch(test), 'out')
+    const [first, second] = [succeededLine(1, 'a'), succeededLine(2, 'b')]
+    for (const mine of ['mine', 'mine\n', `${second}\n${first}\n`, `${second}\n${second}\n`]) {
+      writeFileSync(path, TORN)
+      writeFileSync(`${path}.part`, mine)
+      await assert.rejects(superseding(path), {
+        code: 'MILLRACE_CLI',
+        path: '--output',
+        message: /out\.part is in the way/,
+      })
+      assert.equal(readFileSync(`${path}.part`, 'utf8'), mine)
+      assert.equal(readFileSync(path, 'utf8'), TORN)
+    }
+    for (const ours of ['', second.slice(0, 30), `${second}\n`]) {
+      writeFileSync(path, TORN)
+      writeFileSync(`${path}.part`, ours)
+      await superseding(path)
+      assert.deepEqual(readdirSync(dirname(path)), ['out'])
+    }
   })
 
   it('takes a file of other content, or with a line twice, for somebody else’s', async (test) => {
