@@ -22,6 +22,7 @@ const USAGE: ReadonlySet<ErrorCode> = new Set([
   'MILLRACE_UNKNOWN_TASK',
   'MILLRACE_DUPLICATE_TASK',
   'MILLRACE_TASKS_MODULE',
+  'MILLRACE_NESTED_RUNTIME',
 ])
 
 const FAILED: ReadonlySet<ErrorCode> = new Set([

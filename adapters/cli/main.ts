@@ -107,7 +107,7 @@ process.stdout.on('error', endUnwritten)
 process.stderr.on('error', () => undefined)
 process.on('uncaughtException', (error) => {
   reportError(error, 'verbose', terminal)
-  process.exit(exitCodes.internal)
+  process.exit(exitCodeOf(error))
 })
 
 // `run` gives standard output's method away.

@@ -4,7 +4,7 @@ import { BROKER_HELP, BROKER_OPTIONS, brokerOf } from '../broker-options.ts'
 import type { Command } from '../command.ts'
 import { sizesOf, workerPlaces } from '../worker/places.ts'
 import { work } from '../worker/session.ts'
-import { importTasks } from '../run/tasks-module.ts'
+import { importTasks, type TasksModule } from '../run/tasks-module.ts'
 
 const HELP = `Usage: millrace worker --tasks FILE --broker URL [OPTIONS]
 
@@ -60,7 +60,8 @@ export const worker: Command = {
       })
     }
     const broker = await brokerOf(values)
-    const modules = await Promise.all(values.tasks.map(importTasks))
+    const modules: TasksModule[] = []
+    for (const path of values.tasks) modules.push(await importTasks(path))
     const sizes = {
       tiers: sizesOf('tier', values.tier ?? [], 512),
       lanes: sizesOf('lane', values.lane ?? [], 100_000),

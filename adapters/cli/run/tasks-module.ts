@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { toErrorRecord } from '../../../lib/error-record.ts'
 import { MillraceError, nearest } from '../../../lib/errors.ts'
 import { collectTasks } from '../../../lib/collect-tasks.ts'
 import type { AnyTask } from '../../../lib/task.ts'
 import type { RuntimeOptions } from '../../../runtime/index.ts'
+import { importModule, unusable } from './import-module.ts'
 
 export interface TasksModule {
   readonly url: URL
@@ -14,29 +14,23 @@ export interface TasksModule {
 
 /** Imports a tasks module by its path. */
 export async function importTasks(path: string): Promise<TasksModule> {
-  const url = path.startsWith('file:') ? new URL(path) : pathToFileURL(resolve(path))
-  const stat = statSync(url, { throwIfNoEntry: false })
-  if (stat === undefined) throw unusable(path, 'there is no such file')
-  if (stat.isDirectory()) throw unusable(path, 'it is a directory')
-  const exports = await import(url.href).catch((error: unknown) => {
-    throw unusable(path, toErrorRecord(error).message, error)
-  })
-  const { handlers } = collectTasks([{ url: url.href, exports: exports as Record<string, unknown> }])
+  const url = fileOf(path)
+  const exports = await importModule(path, url)
+  const { handlers } = collectTasks([{ url: url.href, exports }])
   return { url, tasks: [...handlers.values()].map(({ task }) => task) }
 }
 
-function unusable(path: string, why: string, cause?: unknown): MillraceError {
-  return new MillraceError(
-    'MILLRACE_TASKS_MODULE',
-    `the tasks module ${path} cannot be imported: ${why}; expected an ES module that exports tasks; ${wayOut(why)}`,
-    { cause },
-  )
-}
-
-function wayOut(why: string): string {
-  return /outside a module|Unexpected token '?export/.test(why)
-    ? 'put "type": "module" into its package.json, or name it .mjs'
-    : 'look at its path and its imports'
+function fileOf(path: string): URL {
+  const look = 'look at its path'
+  try {
+    const url = path.startsWith('file:') ? new URL(path) : pathToFileURL(resolve(path))
+    const stat = statSync(url, { throwIfNoEntry: false })
+    if (stat?.isFile() === true) return url
+    if (stat === undefined) throw unusable(path, 'there is no such file', look)
+    throw unusable(path, stat.isDirectory() ? 'it is a directory' : 'it is no ordinary file', look)
+  } catch (error) {
+    throw error instanceof MillraceError ? error : unusable(path, (error as Error).message, look, error)
+  }
 }
 
 export function findTask({ tasks }: TasksModule, name: string): AnyTask {
