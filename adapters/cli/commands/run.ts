@@ -1,6 +1,7 @@
 import { MillraceError } from '../../../lib/errors.ts'
 import { numberOption, parseArguments, words } from '../arguments.ts'
 import type { Command } from '../command.ts'
+import { outputBeside } from '../run/paths.ts'
 import { runLines } from '../run/session.ts'
 import { reserveStandardOutput } from '../terminal.ts'
 
@@ -70,7 +71,7 @@ export const run: Command = {
         module,
         task,
         input: values.input,
-        output: values.output === '-' ? `${journal}.output` : values.output,
+        output: values.output === '-' ? outputBeside(journal) : values.output,
         print: values.output === '-' ? reserveStandardOutput() : undefined,
         journal,
         size: {

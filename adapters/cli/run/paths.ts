@@ -14,7 +14,7 @@ export interface RunPaths {
 /** To be called before anything is made: a mistyped path must leave nothing behind, and overwrite nothing. */
 export function assertPaths({ input, output, journal }: RunPaths): void {
   if (input !== '-') assertInput(input)
-  assertOutput(output)
+  assertOutput(output, journal)
   if (journal === ':memory:') throw inTheWay('--journal', journal, 'no file', 'a file, from which a run can be resumed')
   const ofJournal = Object.values(journalFiles(journal))
   if (ofJournal.some((path) => isSame(path, output))) {
@@ -25,6 +25,11 @@ export function assertPaths({ input, output, journal }: RunPaths): void {
   if (ofJournal.some((path) => isSame(path, input))) {
     throw inTheWay('--journal', journal, 'the input', 'a file of its own')
   }
+}
+
+/** Where outcomes gather that are printed at the end. */
+export function outputBeside(journal: string): string {
+  return `${journal}.output`
 }
 
 /** Whether the input can be read only once, as a pipe can. */
@@ -43,15 +48,19 @@ function assertInput(path: string): void {
 
 const LINES = 'a file with one JSON value a line, or - for standard input'
 
-function assertOutput(path: string): void {
+function assertOutput(path: string, journal: string): void {
   const stat = look(path)
-  if (stat !== undefined && !stat.isFile()) {
-    throw inTheWay('--output', path, stat.isDirectory() ? 'a directory' : 'no ordinary file', OUTCOMES)
-  }
+  const refused = (got: string) =>
+    path === outputBeside(journal)
+      ? inTheWay('--journal', `${journal} with the output ${path}`, got, OUTCOMES)
+      : inTheWay('--output', path, got, OUTCOMES)
+  if (stat !== undefined && !stat.isFile()) throw refused(stat.isDirectory() ? 'a directory' : 'no ordinary file')
+  // The journal makes its own.
+  if (look(dirname(path)) === undefined && dirname(resolve(path)) === dirname(resolve(journal))) return
   // The directory too: its entries change when lines are superseded.
   const directory = dirname(stat === undefined ? path : realpathSync(path))
-  const refused = refusal(`${directory}/`, constants.W_OK) ?? (stat && refusal(path, constants.R_OK | constants.W_OK))
-  if (refused !== undefined) throw inTheWay('--output', path, refused, OUTCOMES)
+  const got = refusal(`${directory}/`, constants.W_OK) ?? (stat && refusal(path, constants.R_OK | constants.W_OK))
+  if (got !== undefined) throw refused(got)
 }
 
 const OUTCOMES = 'a file that may be written to, in a directory that is there, or - for standard output'

@@ -65,6 +65,32 @@ describe('the paths of a run', () => {
     }
   })
 
+  it('may be in the folder that the journal makes', async (test) => {
+    const { at, paths } = setUp(test)
+    const journal = join(at('new'), 'jobs.db')
+    const { code, out, err } = await cli([
+      'run',
+      cliTasks,
+      'number.square',
+      '--input',
+      paths.input,
+      '--journal',
+      journal,
+    ])
+    assert.equal(code, 0, err)
+    assert.equal(out.trim().split('\n').length, 3)
+  })
+
+  it('are told by the option that was given', (test) => {
+    const { at, paths } = setUp(test)
+    mkdirSync(at('jobs.db.output'))
+    assert.throws(() => assertPaths({ ...paths, output: at('jobs.db.output') }), {
+      code: 'MILLRACE_CLI',
+      path: '--journal',
+      message: /--journal .*jobs\.db with the output .*jobs\.db\.output cannot be used; got a directory/,
+    })
+  })
+
   it('are looked at before anything is made', async (test) => {
     const { folder, paths } = setUp(test)
     for (const output of [paths.journal, paths.input, folder, join(folder, 'none', 'out')]) {
