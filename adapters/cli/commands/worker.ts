@@ -4,6 +4,7 @@ import { BROKER_HELP, BROKER_OPTIONS, brokerOf } from '../broker-options.ts'
 import type { Command } from '../command.ts'
 import { sizesOf, workerPlaces } from '../worker/places.ts'
 import { work } from '../worker/session.ts'
+import { allBackoffs } from '../run/module-backoffs.ts'
 import { importTasks, type TasksModule } from '../run/tasks-module.ts'
 
 const HELP = `Usage: millrace worker --tasks FILE --broker URL [OPTIONS]
@@ -73,6 +74,7 @@ export const worker: Command = {
           modules.flatMap(({ tasks }) => tasks),
           sizes,
         ),
+        backoffs: allBackoffs(modules),
         broker,
         role: 'worker',
         journal: { file: values.journal },

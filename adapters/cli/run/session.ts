@@ -12,6 +12,7 @@ import { InputLines } from './input-lines.ts'
 import { endBySignal, type EndSignal, exitCodeOfSignal, Interruption } from './interruption.ts'
 import { findLeftovers, type Leftovers } from './leftovers.ts'
 import { LineRun } from './line-run.ts'
+import { allBackoffs } from './module-backoffs.ts'
 import { assertOurs, openOutcomes, type OutcomeFile, readWritten, type Written } from './outcome-file.ts'
 import { assertPaths, isStream } from './paths.ts'
 import { Progress } from './progress.ts'
@@ -57,6 +58,7 @@ export async function runLines(settings: RunSettings, terminal: Terminal): Promi
   const module = await importTasks(settings.module)
   const task = findTask(module, settings.task)
   const places = placesFor(module, task, settings.size)
+  const backoffs = allBackoffs([module])
   const handled = module.tasks.map(({ name }) => name)
   await assertOurs(settings.output)
   const limits = { maxResults: UNBOUNDED_ROWS, maxEnded: UNBOUNDED_ROWS, keepEndedMs: KEEP_ENDED_MS }
@@ -64,6 +66,7 @@ export async function runLines(settings: RunSettings, terminal: Terminal): Promi
     tasks: module.url,
     journal: { file: settings.journal, ...limits },
     ...places,
+    backoffs,
   })
   // Above all what a journal has lost, of which the next run knows nothing any more.
   runtime.on('runtime.error', ({ error }) => terminal.err(`warning: ${error.message}`))

@@ -5,11 +5,13 @@ import { MillraceError, nearest } from '../../../lib/errors.ts'
 import { collectTasks } from '../../../lib/collect-tasks.ts'
 import type { AnyTask } from '../../../lib/task.ts'
 import type { RuntimeOptions } from '../../../runtime/index.ts'
+import { backoffsOf } from './module-backoffs.ts'
 import { importModule, unusable } from './import-module.ts'
 
 export interface TasksModule {
   readonly url: URL
   readonly tasks: readonly AnyTask[]
+  readonly backoffs: NonNullable<RuntimeOptions['backoffs']>
 }
 
 /** Imports a tasks module by its path. */
@@ -17,7 +19,8 @@ export async function importTasks(path: string): Promise<TasksModule> {
   const url = fileOf(path)
   const exports = await importModule(path, url)
   const { handlers } = collectTasks([{ url: url.href, exports }])
-  return { url, tasks: [...handlers.values()].map(({ task }) => task) }
+  const tasks = [...handlers.values()].map(({ task }) => task)
+  return { url, tasks, backoffs: backoffsOf(path, exports['backoffs']) }
 }
 
 function fileOf(path: string): URL {

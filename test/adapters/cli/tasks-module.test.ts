@@ -1,11 +1,34 @@
 import assert from 'node:assert/strict'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { cli, scratch, tasksModule } from '../../helpers/cli.ts'
+import { readOutcomes } from '../../helpers/outcomes.ts'
 
 const TASK = `export const one = m.defineTask({ name: 'number.one', run: () => 1 })\n`
 const RUNTIME = `m.createRuntime({ tasks: new URL(import.meta.url), journal: { file: new URL(".", import.meta.url).pathname + "inner.db" } })`
+
+/** A run of one line that fails four times, by a backoff named `soon`. */
+function ofBackoff(test: TestContext, exported: string) {
+  const folder = scratch(test)
+  const module = tasksModule(
+    folder,
+    `export const fails = m.defineTask({
+      name: 'always.fails',
+      retry: { attempts: 4, backoff: { type: 'custom', name: 'soon' } },
+      run: () => { throw new Error('no') },
+    })
+    ${exported}`,
+  )
+  const [input, output, journal] = ['in', 'out', 'jobs.db'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  writeFileSync(input, '1\n')
+  const args = ['run', module, 'always.fails', '--input', input, '--output', output, '--journal', journal]
+  return { folder, output, args }
+}
 
 describe('a tasks module that a command imports', () => {
   for (const [what, text, message] of [
@@ -41,4 +64,29 @@ describe('a tasks module that a command imports', () => {
       assert.match(err, /^error: MILLRACE_TASKS_MODULE: .* cannot be imported: /)
     }
   })
+
+  it('gives its backoffs to the run', async (test) => {
+    const { args, output } = ofBackoff(test, 'export const backoffs = { soon: (attempt) => attempt }')
+    const startedAt = performance.now()
+    const { code, err } = await cli(args)
+    assert.equal(code, 1, err)
+    assert.equal(readOutcomes(output)[0]?.attempts, 4)
+    // The default one waits for seconds.
+    assert.ok(performance.now() - startedAt < 10_000)
+  })
+
+  for (const [what, exported, message] of [
+    ['lacks the backoff of a task', '', /got the name "soon", .* export const backoffs = \{ "soon": /],
+    ['lacks it among others', 'export const backoffs = { later: () => 1 }', /got the name "soon"/],
+    ['exports backoffs that are none', 'export const backoffs = { soon: 5 }', /expected functions by name/],
+  ] as const) {
+    it(`is refused where it ${what}`, async (test) => {
+      const { folder, args } = ofBackoff(test, exported)
+      const { code, err } = await cli(args)
+      assert.equal(code, 2, err)
+      assert.match(err, /^error: MILLRACE_TASKS_MODULE: /)
+      assert.match(err, message)
+      assert.deepEqual(readdirSync(folder).sort(), ['in', 'tasks.mjs'])
+    })
+  }
 })
