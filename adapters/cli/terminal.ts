@@ -20,7 +20,8 @@ export function reserveStandardOutput(): (content: Buffer) => Promise<void> {
 export const terminal: Terminal = {
   isInteractive: process.stderr.isTTY === true,
   get columns() {
-    return process.stderr.columns ?? 80
+    // A terminal that nobody has sized says 0.
+    return process.stderr.columns || 80
   },
   out: (text) => {
     process.stdout.write(`${text}\n`)

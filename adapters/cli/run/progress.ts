@@ -1,6 +1,6 @@
 import { systemClock, type Timer } from '../../../lib/clock.ts'
 import type { Terminal } from '../terminal.ts'
-import { count, duration } from '../text.ts'
+import { count, duration, plural } from '../text.ts'
 
 /** How far a run is. */
 export interface Standing {
@@ -19,6 +19,7 @@ const PLAIN_EVERY_MS = 5_000
 /** The rate is that of the last seconds, since a long run does not go at one speed. */
 const RATE_WINDOW_MS = 10_000
 const BAR = 24
+const LEAST_BAR = 6
 
 /** Shows how a run goes: a line that is rewritten on a terminal, a plain line now and then elsewhere. */
 export class Progress {
@@ -58,12 +59,18 @@ export class Progress {
   #plan(): void {
     this.#timer = systemClock.setTimer(this.#mode === 'bar' ? TTY_EVERY_MS : PLAIN_EVERY_MS, () => {
       this.#sample()
-      const text = progressText(this.#standing(), this.#rate(), this.#mode === 'bar' ? BAR : 0)
-      if (this.#mode === 'bar') process.stderr.write(`\r${text.slice(0, this.#terminal.columns - 1)}\x1b[K`)
-      else this.#terminal.err(text)
+      this.#show()
       this.#plan()
     })
     this.#timer.unref()
+  }
+
+  #show(): void {
+    const [standing, rate] = [this.#standing(), this.#rate()]
+    if (this.#mode === 'lines')
+      return this.#terminal.err(progressText(standing, rate, Number.POSITIVE_INFINITY, 'no bar'))
+    // One column less: at the end of the line a terminal may go on to the next.
+    process.stderr.write(`\r${progressText(standing, rate, this.#terminal.columns - 1, 'bar')}\x1b[K`)
   }
 
   #sample(): void {
@@ -81,17 +88,47 @@ export class Progress {
   }
 }
 
-/** One line: how much is done, how fast, what failed, how long it will take. */
-export function progressText({ written, failures, total, open }: Standing, rate: number, barWidth: number): string {
-  const share = total === undefined || total === 0 ? undefined : Math.min(1, written / total)
-  const filled = Math.round((share ?? 0) * barWidth)
-  return [
-    ...(share === undefined || barWidth === 0 ? [] : [`${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)}`]),
-    ...(share === undefined ? [] : [`${Math.floor(share * 100)} %`]),
-    total === undefined ? count(written) : `${count(written)} of ${count(total)}`,
-    `${count(rate)}/s`,
-    `${count(failures)} failed`,
-    ...(total !== undefined && rate > 0 ? [`${duration((Math.max(0, total - written) * 1_000) / rate)} left`] : []),
-    ...(total === undefined ? [`${count(open)} under way`] : []),
-  ].join('  ')
+/** One line: how much is done, how fast, what failed, how long it will take; less of it where `columns` is less. */
+export function progressText(standing: Standing, rate: number, columns: number, bar: 'bar' | 'no bar'): string {
+  const parts = partsOf(standing, rate)
+  const wanted: readonly (keyof typeof parts)[] = ['share', 'done', 'rate', 'failed', 'left']
+  const full = wanted.map((name) => parts[name]).filter((part) => part !== '')
+  const text = full.join('  ')
+  const barWidth = Math.min(BAR, columns - text.length - 2)
+  if (bar === 'bar' && parts.share !== '' && barWidth >= LEAST_BAR) return `${barOf(standing, barWidth)}  ${text}`
+  // What is looked at least goes first.
+  for (const without of [[], ['done'], ['done', 'share'], ['done', 'share', 'rate']]) {
+    const rest = wanted.filter((name) => !without.includes(name)).map((name) => parts[name])
+    const short = rest.filter((part) => part !== '')
+    for (const gap of ['  ', ' ']) if (short.join(gap).length <= columns) return short.join(gap)
+  }
+  return `${parts.failed} ${parts.left}`.slice(0, columns)
+}
+
+function partsOf(standing: Standing, rate: number) {
+  const { written, failures, total } = standing
+  const share = shareOf(standing)
+  return {
+    share: share === undefined ? '' : `${Math.floor(share * 100)} %`,
+    done: total === undefined ? count(written) : `${count(written)} of ${count(total)}`,
+    rate: `${count(rate)}/s`,
+    failed: `${count(failures)} failed`,
+    left: leftText(standing, rate),
+  }
+}
+
+function leftText({ written, total, open, children }: Standing, rate: number): string {
+  // Nobody knows how long they take: each may enqueue others.
+  if (children !== undefined) return `${plural(children, 'job')} of lines left`
+  if (total === undefined) return `${count(open)} under way`
+  return rate > 0 ? `${duration((Math.max(0, total - written) * 1_000) / rate)} left` : ''
+}
+
+function shareOf({ written, total }: Standing): number | undefined {
+  return total === undefined || total === 0 ? undefined : Math.min(1, written / total)
+}
+
+function barOf(standing: Standing, width: number): string {
+  const filled = Math.round((shareOf(standing) ?? 0) * width)
+  return `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`
 }
