@@ -180,7 +180,10 @@ export type ChildEnqueueOptions = EnqueueOptions & { readonly now?: true }
 export type EnqueueArguments<T extends AnyTask, Options = EnqueueOptions> =
   undefined extends InputOf<T> ? [input?: InputOf<T>, options?: Options] : [input: InputOf<T>, options?: Options]
 
-/** Writes lines that are kept with the attempt: at most 200 and 32 KiB, later ones are dropped. */
+/**
+ * Writes lines that are kept with the attempt, as they are at the moment: at most 200 and 32 KiB. What is over is cut or
+ * dropped, and a last line says how many were.
+ */
 export interface ContextLog {
   debug(message: string, fields?: Readonly<Record<string, Json>>): void
   info(message: string, fields?: Readonly<Record<string, Json>>): void

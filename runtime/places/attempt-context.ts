@@ -6,6 +6,7 @@ import type { Json } from '../../lib/json.ts'
 import type { ChildJob, LogLine } from '../../lib/outcome.ts'
 import { encodePayload } from '../../lib/payload.ts'
 import type { AnyTask, ChildEnqueueOptions } from '../../lib/task.ts'
+import { AttemptLog } from './attempt-log.ts'
 import { versionIn } from './job-version.ts'
 import type { AbortReason } from './thread-protocol.ts'
 
@@ -23,8 +24,6 @@ export interface AttemptHost {
 
 const MAX_CHILDREN = 10_000
 const MAX_CHILD_BYTES = 8 * 1024 * 1024
-const MAX_LOG_LINES = 200
-const MAX_LOG_BYTES = 32 * 1024
 
 /** What a handler is given. Everything costly in it is made when it is first asked for. */
 export class AttemptContext implements Context {
@@ -41,8 +40,7 @@ export class AttemptContext implements Context {
   #childrenWanted = 0
   #childBytes = 0
   #status: 'running' | 'ended' = 'running'
-  #lines: LogLine[] | undefined
-  #lineBytes = 0
+  #log: AttemptLog | undefined
 
   constructor(
     host: AttemptHost,
@@ -99,12 +97,14 @@ export class AttemptContext implements Context {
   }
 
   get lines(): readonly LogLine[] | undefined {
-    return this.#lines
+    return this.#log?.lines
   }
 
   get log(): ContextLog {
-    const write = (level: LogLine['level']) => (message: string, fields?: Readonly<Record<string, Json>>) =>
-      this.#write(level, message, fields)
+    const write = (level: LogLine['level']) => (message: string, fields?: Readonly<Record<string, Json>>) => {
+      this.#log ??= new AttemptLog(() => this.#host.now())
+      this.#log.write(level, message, fields)
+    }
     return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
   }
 
@@ -164,14 +164,6 @@ export class AttemptContext implements Context {
     if (this.#status === 'ended') throw tooLate(this.jobId, child.task)
     this.#children ??= []
     this.#children.push(child)
-  }
-
-  #write(level: LogLine['level'], message: string, fields?: Readonly<Record<string, Json>>): void {
-    this.#lines ??= []
-    const text = fields === undefined ? '' : encodePayload(fields, 'log fields')
-    this.#lineBytes += message.length + text.length
-    if (this.#lines.length >= MAX_LOG_LINES || this.#lineBytes > MAX_LOG_BYTES) return
-    this.#lines.push({ at: this.#host.now(), level, message, ...(fields !== undefined && { fields }) })
   }
 }
 

@@ -50,7 +50,7 @@ export function callHandler(
 ): Outcome | Promise<Outcome> {
   const handler = handlers.loaded(context.task)
   const run = (loaded: LoadedHandler) => attribute(context, () => runAttempt(loaded, handlers.around, input, context))
-  return handler instanceof Promise ? handler.then(run, loadFailed) : run(handler)
+  return handler instanceof Promise ? handler.then(run, failure) : run(handler)
 }
 
 type Work = (handler: LoadedHandler, around: readonly AroundHook[], input: unknown, context: AttemptContext) => unknown
@@ -105,8 +105,8 @@ function encoded(handler: LoadedHandler, result: unknown, context: AttemptContex
   }
 }
 
-/** A lazy handler whose module does not load: the next attempt may find it mended. */
-export function loadFailed(error: unknown): Outcome {
+/** Of what went wrong besides the handler, as a lazy one whose module does not load: the next attempt may find it mended. */
+export function failure(error: unknown): Outcome {
   return { type: 'failed', error: toErrorRecord(error), retry: 'by-policy' }
 }
 

@@ -15,7 +15,7 @@ import type {
   PlaceSize,
   Stuck,
 } from '../messages.ts'
-import { loadFailed, runAttempt } from './attempt.ts'
+import { failure, runAttempt } from './attempt.ts'
 import { AttemptContext, type AttemptHost } from './attempt-context.ts'
 import { fencedOutcome } from './ends.ts'
 import { ABORT_MS } from './grace.ts'
@@ -253,7 +253,7 @@ export class LoopLane implements Place, Caller {
     const handler = handlers.loaded(task)
     const outcome =
       handler instanceof Promise
-        ? handler.then((loaded) => runAttempt(loaded, handlers.around, job.input, context), loadFailed)
+        ? handler.then((loaded) => runAttempt(loaded, handlers.around, job.input, context), failure)
         : runAttempt(handler, handlers.around, job.input, context)
     calls.leave()
     this.#calling = undefined

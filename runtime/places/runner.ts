@@ -3,7 +3,7 @@ import type { Outcome } from '../../lib/outcome.ts'
 import { Ring } from '../../lib/ring.ts'
 import { finish, take } from '../../lib/slot-word.ts'
 import type { StartsWriter } from '../journal/starts.ts'
-import { type Attribute, callHandler, PLAIN_SUCCESS } from './attempt.ts'
+import { type Attribute, callHandler, failure, PLAIN_SUCCESS } from './attempt.ts'
 import { AttemptContext, type AttemptHost } from './attempt-context.ts'
 import type { Handlers } from './handlers.ts'
 import type { Slots } from './slots.ts'
@@ -97,33 +97,52 @@ export class Runner {
 
   /** Returns when the job was started, or would have been. */
   #start({ slot, generation, batch, at }: Offered): number {
-    const { slots, clock, concurrency, starts, handlers, host, attribute } = this.#options
+    const { slots, clock, host } = this.#options
     const startedAt = clock.monotonicMs()
     const number = batch.numbers[at] as number
     slots.begin(slot, startedAt)
     if (take(slots.words, slot, generation) === 'lost') return startedAt
-    // A thread that runs one job at a time has one record, which its next job overwrites; else each slot has its own.
-    starts?.begin(concurrency === 1 ? 0 : slot, number, batch.claims[at] as number)
     const task = batch.tasks[at] as string
     const overrides = batch.overrides[at] ?? null
     const attempt = (batch.attempts[at] as number) + 1
     const context = new AttemptContext(host, { number, task, attempt, overrides, slot, generation })
     this.#running.set(slot, context)
-    const outcome = callHandler(handlers, batch.inputs[at] as string, context, attribute)
+    const outcome = this.#call(context, batch.inputs[at] as string, batch.claims[at] as number)
     if (outcome instanceof Promise) void outcome.then((settled) => this.#ended(context, settled))
     else this.#ended(context, outcome)
     return startedAt
   }
 
+  /** Throws nothing: the jobs that come after this one would never start. */
+  #call(context: AttemptContext, input: string, claim: number): Outcome | Promise<Outcome> {
+    const { concurrency, starts, handlers, attribute } = this.#options
+    try {
+      // A thread that runs one job at a time has one record, which its next job overwrites; else each slot has its own.
+      starts?.begin(concurrency === 1 ? 0 : context.slot, context.number, claim)
+      return callHandler(handlers, input, context, attribute)
+    } catch (error) {
+      return failure(error)
+    }
+  }
+
   #ended(context: AttemptContext, outcome: Outcome): void {
     const { slot, generation } = context
     context.end()
-    if (outcome !== PLAIN_SUCCESS) this.#options.outcome(slot, generation, outcome)
+    if (outcome !== PLAIN_SUCCESS) this.#tell(slot, generation, outcome)
     this.#running.delete(slot)
     this.#options.slots.end(slot, this.#options.clock.monotonicMs())
     if (finish(this.#options.slots.words, slot, generation) === 'lost') this.#lost(slot, generation)
     else if (++this.#unreported >= REPORT_EVERY) this.#report()
     this.#pump()
+  }
+
+  #tell(slot: number, generation: number, outcome: Outcome): void {
+    try {
+      this.#options.outcome(slot, generation, outcome)
+    } catch (error) {
+      // It cannot be posted: what is said instead is plain.
+      this.#options.outcome(slot, generation, failure(error))
+    }
   }
 
   /**

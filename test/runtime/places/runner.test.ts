@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { systemClock } from '../../../lib/clock.ts'
 import { condemn, stateOf } from '../../../lib/slot-word.ts'
+import type { Outcome } from '../../../lib/outcome.ts'
 import { collectTasks } from '../../../lib/collect-tasks.ts'
 import { defineTask } from '../../../lib/task.ts'
 import { Handlers } from '../../../runtime/places/handlers.ts'
@@ -15,17 +16,22 @@ const LIMITS = { softLimitMs: 20_000, hardLimitMs: 30_000 }
 const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 /** A runner of a thread, on this one, whose jobs end when the test says so. */
-async function runnerOf(test: TestContext, concurrency: number, jobs: number) {
+async function runnerOf(
+  test: TestContext,
+  concurrency: number,
+  jobs: number,
+  outcome: (outcome: Outcome) => void = () => undefined,
+) {
   const thread = new Incarnation(
     { slots: 8, concurrency, firstStart: 0, memory: 'ignored', journal: 'abcdef', starts: undefined },
     () => {},
   )
   test.after(() => thread.close())
-  const ends: (() => void)[] = []
+  const ends: ((result?: unknown) => void)[] = []
   const work = defineTask({
     name: 'work',
     run: (_input: null) =>
-      new Promise<void>((resolve) => {
+      new Promise<unknown>((resolve) => {
         ends.push(resolve)
       }),
   })
@@ -45,7 +51,7 @@ async function runnerOf(test: TestContext, concurrency: number, jobs: number) {
     },
     starts: undefined,
     clock: systemClock,
-    outcome() {},
+    outcome: (_slot, _generation, told) => outcome(told),
     gaveBack: (slot) => void gaveBack.push(slot),
     progressed() {},
     attribute: (_context, run) => run(),
@@ -79,5 +85,18 @@ describe('a thread whose attempt was condemned', () => {
     ends[0]?.()
     await turn()
     assert.deepEqual(states(), ['condemned', 'taken', 'taken'])
+  })
+})
+
+describe('a thread whose outcome cannot be posted', () => {
+  it('posts why instead, and goes on with the next job', async (test) => {
+    const told: string[] = []
+    const { ends, states } = await runnerOf(test, 1, 2, (outcome) => {
+      if (outcome.type === 'succeeded') throw new DOMException('it could not be cloned', 'DataCloneError')
+      told.push(outcome.type === 'failed' ? outcome.error.name : outcome.type)
+    })
+    ends[0]?.('a result')
+    await turn()
+    assert.deepEqual([told, states()], [['DataCloneError'], ['done', 'taken']])
   })
 })
