@@ -13,7 +13,7 @@ export function startsOf(places: readonly PlaceConfig[]): {
     const { processes, concurrency } = place
     first.push(records)
     const host = hostOf(place)
-    if (host === 'loop') records += 2 * concurrency
+    if (host === 'loop') records += concurrency
     else if (host === 'processes') records += processes
     else records += threadSeatsOf(place) * (concurrency === 1 ? 1 : new BatchPolicy(concurrency).slots)
   }

@@ -18,6 +18,8 @@ export interface AttemptHost {
   takeNumber(): number | Promise<number>
   /** Whether the place has asked this attempt to end; read by synchronous handlers. */
   abortOf(attempt: AttemptContext): AbortReason | undefined
+  /** Whether the place has decided the attempt without it. */
+  isGivenUp(attempt: AttemptContext): boolean
   progress(number: number, task: string, value: string): void
   enqueueNow(task: string, number: number, input: string, extra: JobExtra | null): Promise<void>
 }
@@ -39,7 +41,8 @@ export class AttemptContext implements Context {
   #children: ChildJob[] | undefined
   #childrenWanted = 0
   #childBytes = 0
-  #status: 'running' | 'ended' = 'running'
+  /** 'given-up' where its outcome was decided without it: it commits nothing any more. */
+  #status: 'running' | 'ended' | 'given-up' = 'running'
   #log: AttemptLog | undefined
 
   constructor(
@@ -117,7 +120,10 @@ export class AttemptContext implements Context {
   }
 
   get progress(): Context['progress'] {
-    return (value) => this.#host.progress(this.number, this.task, encodePayload(value, 'progress'))
+    return (value) => {
+      const text = encodePayload(value, 'progress')
+      if (this.#status === 'running' && !this.#isGivenUp) this.#host.progress(this.number, this.task, text)
+    }
   }
 
   get enqueue(): Context['enqueue'] {
@@ -125,6 +131,7 @@ export class AttemptContext implements Context {
   }
 
   async #enqueue(task: AnyTask, input: unknown, options: ChildEnqueueOptions | undefined): Promise<{ id: string }> {
+    this.#refuseIfGivenUp()
     const { now, ...rest } = options ?? {}
     // Nothing is waited for that is there: a handler that does not await it, or waits for nothing, has its child as well.
     const prepared = prepareJob(task, input, rest, this.#host)
@@ -132,6 +139,7 @@ export class AttemptContext implements Context {
     if (now !== true) this.#admitChild(job.input.length)
     const taken = this.#host.takeNumber()
     const number = typeof taken === 'number' ? taken : await taken
+    this.#refuseIfGivenUp()
     if (now === true) await this.#host.enqueueNow(job.task, number, job.input, job.extra)
     else this.#addChild({ number, ...job })
     return { id: formatJobId(this.#host.journal, number) }
@@ -142,10 +150,23 @@ export class AttemptContext implements Context {
     this.#status = 'ended'
   }
 
+  /** Its outcome was decided without it. */
+  giveUp(): void {
+    this.#status = 'given-up'
+  }
+
+  get #isGivenUp(): boolean {
+    return this.#status === 'given-up' || (this.#status === 'running' && this.#host.isGivenUp(this))
+  }
+
   /** The place asks the attempt to end. */
   abort(reason: AbortReason): void {
     this.#aborted ??= reason
     this.#controller?.abort(abortError(this.#aborted, this.jobId))
+  }
+
+  #refuseIfGivenUp(): void {
+    if (this.#isGivenUp) throw givenUp(this.jobId)
   }
 
   #admitChild(bytes: number): void {
@@ -161,10 +182,18 @@ export class AttemptContext implements Context {
   }
 
   #addChild(child: ChildJob): void {
-    if (this.#status === 'ended') throw tooLate(this.jobId, child.task)
+    if (this.#status !== 'running') throw tooLate(this.jobId, child.task)
     this.#children ??= []
     this.#children.push(child)
   }
+}
+
+function givenUp(jobId: string): MillraceError {
+  return new MillraceError(
+    'MILLRACE_WRONG_STATE',
+    `the attempt of job ${jobId} was given up, so that it enqueues nothing any more; expected it to end by its hard ` +
+      'limit, or when it is cancelled; pass context.signal on, and stop when it aborts',
+  )
 }
 
 function tooLate(jobId: string, task: string): MillraceError {

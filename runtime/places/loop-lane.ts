@@ -1,56 +1,19 @@
-import type { Clock, Timer } from '../../lib/clock.ts'
+import type { Timer } from '../../lib/clock.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { TaskManifest } from '../../lib/task.ts'
-import type { Catalog, Limits } from '../catalog.ts'
-import type { StartsSink } from '../journal/starts.ts'
-import type {
-  ChildPort,
-  ClaimedJob,
-  Ended,
-  Found,
-  JobSource,
-  Place,
-  PlaceListener,
-  PlaceReport,
-  PlaceSize,
-  Stuck,
-} from '../messages.ts'
+import type { Limits } from '../catalog.ts'
+import type { ClaimedJob, Ended, Found, JobSource, Place, PlaceReport, PlaceSize, Stuck } from '../messages.ts'
 import { failure, runAttempt } from './attempt.ts'
 import { AttemptContext, type AttemptHost } from './attempt-context.ts'
 import { fencedOutcome } from './ends.ts'
 import { ABORT_MS } from './grace.ts'
-import type { Handlers } from './handlers.ts'
-import type { HandlerCalls } from './handler-calls.ts'
 import { LoopGauge } from './loop-gauge.ts'
+import type { LoopLaneContext, LoopLaneOptions } from './loop-lane-options.ts'
 import { NUMBERS_AT_ONCE, NumberSupply } from './number-supply.ts'
-import type { OwnTurn } from './own-turn.ts'
 import { SlotTable } from './slot-table.ts'
+import type { AbortReason } from './thread-protocol.ts'
 import { until } from './until.ts'
 import type { Caller } from './watchdog.ts'
-
-export interface LoopLaneOptions {
-  readonly name: string
-  readonly kind: 'tier' | 'lane'
-  readonly index: number
-  readonly concurrency: number
-  readonly handJobs: number
-  readonly handBytes: number
-}
-
-export interface LoopLaneContext {
-  readonly clock: Clock
-  readonly catalog: Catalog
-  readonly listener: PlaceListener
-  readonly children: ChildPort
-  readonly handlers: Handlers
-  readonly journal: string
-  readonly starts: StartsSink | undefined
-  readonly calls: HandlerCalls
-  /** Where handlers are called, if they may be unwound; else where the place is told to pull. */
-  readonly turn: OwnTurn | undefined
-  /** As many new slots, by their records in the starts file: the number of the first. */
-  takeSlots(count: number): number
-}
 
 interface Running {
   readonly job: ClaimedJob
@@ -60,8 +23,8 @@ interface Running {
   readonly startedAt: number
   /** Its next limit, in monotonic ms. */
   limitAt: number
-  /** 'fenced' once its outcome was decided without it. */
-  status: 'running' | 'fenced'
+  /** 'given-up' once its outcome was decided without it. */
+  status: 'running' | 'given-up'
 }
 
 /** A lane gives the loop back after this long, so that requests are served between its jobs. */
@@ -78,9 +41,8 @@ export class LoopLane implements Place, Caller {
   readonly #numbers: NumberSupply
   readonly #running = new SlotTable<Running>()
   #concurrency: number
+  /** All in which no attempt runs: more than may be taken, in a lane that was made smaller. */
   readonly #freeSlots: number[]
-  /** As many again: an attempt that was given up keeps its slot, and another takes its place in the lane. */
-  readonly #spareSlots: number[]
   #ended: Ended[] = []
   #status: 'running' | 'stopping' = 'running'
   #pulling: 'yes' | 'no' = 'no'
@@ -90,7 +52,7 @@ export class LoopLane implements Place, Caller {
   #limit: Timer | undefined
   #limitAt = Number.POSITIVE_INFINITY
   #reporting: 'planned' | 'no' = 'no'
-  /** Attempts that were given up and whose promises have not ended. */
+  /** Attempts that were given up and whose promises have not ended. They stand in no slot. */
   #abandoned = 0
 
   constructor(options: LoopLaneOptions, context: LoopLaneContext) {
@@ -103,7 +65,6 @@ export class LoopLane implements Place, Caller {
     this.#gauge = new LoopGauge(clock)
     this.#concurrency = options.concurrency
     this.#freeSlots = numbersBelow(options.concurrency, 0)
-    this.#spareSlots = numbersBelow(options.concurrency, options.concurrency)
     const more = () => children.takeNumbers(NUMBERS_AT_ONCE, (first) => this.#numbers.add(first, NUMBERS_AT_ONCE))
     this.#numbers = new NumberSupply(more)
     more()
@@ -111,7 +72,8 @@ export class LoopLane implements Place, Caller {
       journal,
       now: () => clock.now(),
       takeNumber: () => this.#numbers.take(),
-      abortOf: () => undefined,
+      abortOf: (attempt) => this.#overdue(attempt),
+      isGivenUp: () => false,
       progress: (number, task, value) => listener.progress(number, task, value),
       enqueueNow: (task, number, input, extra) => children.enqueue(task, number, input, extra),
     }
@@ -131,18 +93,14 @@ export class LoopLane implements Place, Caller {
     const { takeSlots, listener } = this.#context
     const { concurrency } = size
     this.#concurrency = concurrency
-    const missing = 2 * concurrency - this.#freeSlots.length - this.#spareSlots.length - this.#running.size
-    if (missing > 0) this.#spareSlots.unshift(...numbersBelow(missing, takeSlots(missing)))
-    const free = Math.max(0, concurrency - (this.#running.size - this.#abandoned))
-    while (this.#freeSlots.length > free) this.#spareSlots.push(this.#freeSlots.shift() as number)
-    while (this.#freeSlots.length < free) this.#freeSlots.unshift(this.#spareSlots.shift() as number)
+    const missing = concurrency - this.#freeSlots.length - this.#running.size
+    if (missing > 0) this.#freeSlots.unshift(...numbersBelow(missing, takeSlots(missing)))
     listener.room(this.#options.index)
     return 'resized'
   }
 
   claims(): readonly ClaimedJob[] {
-    const running = [...this.#running].filter(({ status }) => status === 'running')
-    return [...running, ...this.#ended].map(({ job }) => job)
+    return [...this.#running, ...this.#ended].map(({ job }) => job)
   }
 
   pull(source: JobSource): void {
@@ -156,7 +114,7 @@ export class LoopLane implements Place, Caller {
   #slice(source: JobSource): void {
     const { clock } = this.#context
     const endsAt = clock.monotonicMs() + SLICE_MS
-    while (this.#freeSlots.length > 0 && this.#status === 'running') {
+    while (this.#running.size < this.#concurrency && this.#status === 'running') {
       const job = source.take()
       if (job === undefined) break
       if (this.#start(job) > endsAt) {
@@ -186,9 +144,8 @@ export class LoopLane implements Place, Caller {
   }
 
   find(number: number): Found | undefined {
-    for (const { job, startedAt, status } of this.#running) {
-      if (job.number !== number) continue
-      return { type: status === 'fenced' ? 'given-up' : 'running', thread: 'loop', startedAt }
+    for (const { job, startedAt } of this.#running) {
+      if (job.number === number) return { type: 'running', thread: 'loop', startedAt }
     }
     return this.#ended.some(({ job }) => job.number === number) ? { type: 'done' } : undefined
   }
@@ -197,10 +154,11 @@ export class LoopLane implements Place, Caller {
     // Every job that a lane takes starts at once: there is nothing to take back.
   }
 
-  cancel(number: number): 'recalled' | 'aborted' | 'absent' {
+  cancel(number: number, mode: 'abort' | 'terminate' = 'abort'): 'recalled' | 'aborted' | 'absent' {
     for (const running of this.#running) {
-      if (running.job.number !== number || running.status !== 'running') continue
+      if (running.job.number !== number) continue
       running.context.abort('cancel')
+      if (mode === 'terminate') this.#giveUp(running, { type: 'cancelled' })
       return 'aborted'
     }
     return 'absent'
@@ -209,11 +167,11 @@ export class LoopLane implements Place, Caller {
   async stop(graceMs: number): Promise<readonly Stuck[]> {
     const { clock } = this.#context
     this.#status = 'stopping'
-    const idle = () => this.#running.size === this.#abandoned
+    const idle = () => this.#running.size === 0
     await until(clock, idle, graceMs)
     for (const running of this.#running) running.context.abort('drain')
     await until(clock, idle, ABORT_MS)
-    for (const running of this.#running) this.#fence(running, { type: 'interrupted', cause: 'drain' })
+    for (const running of this.#running) this.#giveUp(running, { type: 'interrupted', cause: 'drain' })
     this.#report()
     this.#limit?.cancel()
     this.#context.turn?.close()
@@ -265,19 +223,19 @@ export class LoopLane implements Place, Caller {
   }
 
   #settle(running: Running, outcome: Outcome): void {
+    if (running.status === 'given-up') {
+      this.#abandoned--
+      return
+    }
     running.context.end()
-    this.#running.free(running.slot)
-    if (running.status === 'fenced') this.#abandoned--
-    else this.#conclude(running, outcome)
-    this.#release(running.slot)
+    this.#vacate(running)
+    this.#conclude(running, outcome)
     this.#planReport()
   }
 
-  /** Whatever slot it is: the lane has as many as it may run at once, where none were left to spare too. */
-  #release(slot: number): void {
-    const inUse = this.#freeSlots.length + this.#running.size - this.#abandoned
-    if (inUse < this.#concurrency) this.#freeSlots.push(slot)
-    else this.#spareSlots.push(slot)
+  #vacate({ slot }: Running): void {
+    this.#running.free(slot)
+    this.#freeSlots.push(slot)
   }
 
   #conclude(running: Running, outcome: Outcome): void {
@@ -301,6 +259,14 @@ export class LoopLane implements Place, Caller {
     const { listener } = this.#context
     if (ended.length > 0) listener.ended(this.#options.index, ended)
     if (this.#status === 'running') listener.room(this.#options.index)
+  }
+
+  /** While a handler holds the loop no timer tells it that its soft limit is over. */
+  #overdue({ slot, number }: AttemptContext): AbortReason | undefined {
+    const running = this.#running.get(slot)
+    if (running?.job.number !== number) return undefined
+    const ranMs = this.#context.clock.monotonicMs() - running.startedAt
+    return ranMs >= running.limits.softLimitMs ? 'soft-limit' : undefined
   }
 
   /** One timer for the limit that is next, however many jobs run. */
@@ -327,20 +293,21 @@ export class LoopLane implements Place, Caller {
     running.limitAt = hardLimitAt
     if (now < hardLimitAt) return
     running.limitAt = Number.POSITIVE_INFINITY
-    this.#fence(running, fencedOutcome(running))
-    this.#context.listener.zombies(this.#options.index, this.#abandoned)
-    const spare = this.#spareSlots.pop()
-    if (spare !== undefined) this.#freeSlots.push(spare)
-    this.#planReport()
+    this.#giveUp(running, fencedOutcome(running))
   }
 
-  /** Decides an attempt without it: the promise cannot be stopped, but it commits nothing any more. */
-  #fence(running: Running, outcome: Outcome): void {
-    if (running.status === 'fenced') return
-    running.status = 'fenced'
-    running.context.end()
+  /**
+   * Decides an attempt without it: the promise cannot be stopped, but it commits nothing any more. Its slot is another's,
+   * however many have been given up before: promises that never end would stop the lane.
+   */
+  #giveUp(running: Running, outcome: Outcome): void {
+    running.context.giveUp()
+    running.status = 'given-up'
     this.#abandoned++
+    this.#context.listener.zombies(this.#options.index, this.#abandoned)
+    this.#vacate(running)
     this.#conclude(running, outcome)
+    this.#planReport()
   }
 }
 

@@ -7,7 +7,7 @@ import type { Slots } from './slots.ts'
 import type { AbortReason, FromHandlers } from './thread-protocol.ts'
 
 /** Where an attempt reads whether it was asked to end. */
-export type Aborts = Pick<Slots, 'abortOf'>
+export type Aborts = Pick<Slots, 'abortOf' | 'isCondemned'>
 
 /** The outside of the attempts on a thread or in a process: everything goes over the one port that it has. */
 export class PortHost implements AttemptHost {
@@ -37,6 +37,10 @@ export class PortHost implements AttemptHost {
 
   abortOf(attempt: AttemptContext): AbortReason | undefined {
     return this.#slots.abortOf(attempt.slot, attempt.generation)
+  }
+
+  isGivenUp(attempt: AttemptContext): boolean {
+    return this.#slots.isCondemned(attempt.slot, attempt.generation)
   }
 
   progress(number: number, task: string, value: string): void {

@@ -67,7 +67,7 @@ function startGuard({ parent, maxMemoryMb }: ProcessData): void {
 }
 
 function listen(data: ProcessData, handlers: Handlers): void {
-  const host = new PortHost(data.journal, { abortOf: () => undefined }, systemClock, send)
+  const host = new PortHost(data.journal, { abortOf: () => undefined, isCondemned: () => false }, systemClock, send)
   const starts = data.starts === undefined ? undefined : new StartsWriter(data.starts, 0)
   const memoryBytes = () => process.memoryUsage.rss()
   const runner = new ProcessRunner({ handlers, host, starts, clock: systemClock, send, memoryBytes, attribute })

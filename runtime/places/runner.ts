@@ -131,7 +131,7 @@ export class Runner {
     if (outcome !== PLAIN_SUCCESS) this.#tell(slot, generation, outcome)
     this.#running.delete(slot)
     this.#options.slots.end(slot, this.#options.clock.monotonicMs())
-    if (finish(this.#options.slots.words, slot, generation) === 'lost') this.#lost(slot, generation)
+    if (finish(this.#options.slots.words, slot, generation) === 'lost') this.#lost(context)
     else if (++this.#unreported >= REPORT_EVERY) this.#report()
     this.#pump()
   }
@@ -149,9 +149,10 @@ export class Runner {
    * The place has condemned the attempt and answers for it. A thread that runs one job at a time is about to be
    * terminated: it takes no other, which would be cut off without having done anything.
    */
-  #lost(slot: number, generation: number): void {
+  #lost(context: AttemptContext): void {
+    context.giveUp()
     if (this.#options.concurrency === 1) this.#status = 'parked'
-    this.#options.gaveBack(slot, generation)
+    this.#options.gaveBack(context.slot, context.generation)
   }
 
   #report(): void {

@@ -7,6 +7,10 @@ export class SlotTable<T> {
     return this.#size
   }
 
+  get(slot: number): T | undefined {
+    return this.#items[slot]
+  }
+
   /** Into a slot that is free. */
   put(slot: number, item: T): void {
     // Without holes, however far behind the others it is.

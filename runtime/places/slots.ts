@@ -4,6 +4,7 @@
  * last turned or began something.
  */
 
+import { stateOf } from '../../lib/slot-word.ts'
 import type { AbortReason } from './thread-protocol.ts'
 
 const abortCodes = { 'soft-limit': 1, cancel: 2, drain: 3 } as const satisfies Record<AbortReason, number>
@@ -56,6 +57,11 @@ export class Slots {
 
   startedAt(slot: number): number {
     return this.#startedAt[slot] as number
+  }
+
+  /** Whether the place has taken the right to finish from the attempt of this generation. */
+  isCondemned(slot: number, generation: number): boolean {
+    return stateOf(this.words, slot, generation) === 'condemned'
   }
 
   /** Asks the attempt of this generation to end; a synchronous handler sees it at its next checkpoint. */

@@ -143,7 +143,7 @@ export class ThreadPlace implements Place {
         return 'recalled'
       }
       thread.ask(entry, 'cancel')
-      if (mode === 'terminate' && this.kind === 'tier') this.#condemn(seat, thread, entry, { type: 'cancelled' })
+      if (mode === 'terminate') this.#condemn(seat, thread, entry, { type: 'cancelled' })
       return 'aborted'
     }
     return 'absent'

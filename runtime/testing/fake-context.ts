@@ -57,6 +57,7 @@ class RecordingContext extends AttemptContext implements FakeContext {
       now: () => now,
       takeNumber: () => ++lastNumber,
       abortOf: () => undefined,
+      isGivenUp: () => false,
       progress: (_number: number, _task: string, value: string) => void progressed.push(decodePayload(value)),
       enqueueNow: async (child: string, _number: number, input: string, extra: JobExtra | null) => {
         atOnce.push({ task: child, input: decodePayload(input), commits: 'now', options: extra })

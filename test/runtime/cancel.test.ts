@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { echo, hang, parked, stubborn, traced } from '../fixtures/tasks.ts'
+import { echo, hang, laneHang, parked, stubborn, traced } from '../fixtures/tasks.ts'
 import { leakCheck } from '../helpers/leak-check.ts'
 import { nextEvent } from '../helpers/next-event.ts'
 import { ledgerLines, ledgerOf, scratchFolder } from '../helpers/scratch.ts'
@@ -67,6 +67,21 @@ describe('cancel', () => {
     assert.equal((await cancelled).id, job.id)
     assert.deepEqual(await beside.result(TIMEOUT), { value: 1 })
   })
+})
+
+describe('cancel of an attempt on a lane that is terminated', () => {
+  const kinds = { 'the loop of the service': 0, 'threads of its own': 1 }
+  for (const [where, threads] of Object.entries(kinds)) {
+    it(`gives it up at once, on ${where}`, async (test) => {
+      const runtime = await startRuntime(test, { lanes: { network: { threads, concurrency: 10 } } })
+      const begun = nextEvent(runtime, 'job.progress', { timeoutMs: 20_000 })
+      const job = await runtime.enqueue(laneHang, null, { softLimitMs: 60_000, hardLimitMs: 60_000 })
+      await begun
+      const cancelled = nextEvent(runtime, 'job.cancelled', { timeoutMs: 20_000 })
+      await job.cancel({ mode: 'terminate' })
+      await cancelled
+    })
+  }
 })
 
 describe('retry', () => {

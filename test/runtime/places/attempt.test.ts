@@ -16,6 +16,7 @@ function contextOf(): AttemptContext {
       now: () => 0,
       takeNumber: () => ++lastNumber,
       abortOf: () => undefined,
+      isGivenUp: () => false,
       progress() {},
       enqueueNow: () => Promise.resolve(),
     },

@@ -27,7 +27,7 @@ async function turn(): Promise<void> {
 }
 
 /** A lane whose jobs run until the test ends them; `during` is called when one begins. */
-function laneOf(concurrency: number, during: (number: number) => unknown = () => undefined) {
+function laneOf(concurrency: number, during: (number: number, context: Context) => unknown = () => undefined) {
   const clock = new ManualClock(START)
   const attempts: Attempt[] = []
   const work = defineTask({
@@ -36,7 +36,7 @@ function laneOf(concurrency: number, during: (number: number) => unknown = () =>
     softLimitMs: SOFT_MS,
     hardLimitMs: HARD_MS,
     run: (input: number, context) =>
-      during(input) === 'sync'
+      during(input, context) === 'sync'
         ? (null as never)
         : new Promise<null>((resolve, reject) => {
             attempts.push({ context, resolve: resolve as Attempt['resolve'], reject })
@@ -45,10 +45,18 @@ function laneOf(concurrency: number, during: (number: number) => unknown = () =>
   const catalog = new Catalog()
   catalog.add([taskManifest(work)])
   catalog.bind(0, 'work', 0)
-  const told = { ended: [] as Ended[], rooms: 0, zombies: [] as number[], begun: [] as (readonly number[])[] }
+  const told = {
+    ended: [] as Ended[],
+    rooms: 0,
+    zombies: [] as number[],
+    begun: [] as (readonly number[])[],
+    enqueued: [] as number[],
+    progressed: [] as string[],
+  }
   const listener = {
     ended: (_place, ended) => void told.ended.push(...ended),
     room: () => void told.rooms++,
+    progress: (_number, _task, value) => void told.progressed.push(value),
     recycled: () => {},
     resized: () => {},
     zombies: (_place, count) => void told.zombies.push(count),
@@ -59,7 +67,7 @@ function laneOf(concurrency: number, during: (number: number) => unknown = () =>
       clock,
       catalog,
       listener,
-      children: { takeNumbers: () => 1, enqueue: () => Promise.resolve() },
+      children: { takeNumbers: () => 1, enqueue: async (_task, number) => void told.enqueued.push(number) },
       calls: new HandlerCalls(),
       takeSlots: () => 1_000,
       handlers: new Handlers(collectTasks([{ url: 'file:tasks', exports: { work } }])),
@@ -155,6 +163,18 @@ describe('a lane on the loop', () => {
     assert.deepEqual(outcomes(told.ended), [[2, 'cancelled']])
     assert.equal(lane.cancel(2), 'absent')
   })
+
+  it('gives the attempt up that shall be terminated: its promise goes on, and another has its slot', async () => {
+    const { lane, attempts, told, pull } = laneOf(1)
+    pull()
+    assert.equal(lane.cancel(1, 'terminate'), 'aborted')
+    assert.equal(attempts[0]?.context.signal.aborted, true)
+    await turn()
+    pull()
+    attempts[0]?.resolve('too late')
+    await turn()
+    assert.deepEqual([outcomes(told.ended), told.zombies, attempts.length], [[[1, 'cancelled']], [1], 2])
+  })
 })
 
 describe('the limits of a lane', () => {
@@ -186,7 +206,7 @@ describe('the limits of a lane', () => {
     assert.deepEqual(outcomes(told.ended), [[1, 'succeeded']])
   })
 
-  it('give an attempt up at the hard one: a spare slot takes its place, and it commits nothing later', async () => {
+  it('give an attempt up at the hard one: another takes its slot, and it commits nothing later', async () => {
     const { clock, lane, attempts, told, pull } = laneOf(1)
     pull()
     clock.advance(HARD_MS)
@@ -196,29 +216,76 @@ describe('the limits of a lane', () => {
     pull()
     assert.deepEqual(
       told.begun.map(([slot]) => slot),
-      [0, 1],
+      [0, 0],
     )
     attempts[0]?.resolve('too late')
     await turn()
     assert.deepEqual([told.ended.length, numbersOf(lane.claims())], [1, [2]])
   })
 
-  it('let the slot of an attempt that was given up go when its promise ends, and only then', async () => {
-    const { clock, attempts, told, hand, pull } = laneOf(1)
-    pull()
-    clock.advance(HARD_MS)
-    pull()
-    clock.advance(HARD_MS)
+  it('give the slot of each attempt that was given up to another, however many they are', async () => {
+    const { clock, lane, attempts, told, hand, pull } = laneOf(1)
+    for (let given = 0; given < 5; given++) {
+      pull()
+      clock.advance(HARD_MS)
+    }
     await turn()
-    pull()
-    assert.equal(attempts.length, 2, 'as many as the lane has may be given up; then nothing more starts')
+    assert.deepEqual([attempts.length, told.zombies, told.ended.length], [5, [1, 2, 3, 4, 5], 5])
     attempts[0]?.resolve(null)
     await turn()
+    const { zombies, threads } = await lane.report()
+    assert.deepEqual([zombies, threads[0]?.running, hand.length, told.ended.length], [4, 0, 15, 5])
+  })
+
+  it('let an attempt that was given up enqueue nothing and tell nothing', async () => {
+    const { clock, attempts, told, pull } = laneOf(1)
     pull()
-    assert.equal(attempts.length, 3, 'a slot is back')
-    attempts[2]?.resolve(null)
+    const { context } = attempts[0] as Attempt
+    const work = defineTask<number, null>({ name: 'work' })
+    clock.advance(HARD_MS)
+    for (const options of [{ now: true as const }, {}]) {
+      await assert.rejects(context.enqueue(work, 1, options), { code: 'MILLRACE_WRONG_STATE', message: /given up/ })
+    }
+    context.progress(0.5)
+    assert.deepEqual([told.enqueued, told.progressed], [[], []])
+  })
+
+  it('are told at a checkpoint to a handler that holds the loop, so that no timer can tell it', () => {
+    const seen: unknown[] = []
+    const parts = laneOf(1, (_number, context) => {
+      for (const ms of [SOFT_MS - 1, 1]) {
+        parts.clock.advance(ms)
+        seen.push(context.signal.aborted)
+      }
+      assert.throws(() => context.checkpoint(), { code: 'MILLRACE_SOFT_LIMIT' })
+      return 'sync'
+    })
+    parts.hand.splice(1)
+    parts.pull()
+    assert.deepEqual(seen, [false, true])
+  })
+})
+
+describe('a lane that is resized', () => {
+  it('has no more slots and no fewer than jobs at once, also with attempts that were given up', async () => {
+    const { clock, lane, attempts, told, pull } = laneOf(2)
+    for (let round = 0; round < 2; round++) {
+      pull()
+      clock.advance(HARD_MS)
+    }
     await turn()
-    assert.deepEqual([told.ended.length, told.zombies, hand.length], [3, [1, 2], 17])
+    for (const concurrency of [2, 1, 3]) {
+      assert.equal(lane.resize({ type: 'concurrency', concurrency }), 'resized')
+      const before = attempts.length
+      pull()
+      assert.equal(attempts.length - before, concurrency, `of ${concurrency}`)
+      for (const { resolve } of attempts) resolve(null)
+      await turn()
+    }
+    assert.deepEqual(
+      [...new Set(told.begun.map(([slot]) => slot))].sort((a = 0, b = 0) => a - b),
+      [0, 1, 1_000],
+    )
   })
 })
 

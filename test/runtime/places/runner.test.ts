@@ -3,8 +3,11 @@ import { describe, it, type TestContext } from 'node:test'
 import { systemClock } from '../../../lib/clock.ts'
 import { condemn, stateOf } from '../../../lib/slot-word.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
+import type { Context } from '../../../lib/context.ts'
 import { collectTasks } from '../../../lib/collect-tasks.ts'
 import { defineTask } from '../../../lib/task.ts'
+import { NUMBERS_AT_ONCE } from '../../../runtime/places/number-supply.ts'
+import { PortHost } from '../../../runtime/places/port-host.ts'
 import { Handlers } from '../../../runtime/places/handlers.ts'
 import { Incarnation } from '../../../runtime/places/incarnation.ts'
 import { Runner } from '../../../runtime/places/runner.ts'
@@ -27,28 +30,26 @@ async function runnerOf(
     () => {},
   )
   test.after(() => thread.close())
+  const contexts: Context[] = []
   const ends: ((result?: unknown) => void)[] = []
   const work = defineTask({
     name: 'work',
-    run: (_input: null) =>
+    run: (_input: null, context) =>
       new Promise<unknown>((resolve) => {
+        contexts.push(context)
         ends.push(resolve)
       }),
   })
   const slots = new Slots(thread.run.slots, thread.run.slotCount)
   const gaveBack: number[] = []
+  const sent: string[] = []
+  const host = new PortHost('abcdef', slots, systemClock, ({ type }) => void sent.push(type))
+  host.numbers.add(100, NUMBERS_AT_ONCE)
   const runner = new Runner({
     slots,
     concurrency,
     handlers: new Handlers(collectTasks([{ url: 'test', exports: { work } }])),
-    host: {
-      journal: 'abcdef',
-      now: () => 0,
-      takeNumber: () => 1,
-      abortOf: () => undefined,
-      progress() {},
-      enqueueNow: () => Promise.resolve(),
-    },
+    host,
     starts: undefined,
     clock: systemClock,
     outcome: (_slot, _generation, told) => outcome(told),
@@ -66,7 +67,7 @@ async function runnerOf(
     const { slot, generation } = thread.entries[0] as (typeof thread.entries)[0]
     return condemn(slots.words, slot, generation)
   }
-  return { ends, gaveBack, states, condemnFirst }
+  return { ends, contexts, sent, gaveBack, states, condemnFirst }
 }
 
 describe('a thread whose attempt was condemned', () => {
@@ -85,6 +86,22 @@ describe('a thread whose attempt was condemned', () => {
     ends[0]?.()
     await turn()
     assert.deepEqual(states(), ['condemned', 'taken', 'taken'])
+  })
+
+  it('enqueues nothing and tells nothing for it any more, before its end and after', async (test) => {
+    const { ends, contexts, sent, condemnFirst } = await runnerOf(test, 2, 1)
+    const context = contexts[0] as Context
+    const child = defineTask<null, null>({ name: 'child' })
+    const refused = () =>
+      assert.rejects(context.enqueue(child, null, { now: true }), { code: 'MILLRACE_WRONG_STATE', message: /given up/ })
+    context.progress(0.5)
+    condemnFirst()
+    await refused()
+    context.progress(0.6)
+    ends[0]?.()
+    await turn()
+    await refused()
+    assert.deepEqual(sent, ['progress'])
   })
 })
 
