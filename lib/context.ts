@@ -1,6 +1,7 @@
 import type { BreakerOptions, BreakerPolicy } from './breaker.ts'
 import type { Priority } from './job.ts'
 import type { Json } from './json.ts'
+import { isOfKind, kind } from './kind.ts'
 import type { LimitKeys, MaxWaiting, PartLimits } from './limits.ts'
 import { duration, invalidOption } from './options.ts'
 import type { RetryOptions, RetryPolicy } from './retry.ts'
@@ -225,14 +226,6 @@ export type ThreadHook = () => unknown
 
 /** What a module exports as `around`: it calls `next` and returns what that resolves to, or throws. */
 export type AroundHook = (job: Context, next: () => Promise<unknown>) => unknown
-
-/** Says what an object of ours is. Not a class: a service may hold two copies of this package. */
-export const kind: unique symbol = Symbol.for('millrace.kind')
-
-/** Whether `value` was made by a function of this package that marks what it makes with `wanted`. */
-export function isOfKind(value: unknown, wanted: string): boolean {
-  return typeof value === 'object' && value !== null && (value as { [kind]?: unknown })[kind] === wanted
-}
 
 /** What a handler returns to come back later; made by `snooze`. */
 export interface Snooze {

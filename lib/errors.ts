@@ -1,3 +1,5 @@
+import { kind } from './kind.ts'
+
 /** Every code with its meaning in one sentence; `docs/errors.md` says more, and a test keeps the two equal. */
 export const errorCodes = {
   MILLRACE_INVALID_OPTION: 'An option has a value that cannot be used.',
@@ -92,6 +94,11 @@ export class MillraceError extends Error {
 
 /** Thrown by a handler: the job is dead at once, since another attempt would only fail again. */
 export class PermanentError extends Error {
+  /** Not an own field: it is neither shown nor recorded. */
+  get [kind](): 'permanent-error' {
+    return 'permanent-error'
+  }
+
   constructor(message: string, options?: { readonly cause?: unknown }) {
     super(message, options)
     this.name = 'PermanentError'

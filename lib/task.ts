@@ -4,9 +4,7 @@ import {
   type Discard,
   type Handler,
   type HandlerOf,
-  isOfKind,
   type KeepHistory,
-  kind,
   type Snooze,
   type Task,
   type TaskManifest,
@@ -16,6 +14,7 @@ import {
 import { MillraceError } from './errors.ts'
 import { DEFAULT_PRIORITY, type Priority } from './job.ts'
 import type { InputCheck, OutputCheck } from './json.ts'
+import { isOfKind, kind } from './kind.ts'
 import { type LimitOptions, limitsOf, maxWaitingOf } from './limits.ts'
 import { invalidOption, refuseUnknown, shown, TEN_YEARS_MS, timerMs, wholeNumber } from './options.ts'
 import { defaultRetry, retryPolicy } from './retry.ts'

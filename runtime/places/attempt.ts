@@ -1,5 +1,6 @@
 import { toErrorRecord } from '../../lib/error-record.ts'
-import { MillraceError, PermanentError } from '../../lib/errors.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import { isOfKind } from '../../lib/kind.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { decodePayload, encodePayload } from '../../lib/payload.ts'
 import { parseWith } from '../../lib/schema.ts'
@@ -78,11 +79,12 @@ function isThenable(value: unknown): value is Promise<unknown> {
 }
 
 function succeeded(handler: LoadedHandler, result: unknown, context: AttemptContext): Outcome | Promise<Outcome> {
-  if (result === undefined && context.children === undefined && context.lines === undefined) return PLAIN_SUCCESS
+  const schema = handler.task.output
+  const isBare = result === undefined && context.children === undefined && context.lines === undefined
+  if (isBare && schema === undefined) return PLAIN_SUCCESS
   const log = logOf(context)
   if (isSnooze(result)) return { type: 'snoozed', delayMs: result.delayMs, ...log }
   if (isDiscard(result)) return { type: 'discarded', reason: result.reason, ...log }
-  const schema = handler.task.output
   if (schema !== undefined) return checked(handler, result, context)
   return encoded(handler, result, context)
 }
@@ -121,7 +123,7 @@ function failed(handler: LoadedHandler, thrown: unknown, context: AttemptContext
 }
 
 function mayRetry(handler: LoadedHandler, thrown: unknown): 'by-policy' | 'never' {
-  if (thrown instanceof PermanentError) return 'never'
+  if (isOfKind(thrown, 'permanent-error')) return 'never'
   if (thrown instanceof MillraceError && PERMANENT_CODES.has(thrown.code)) return 'never'
   const when = handler.task.retryWhen
   if (when === undefined) return 'by-policy'

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { discard, isDiscard, isOfKind, isSnooze, kind, snooze } from '../../lib/context.ts'
+import { discard, isDiscard, isSnooze, snooze } from '../../lib/context.ts'
+import { isOfKind, kind } from '../../lib/kind.ts'
 import { TEN_YEARS_MS } from '../../lib/options.ts'
 
 describe('what a handler returns to come back later', () => {

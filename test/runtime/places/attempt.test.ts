@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { PermanentError } from '../../../lib/errors.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
-import { defineTask, type LoadedHandler } from '../../../lib/task.ts'
+import { type AnyTask, defineTask, type LoadedHandler } from '../../../lib/task.ts'
+import type { StandardSchemaV1 } from '../../../lib/schema.ts'
 import { runAttempt } from '../../../runtime/places/attempt.ts'
 import { AttemptContext } from '../../../runtime/places/attempt-context.ts'
 
@@ -25,8 +27,12 @@ function contextOf(): AttemptContext {
 }
 
 /** What an attempt of a handler comes to that does this. */
-function outcomeOf(run: (context: AttemptContext) => unknown, context = contextOf()): Outcome | Promise<Outcome> {
-  const handler = { task, run: () => run(context) } as unknown as LoadedHandler
+function outcomeOf(
+  run: (context: AttemptContext) => unknown,
+  context = contextOf(),
+  of: AnyTask = task,
+): Outcome | Promise<Outcome> {
+  const handler = { task: of, run: () => run(context) } as unknown as LoadedHandler
   return runAttempt(handler, [], 'null', context)
 }
 
@@ -54,6 +60,43 @@ describe('what a handler returns', () => {
       },
     }
     assert.deepEqual(await outcomeOf(() => fickle), { type: 'succeeded', output: '1' })
+  })
+
+  it("is checked by the task's schema also where it is nothing", async () => {
+    const validate = (value: unknown) => (value === undefined ? { issues: [{ message: 'want a number' }] } : { value })
+    const output: StandardSchemaV1<number> = { '~standard': { version: 1, vendor: 'test', validate } as never }
+    const strict = defineTask({ name: 'strict', output })
+    const outcome = await outcomeOf(() => undefined, contextOf(), strict)
+    assert.ok(outcome.type === 'failed')
+    assert.deepEqual([outcome.error.code, outcome.retry], ['MILLRACE_OUTPUT_INVALID', 'never'])
+  })
+
+  it('may be whatever throws when it is looked at', async () => {
+    const hostile = new Proxy(
+      {},
+      {
+        get(_target, name) {
+          if (name === 'then') return undefined
+          throw new Error('do not look')
+        },
+      },
+    )
+    assert.equal((await outcomeOf(async () => hostile)).type, 'failed')
+  })
+})
+
+describe('a PermanentError', () => {
+  it('rules out another attempt, whichever copy of the package has made it', async () => {
+    const { href } = new URL('../../../lib/errors.js', import.meta.url)
+    const other = (await import(`${href}?copy`)) as typeof import('../../../lib/errors.ts')
+    assert.notEqual(other.PermanentError, PermanentError)
+    for (const Permanent of [PermanentError, other.PermanentError]) {
+      const outcome = await outcomeOf(() => {
+        throw new Permanent('for good')
+      })
+      assert.ok(outcome.type === 'failed')
+      assert.deepEqual([outcome.retry, outcome.error.fields], ['never', undefined])
+    }
   })
 })
 
