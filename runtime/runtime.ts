@@ -29,10 +29,10 @@ export class Runtime {
   readonly #booted: Booted
   #stopping: Promise<{ readonly stuck: readonly string[] }> | undefined
 
-  /** @internal */
+  /** Where it is unfit others hear of it before it stops: they may say with which grace. @internal */
   constructor(booted: Booted) {
     this.#booted = booted
-    booted.wires.emitter.once('runtime.unfit', () => void this.stop())
+    booted.wires.emitter.once('runtime.unfit', () => queueMicrotask(() => void this.stop()))
     booted.wires.emitter.once('node.drain', (options) => void this.stop(options))
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { Database } from '../../runtime/index.ts'
+import { Database, type Runtime, type SignalOptions, stopOnSignals } from '../../runtime/index.ts'
 import { startNode } from '../helpers/node-process.ts'
 import { ledgerLines, ledgerOf, scratchFolder } from '../helpers/scratch.ts'
 
@@ -52,5 +52,33 @@ describe('stopOnSignals', () => {
     await line('stopped')
     assert.equal((await exited).signal, 'SIGTERM')
     assert.equal(jobsLeft(), 1)
+  })
+
+  it('refuses what it cannot use, with the option and the way out', () => {
+    const runtime = { stop() {}, on() {}, off() {} }
+    const refused: readonly (readonly [unknown, unknown, string, string | undefined])[] = [
+      [runtime, { gracems: 5 }, 'MILLRACE_UNKNOWN_OPTION', 'gracems'],
+      [runtime, null, 'MILLRACE_INVALID_OPTION', 'options'],
+      [runtime, { signals: 'SIGTERM' }, 'MILLRACE_INVALID_OPTION', 'signals'],
+      [runtime, { signals: ['SIGTERM', 'SIGKILL'] }, 'MILLRACE_INVALID_OPTION', 'signals[1]'],
+      [runtime, { signals: ['SIGFOO'] }, 'MILLRACE_INVALID_OPTION', 'signals[0]'],
+      [runtime, { graceMs: -1 }, 'MILLRACE_INVALID_OPTION', 'graceMs'],
+      [undefined, {}, 'MILLRACE_INVALID_OPTION', 'runtime'],
+      [Promise.resolve(runtime), {}, 'MILLRACE_INVALID_OPTION', 'runtime'],
+    ]
+    const before = process.eventNames().length
+    for (const [given, options, code, path] of refused) {
+      assert.throws(() => stopOnSignals(given as Runtime, options as SignalOptions), { code, path })
+    }
+    assert.equal(process.eventNames().length, before, 'nothing is listened for')
+  })
+
+  it('listens once for a signal that is named twice, and no more once it is taken away', () => {
+    const runtime = { stop() {}, on() {}, off() {} } as unknown as Runtime
+    const before = process.listenerCount('SIGUSR2')
+    const remove = stopOnSignals(runtime, { signals: ['SIGUSR2', 'SIGUSR2'] })
+    assert.equal(process.listenerCount('SIGUSR2'), before + 1)
+    remove()
+    assert.equal(process.listenerCount('SIGUSR2'), before)
   })
 })

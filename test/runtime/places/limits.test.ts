@@ -138,4 +138,21 @@ describe('a thread in a native call', () => {
     await assert.rejects(runtime.enqueue(echo, { value: 1 }), { code: 'MILLRACE_STOPPING' })
     await stopped
   })
+
+  it('lets who hears of that say how long the grace is', async (test) => {
+    const tiers = { default: { threads: 1, maxZombies: 0 }, small: { threads: 2 } }
+    const runtime = await startRuntime(test, { tiers })
+    const stops: Promise<unknown>[] = []
+    runtime.on('runtime.unfit', () => stops.push(runtime.stop({ graceMs: 0 })))
+    const stopped = nextEvent(runtime, 'runtime.stopped', { timeoutMs: 20_000 })
+    const ledger = join(scratchFolder(), 'ledger')
+    await runtime.enqueue(laneHang, null, { softLimitMs: 60_000, hardLimitMs: 60_000 })
+    const unfit = nextEvent(runtime, 'runtime.unfit', { timeoutMs: 20_000 })
+    await runtime.enqueue(native, { ledger, seconds: 5, how: 'exec' }, { retry: { attempts: 1 } })
+    await unfit
+    const unfitAt = performance.now()
+    await stopped
+    const tookMs = performance.now() - unfitAt
+    assert.ok(stops.length === 1 && tookMs < 8_000, `took ${tookMs} ms, as with the default grace of 10,000`)
+  })
 })
