@@ -9,6 +9,7 @@ import { type Handlers, importHandlers } from '../places/handlers.ts'
 import { inTime } from '../places/in-time.ts'
 import { LoopLane } from '../places/loop-lane.ts'
 import type { LoopLaneOptions } from '../places/loop-lane-options.ts'
+import { unlessOwnEntry } from '../places/own-entry.ts'
 import { OwnTurn } from '../places/own-turn.ts'
 import { ProcessPlace } from '../places/process-place.ts'
 import { ThreadPlace } from '../places/thread-place.ts'
@@ -89,7 +90,8 @@ export class PlaceChild implements Behavior<PlaceMessage> {
   }
 
   async #loadHandlers(): Promise<Handlers> {
-    const handlers = await importHandlers(this.#wires.config.modules)
+    const { clock, config } = this.#wires
+    const handlers = await unlessOwnEntry(clock, config.modules, importHandlers(config.modules))
     await handlers.setUp()
     return handlers
   }

@@ -18,4 +18,20 @@ describe('a service that is its own tasks module', () => {
     assert.match(errors, /put tasks and handlers into a module that does not import the service/)
     assert.ok(starts >= 2 && starts <= 1 + 2 * 4, `it was started ${starts} times`)
   })
+
+  const own = new URL('../../fixtures/own-tasks-service.js', import.meta.url)
+
+  it('is told so soon where its top-level await waits for a lane on its own loop', {
+    timeout: 30_000,
+  }, async (test) => {
+    const { code, errors } = await startNode(test, own, 'awaited').exited
+    assert.equal(code, 1)
+    assert.match(errors, /MILLRACE_TASKS_MODULE: the tasks module file:.*own-tasks-service\.js has not been evaluated/)
+  })
+
+  it('runs where nothing but a function waits for the runtime, with lanes on its own loop only', async (test) => {
+    const { line, exited } = startNode(test, own, 'called')
+    await line('hello')
+    assert.deepEqual(await exited, { code: 0, signal: null, errors: '' })
+  })
 })
