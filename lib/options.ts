@@ -23,6 +23,12 @@ export function refuseUnknown(options: object, known: readonly string[], prefix:
   }
 }
 
+/** Refuses what is no object of entries by names that are anybody's choice. */
+export function refuseNoNames(named: object, path: string): void {
+  if (typeof named === 'object' && named !== null && !Array.isArray(named)) return
+  throw invalidOption(path, named, 'an object with an entry for each name')
+}
+
 /** For a value that cannot be used: `expected` says what can. */
 export function invalidOption(path: string, got: unknown, expected: string): MillraceError {
   return new MillraceError(

@@ -100,7 +100,14 @@ function checkedBackoff(backoff: NonNullable<RetryOptions['backoff']>, path: str
 }
 
 /** Backoffs by the name that policies refer to. */
-export type CustomBackoffs = ReadonlyMap<string, (attempt: number, error: ErrorRecord) => number>
+export interface CustomBackoffs {
+  get(name: string): ((attempt: number, error: ErrorRecord) => number | undefined) | undefined
+}
+
+/** What a backoff of the service's may return. */
+export function isDelay(delayMs: unknown): delayMs is number {
+  return typeof delayMs === 'number' && delayMs >= 0 && delayMs <= TEN_YEARS_MS
+}
 
 /**
  * How long to wait after attempt `attempt` (1-based) has failed, in whole ms; `undefined` when there is no other one.
@@ -148,13 +155,13 @@ function jittered(delayMs: number, jitter: 'full' | 'none' | undefined, random: 
 }
 
 function customDelay(
-  custom: ((attempt: number, error: ErrorRecord) => number) | undefined,
+  custom: ReturnType<CustomBackoffs['get']>,
   attempt: number,
   error: ErrorRecord,
 ): number | undefined {
   try {
     const delayMs = custom?.(attempt, error)
-    return typeof delayMs === 'number' && delayMs >= 0 && delayMs <= TEN_YEARS_MS ? delayMs : undefined
+    return isDelay(delayMs) ? delayMs : undefined
   } catch {
     return undefined
   }

@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import type { ErrorRecord } from '../lib/error-record.ts'
 import type { Ladder } from '../lib/ladder.ts'
 import {
   type MaxWaiting,
@@ -10,10 +9,11 @@ import {
   placeLimitsOf,
 } from '../lib/limits.ts'
 import { type AcrossConfig, acrossConfig, type AcrossOptions } from './across-config.ts'
+import { backoffsOf, type CustomBackoff } from './backoffs-config.ts'
 import { modulesOf } from './modules-config.ts'
 import { ladderOf, type PromotionConfig } from './promotion-config.ts'
 import type { RecycleLimits } from '../lib/recycle.ts'
-import { invalidOption, refuseUnknown, wholeNumber } from '../lib/options.ts'
+import { invalidOption, refuseNoNames, refuseUnknown, wholeNumber } from '../lib/options.ts'
 
 export interface JournalConfig {
   /** Path of the journal, or ':memory:'. */
@@ -92,9 +92,6 @@ export interface WatchdogConfig {
   readonly atHardLimit?: 'report' | 'interrupt' | 'end'
 }
 
-/** Names a backoff that `retry.backoff: { type: 'custom', name }` refers to; returns milliseconds. */
-export type CustomBackoff = (attempt: number, error: ErrorRecord) => number
-
 export interface RuntimeOptions extends AcrossOptions {
   /** The modules that threads import to find handlers: file URLs or absolute paths. Only a publisher needs none. */
   readonly tasks?: URL | string | readonly (URL | string)[]
@@ -171,6 +168,7 @@ const OPTIONS = ['tasks', 'journal', 'tiers', 'lanes', 'watchdog', 'backoffs', '
 export function resolveConfig(options: RuntimeOptions): Config {
   refuseUnknown(options, OPTIONS, '')
   const { tiers = DEFAULT_TIERS, lanes = {}, watchdog = {}, backoffs = {}, promotion } = options
+  for (const [path, named] of Object.entries({ tiers, lanes, backoffs })) refuseNoNames(named, path)
   const places = [
     ...Object.entries(tiers).map(([name, tier]) => tierConfig(name, tier)),
     ...Object.entries(lanes).map(([name, lane]) => laneConfig(name, lane)),
@@ -191,7 +189,7 @@ export function resolveConfig(options: RuntimeOptions): Config {
     journal: journalConfig(options.journal),
     places: runs ? places : [],
     watchdog: watchdogConfig(watchdog),
-    backoffs: new Map(Object.entries(backoffs)),
+    backoffs: backoffsOf(backoffs),
     ladder,
     maxThreads: maxThreadsOf(options.maxThreads, places, ladder),
     across,

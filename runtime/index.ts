@@ -71,8 +71,8 @@ export type { Evidence, PlaceStatus, PlaceSummary, RunningJob, ThreadSummary } f
 export type { RecycleCause, RecycleLimits, Usage } from '../lib/recycle.ts'
 export type { Verdict } from '../lib/verdict.ts'
 export type { AcrossOptions } from './across-config.ts'
+export type { CustomBackoff } from './backoffs-config.ts'
 export type {
-  CustomBackoff,
   ElasticThreads,
   JournalConfig,
   LaneConfig,

@@ -48,6 +48,7 @@ const SHARED = [
   'messages',
   'config',
   'across-config',
+  'backoffs-config',
   'modules-config',
   'promotion-config',
   'catalog',

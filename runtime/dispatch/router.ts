@@ -33,6 +33,8 @@ export interface RouterOptions {
   held(): Iterable<ClaimedJob>
   /** Those of them whose room has not been given back, each with the place that it takes room of. */
   occupants(): Iterable<{ readonly place: number; readonly job: ClaimedJob }>
+  /** Throws for a task that this runtime has not what it takes for. */
+  check(task: TaskManifest): void
   /** Where a task belongs: where it says, or where it was moved to. */
   belongsTo(task: TaskManifest): TaskPlace
   /** A task runs elsewhere from now on. */
@@ -71,6 +73,7 @@ export class Router implements Behavior<RouterMessage> {
     found.forEach((result, at) => {
       if (result.status === 'rejected' && !stopped.has(at)) late(result.reason as Error)
     })
+    for (const manifest of catalog.handled) this.#options.check(manifest)
     await journal.learn(catalog.handled.map(({ name }) => name))
     this.#bind(journal.taskNames)
     await this.#reroute()

@@ -3,6 +3,7 @@ import { MillraceError } from '../../lib/errors.ts'
 import { prepareJob } from '../../lib/enqueue.ts'
 import { formatJobId, type JobExtra, type JobOverrides } from '../../lib/job.ts'
 import type { Json } from '../../lib/json.ts'
+import { invalidOption } from '../../lib/options.ts'
 import type { ChildJob, LogLine } from '../../lib/outcome.ts'
 import { encodePayload } from '../../lib/payload.ts'
 import type { AnyTask, ChildEnqueueOptions } from '../../lib/task.ts'
@@ -133,6 +134,7 @@ export class AttemptContext implements Context {
   async #enqueue(task: AnyTask, input: unknown, options: ChildEnqueueOptions | undefined): Promise<{ id: string }> {
     this.#refuseIfGivenUp()
     const { now, ...rest } = options ?? {}
+    if (now !== undefined && typeof now !== 'boolean') throw invalidOption('now', now, 'true, or nothing')
     // Nothing is waited for that is there: a handler that does not await it, or waits for nothing, has its child as well.
     const prepared = prepareJob(task, input, rest, this.#host)
     const job = prepared instanceof Promise ? await prepared : prepared

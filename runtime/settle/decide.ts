@@ -1,14 +1,12 @@
 import { type ErrorRecord, toErrorRecord } from '../../lib/error-record.ts'
 import type { AttemptRecord } from '../../lib/job.ts'
 import type { Outcome } from '../../lib/outcome.ts'
-import { retryDelayMs, type RetryPolicy } from '../../lib/retry.ts'
+import { type CustomBackoffs, retryDelayMs, type RetryPolicy } from '../../lib/retry.ts'
 import type { TaskManifest } from '../../lib/task.ts'
 import type { JobColumns, Settle } from '../journal/protocol.ts'
 import { type ClaimedJob, type Ended, overridesOf } from '../messages.ts'
 
 export const DEFAULT_AWAY_MS = 7 * 24 * 3_600_000
-
-export type CustomBackoffs = ReadonlyMap<string, (attempt: number, error: ErrorRecord) => number>
 
 /** What decisions may depend on besides the outcome itself; the same for all that have ended together. */
 export interface Circumstances {

@@ -1,11 +1,12 @@
 import type { Behavior } from '../../lib/actor.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ChildJob, Outcome } from '../../lib/outcome.ts'
+import type { CustomBackoffs } from '../../lib/retry.ts'
 import type { Catalog } from '../catalog.ts'
 import type { SettleEntry } from '../journal/gather.ts'
 import type { JobColumns, Settle } from '../journal/protocol.ts'
 import type { Ended, EndedGroup, SettlerMessage, TakenClaim } from '../messages.ts'
-import { type Circumstances, type CustomBackoffs, decide, undecidable } from './decide.ts'
+import { type Circumstances, decide, undecidable } from './decide.ts'
 import { settleTaken } from './taken.ts'
 
 /** Where settles go. */

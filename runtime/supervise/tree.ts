@@ -9,6 +9,7 @@ import { placeListener, supervisionListener } from '../listeners.ts'
 import { isPaused, outboxIndex, placeOfClaim } from '../place-of.ts'
 import { isOutbound, type Place } from '../messages.ts'
 import { Settler } from '../settle/settler.ts'
+import { refuseUnknownBackoff, ToldBackoffs } from '../custom-backoffs.ts'
 import { Upkeep } from '../upkeep/upkeep.ts'
 import type { Wires } from '../wires.ts'
 import { JournalChild } from './journal-child.ts'
@@ -86,14 +87,14 @@ function placesTree(wires: Wires): readonly ChildSpec[] {
 }
 
 function startSettler(wires: Wires) {
-  const { clock, random, catalog, journal, wishes, unsettled, config, across } = wires
+  const { clock, random, catalog, journal, wishes, unsettled, config, across, emit } = wires
   const settler = new Settler({
     clock,
     catalog,
     journal,
     wishes,
     unsettled,
-    customs: config.backoffs,
+    customs: new ToldBackoffs(config.backoffs, (error) => emit.emit('runtime.error', { error })),
     keepEndedMs: config.journal.keepEndedMs,
     random,
     ...(across !== undefined && {
@@ -146,6 +147,7 @@ function startRouter(wires: Wires) {
       stopped,
       held: () => heldBy(wires),
       occupants: () => occupants(wires),
+      check: (task) => refuseUnknownBackoff(task, config.backoffs),
       belongsTo: (task) => placements.placeOf(task),
       moved: (task) => wires.dispatch.tell({ type: 'task-moved', task }),
       late: (error) => emit.emit('runtime.error', { error }),

@@ -72,6 +72,7 @@ async function routerOf(test: TestContext, places: readonly Place[]) {
       return all
     },
     occupants: () => (parts.occupying?.() ?? held).map((job) => ({ place: parts.catalog.placeOf(job.task), job })),
+    check: () => {},
     belongsTo: ({ name, place }) => parts.belongs.get(name) ?? place,
     moved: (task) => void parts.moved.push(task),
     late: (error) => void parts.late.push(error),

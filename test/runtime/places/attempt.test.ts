@@ -121,4 +121,9 @@ describe('a child', () => {
     await context.enqueue(child, 3, { now: true })
     assert.equal(context.children?.length, 1)
   })
+
+  it('is refused where it is not clear when it shall commit', async () => {
+    const now = 'yes' as unknown as true
+    await assert.rejects(contextOf().enqueue(child, 1, { now }), { code: 'MILLRACE_INVALID_OPTION', path: 'now' })
+  })
 })

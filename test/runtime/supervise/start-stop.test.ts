@@ -64,7 +64,7 @@ describe('every actor of the tree may be started and stopped at any moment:', ()
       late: () => {},
       unknown: () => {},
     }
-    return new Router({ ...wires, ...nothing, belongsTo: ({ place }) => place })
+    return new Router({ ...wires, ...nothing, check: () => {}, belongsTo: ({ place }) => place })
   })
   actor('upkeep', (wires) => new Upkeep({ ...wires, maxResults: 1, maxEnded: 1, histories: () => [], onError: fail }))
 
