@@ -14,6 +14,11 @@ export interface EnqueuedMany {
 const IN_FLIGHT = 2_000
 const BYTES_IN_FLIGHT = 512 * 1024
 
+interface Refused {
+  readonly index: number
+  readonly error: unknown
+}
+
 /** The state of one `enqueueMany`: how much is under way, what came of it, and who waits for room. */
 export class ManyRun {
   #enqueued = 0
@@ -21,8 +26,7 @@ export class ManyRun {
   #handedOver = 0
   #inFlight = 0
   #bytes = 0
-  /** The first job, in the order of the inputs, that the journal has refused. */
-  #refused: { readonly index: number; readonly error: unknown } | undefined
+  readonly #refused: Refused[] = []
   #wake: (() => void) | undefined
 
   get isFull(): boolean {
@@ -53,35 +57,56 @@ export class ManyRun {
         left()
       },
       refused: (error) => {
-        if (this.#refused === undefined || index < this.#refused.index) this.#refused = { index, error }
+        this.#refused.push({ index, error })
         left()
+        this.#wake?.()
       },
     }
   }
 
-  /** Resolves when half of what was under way has been answered; rejects if something was refused. */
+  /** Throws once something is known to be refused: nothing more is to be handed over then. */
+  goOn(): void {
+    if (this.#refused.length > 0) throw this.#firstRefused().error
+  }
+
+  /** Resolves when half of what was under way has been answered; rejects as soon as something is refused. */
   async room(): Promise<void> {
     await this.#someLeft()
-    if (this.#refused !== undefined) throw this.#refused.error
+    this.goOn()
   }
 
-  /** The same when everything has. */
+  /** Resolves when everything has been answered; rejects as `room` does. */
   async end(): Promise<void> {
-    while (this.#inFlight > 0) await this.#someLeft()
-    if (this.#refused !== undefined) throw this.#refused.error
+    while (this.#inFlight > 0) await this.room()
+    this.goOn()
   }
 
-  /** Why it stopped, once everything that was handed over is answered: what lies before `index` is enqueued. */
+  /** Why it stopped, once everything that was handed over is answered. */
   async stopped(error: unknown): Promise<MillraceError> {
     while (this.#inFlight > 0) await this.#someLeft()
-    const { index, error: cause } = this.#refused ?? { index: this.#handedOver, error }
+    const { index, error: cause } = this.#refused.length > 0 ? this.#firstRefused() : { index: this.#handedOver, error }
     const { enqueued, duplicates } = this.result
+    const ofUnknownOutcome = indexes(this.#refused.filter(isUnknown))
+    const details = {
+      enqueued,
+      duplicates,
+      index,
+      refused: indexes(this.#refused.filter((each) => !isUnknown(each))),
+      next: this.#handedOver,
+      ...(ofUnknownOutcome.length > 0 && { ofUnknownOutcome }),
+    }
     const message = cause instanceof Error ? cause.message : String(cause)
     return new MillraceError(
       'MILLRACE_ENQUEUE_MANY',
-      `enqueueMany stopped at input ${index} with ${enqueued} jobs enqueued, which stay; ${message}`,
-      { cause, details: { enqueued, duplicates, index } },
+      `enqueueMany stopped at input ${index} with ${enqueued} jobs enqueued, which stay; to go on, enqueue the inputs ` +
+        `of details.refused and those from details.next on; ${message}`,
+      { cause, details },
     )
+  }
+
+  /** In the order of the inputs. */
+  #firstRefused(): Refused {
+    return this.#refused.reduce((first, each) => (each.index < first.index ? each : first))
   }
 
   async #someLeft(): Promise<void> {
@@ -90,6 +115,14 @@ export class ManyRun {
     })
     this.#wake = undefined
   }
+}
+
+function isUnknown({ error }: Refused): boolean {
+  return error instanceof MillraceError && error.code === 'MILLRACE_OUTCOME_UNKNOWN'
+}
+
+function indexes(refused: readonly Refused[]): number[] {
+  return refused.map(({ index }) => index).sort((a, b) => a - b)
 }
 
 const CHUNK = 500

@@ -102,6 +102,7 @@ export class Publisher<Handle> {
       const known = await this.#known(task.name)
       for await (const chunk of chunks) {
         for (const input of chunk) {
+          run.goOn()
           if (this.#status === 'closed') throw stopping()
           const options = typeof optionsOf === 'function' ? optionsOf(input as never, index++) : optionsOf
           const job = prepareJob(task, input, options, this.#clock)

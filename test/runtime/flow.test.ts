@@ -187,7 +187,7 @@ describe('enqueueMany', () => {
       (error: { code: string; details: unknown; cause: { path: string } }) => {
         assert.deepEqual(
           [error.code, error.details, error.cause.path],
-          ['MILLRACE_ENQUEUE_MANY', { enqueued: 2, duplicates: 0, index: 2 }, 'input.value'],
+          ['MILLRACE_ENQUEUE_MANY', { enqueued: 2, duplicates: 0, index: 2, refused: [], next: 2 }, 'input.value'],
         )
         return true
       },

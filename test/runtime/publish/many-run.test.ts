@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { MillraceError } from '../../../lib/errors.ts'
 import type { NewJob } from '../../../runtime/journal/gather.ts'
 import { chunksOf, ManyRun } from '../../../runtime/publish/many-run.ts'
 
@@ -62,13 +63,41 @@ describe('many jobs on their way', () => {
     jobs[3]?.refused(new Error('of the fourth'))
     const { code, details, cause } = await stopped
     assert.equal(code, 'MILLRACE_ENQUEUE_MANY')
-    assert.deepEqual(details, { enqueued: 1, duplicates: 1, index: 2 })
+    assert.deepEqual(details, { enqueued: 1, duplicates: 1, index: 2, refused: [2, 3, 4], next: 5 })
     assert.equal((cause as Error).message, 'of the third')
     await assert.rejects(run.end(), { message: 'of the third' })
     await assert.rejects(
       Promise.all([run.room(), Promise.resolve().then(() => run.job(9, 0, prepared).accepted(9, 'new'))]),
       { message: 'of the third' },
     )
+  })
+})
+
+describe('what many jobs came to when some of them were refused', () => {
+  it('tells those behind the first one that were written, by naming those that were not', async () => {
+    const { run, jobs } = runOf(5)
+    jobs[3]?.refused(new Error('of the fourth'))
+    jobs[1]?.refused(new Error('of the second'))
+    for (const at of [0, 2, 4]) jobs[at]?.accepted(at + 1, 'new')
+    const { details } = await run.stopped(new Error('what the caller met later'))
+    assert.deepEqual(details, { enqueued: 3, duplicates: 0, index: 1, refused: [1, 3], next: 5 })
+  })
+
+  it('names those apart of which nobody knows', async () => {
+    const { run, jobs } = runOf(2)
+    jobs[0]?.refused(new MillraceError('MILLRACE_OUTCOME_UNKNOWN', 'the thread died'))
+    jobs[1]?.refused(new Error('of the second'))
+    const { details } = await run.stopped(undefined)
+    assert.deepEqual(details, { enqueued: 0, duplicates: 0, index: 0, refused: [1], next: 2, ofUnknownOutcome: [0] })
+  })
+
+  it('is known at once to who waits for room, and to who would hand over more', async () => {
+    const { run, jobs } = runOf(2_000)
+    run.goOn()
+    const room = run.room()
+    jobs[7]?.refused(new Error('of the eighth'))
+    await assert.rejects(room, { message: 'of the eighth' })
+    assert.throws(() => run.goOn(), { message: 'of the eighth' })
   })
 })
 

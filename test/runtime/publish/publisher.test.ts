@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { MillraceError } from '../../../lib/errors.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import { NUMBERS_AHEAD } from '../../../runtime/journal/numbers.ts'
-import { Publisher } from '../../../runtime/publish/publisher.ts'
+import { Publisher, type PublishSink } from '../../../runtime/publish/publisher.ts'
 import { handle } from '../../../lib/task.ts'
 import { echo, parked } from '../../fixtures/tasks.ts'
 import { openLoopJournal } from '../../helpers/loop-journal.ts'
@@ -43,5 +44,38 @@ describe('a task that is none', () => {
       await assert.rejects(runtime.enqueueMany(stranger, [1] as never), refused)
     }
     assert.deepEqual(await (await runtime.enqueue(echo, { value: 1 })).result({ timeoutMs: 20_000 }), { value: 1 })
+  })
+})
+
+describe('an enqueueMany of which something is refused', () => {
+  it('takes no more from its source, and says from where to go on', async (test) => {
+    const clock = new ManualClock()
+    const { journal, enqueue } = await openLoopJournal(test, clock)
+    await enqueue('echo')
+    let appended = 0
+    const full = new MillraceError('MILLRACE_OVERLOADED', 'as many wait as may')
+    // Every second one from the third on.
+    const sink: PublishSink = {
+      refusal: undefined,
+      takeNumber: () => journal.takeNumber(),
+      taskIndex: (name) => journal.taskIndex(name),
+      learn: (names) => journal.learn(names),
+      append: (job) => (++appended >= 3 && appended % 2 === 1 ? job.refused(full) : job.accepted(appended, 'new')),
+    }
+    const publisher = new Publisher(sink, clock, (number) => number)
+    let released = 'no'
+    async function* endless() {
+      try {
+        for (let value = 0; ; value++) yield { value }
+      } finally {
+        released = 'yes'
+      }
+    }
+    await assert.rejects(publisher.enqueueMany(echo, endless(), undefined), {
+      code: 'MILLRACE_ENQUEUE_MANY',
+      cause: full,
+      details: { enqueued: 2, duplicates: 0, index: 2, refused: [2], next: 3 },
+    })
+    assert.equal(released, 'yes')
   })
 })
