@@ -45,9 +45,23 @@ export function prepareJob(
   const schema = task.input
   if (schema !== undefined) {
     const parsed = parseWith(schema, input, 'input', 'input')
-    if (parsed instanceof Promise) return parsed.then(() => encoded(task, input, extra))
+    if (parsed instanceof Promise) return onceParsed(parsed, () => encoded(task, input, extra))
   }
   return encoded(task, input, extra)
+}
+
+/** The job as it is now, whatever its caller makes of the input while the schema has not answered. */
+async function onceParsed(parsed: Promise<unknown>, encode: () => PreparedJob): Promise<PreparedJob> {
+  let job: PreparedJob
+  try {
+    job = encode()
+  } catch (error) {
+    // What does not fit the schema is told of first, as where the schema answers at once.
+    await parsed
+    throw error
+  }
+  await parsed
+  return job
 }
 
 /** Throws `MILLRACE_INVALID_OPTION` for what is no task: a handler, a name, something that only looks like one. */

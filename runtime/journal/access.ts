@@ -100,6 +100,7 @@ export class JournalAccess {
   }
 
   append(job: NewJob): void {
+    if (this.#end !== undefined) return job.refused(this.#end)
     this.#client.append(job)
   }
 

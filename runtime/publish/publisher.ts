@@ -82,7 +82,7 @@ export class Publisher<Handle> {
       if (this.#status === 'closed') return Promise.reject(stopping())
       const job = prepareJob(task, input, options, this.#clock)
       this.#meet(task)
-      return job instanceof Promise ? job.then((prepared) => this.#append(prepared)) : this.#append(job)
+      return job instanceof Promise ? job.then((prepared) => this.#appendLater(prepared)) : this.#append(job)
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -102,12 +102,12 @@ export class Publisher<Handle> {
       const known = await this.#known(task.name)
       for await (const chunk of chunks) {
         for (const input of chunk) {
-          run.goOn()
-          if (this.#status === 'closed') throw stopping()
           const options = typeof optionsOf === 'function' ? optionsOf(input as never, index++) : optionsOf
           const job = prepareJob(task, input, options, this.#clock)
           const prepared = job instanceof Promise ? await job : job
           const number = this.#journal.takeNumber() ?? (await this.#number())
+          run.goOn()
+          if (this.#status === 'closed') throw stopping()
           this.#journal.append(run.job(number, known, prepared))
           if (run.isFull) await run.room()
         }
@@ -125,6 +125,12 @@ export class Publisher<Handle> {
     await new Promise<void>((resolve) => {
       this.#journal.append(new Pending(number, index, { task, input, extra }, () => undefined, resolve))
     })
+  }
+
+  /** A schema that answers later may do so when nothing is taken any more. */
+  #appendLater(job: PreparedJob): Promise<Handle> {
+    if (this.#status === 'closed') throw stopping()
+    return this.#append(job)
   }
 
   #append(job: PreparedJob): Promise<Handle> {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { z } from 'zod'
 import { type PreparedJob, prepareJob } from '../../lib/enqueue.ts'
 import type { StandardSchemaV1 } from '../../lib/schema.ts'
-import { defineTask, type EnqueueOptions, handle } from '../../lib/task.ts'
+import { type AnyTask, defineTask, type EnqueueOptions, handle } from '../../lib/task.ts'
 
 const NOW = 1_700_000_000_000
 const task = defineTask<{ id: number }>({ name: 'a.b' })
@@ -53,6 +53,27 @@ describe('a job that is enqueued', () => {
       retry: { ...task.retry, attempts: 2 },
       softLimitMs: 5,
       metadata: { user: '7' },
+    })
+  })
+
+  it('is as it was when it was enqueued, whatever becomes of the input while a schema takes its time', async () => {
+    const later = (issues?: []): StandardSchemaV1<{ id: string }> => ({
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: async (value) => (issues ? { issues } : { value }) as never,
+      },
+    })
+    const input = { id: 'as enqueued' }
+    const job = prepareJob(defineTask({ name: 'a.b', input: later() }), input, undefined, { now: () => NOW })
+    input.id = 'changed since'
+    assert.equal((await job).input, '{"id":"as enqueued"}')
+    const opaque = (task: AnyTask) => prepareJob(task, { id: () => 1 }, undefined, { now: () => NOW })
+    await assert.rejects(async () => opaque(defineTask({ name: 'a.b', input: later() })), {
+      code: 'MILLRACE_OPAQUE_INPUT',
+    })
+    await assert.rejects(async () => opaque(defineTask({ name: 'a.b', input: later([]) })), {
+      code: 'MILLRACE_INPUT_INVALID',
     })
   })
 

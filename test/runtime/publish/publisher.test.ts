@@ -4,7 +4,8 @@ import { MillraceError } from '../../../lib/errors.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import { NUMBERS_AHEAD } from '../../../runtime/journal/numbers.ts'
 import { Publisher, type PublishSink } from '../../../runtime/publish/publisher.ts'
-import { handle } from '../../../lib/task.ts'
+import { defineTask, handle } from '../../../lib/task.ts'
+import type { StandardSchemaV1 } from '../../../lib/schema.ts'
 import { echo, parked } from '../../fixtures/tasks.ts'
 import { openLoopJournal } from '../../helpers/loop-journal.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
@@ -77,5 +78,38 @@ describe('an enqueueMany of which something is refused', () => {
       details: { enqueued: 2, duplicates: 0, index: 2, refused: [2], next: 3 },
     })
     assert.equal(released, 'yes')
+  })
+})
+
+describe('a schema that answers after the stop', () => {
+  it('comes too late for one job and for many', async (test) => {
+    const runtime = await startRuntime(test)
+    let answer: (result: { readonly value: number }) => void = () => {}
+    const answered = new Promise<{ readonly value: number }>((resolve) => {
+      answer = resolve
+    })
+    const input: StandardSchemaV1<number> = {
+      '~standard': { version: 1, vendor: 'test', validate: () => answered },
+    }
+    const late = defineTask({ name: 'echo', input })
+    // The journal knows the task already: nothing but the schema is waited for.
+    await runtime.enqueue(echo, { value: 1 })
+    const one = runtime.enqueue(late, 1)
+    const many = runtime.enqueueMany(late, [1, 2])
+    await runtime.stop()
+    answer({ value: 1 })
+    await assert.rejects(one, { code: 'MILLRACE_STOPPING' })
+    await assert.rejects(many, (error: MillraceError) => (error.cause as MillraceError).code === 'MILLRACE_STOPPING')
+  })
+
+  it('would be refused by the journal as well', async (test) => {
+    const { journal } = await openLoopJournal(test, new ManualClock())
+    const end = new Error('over')
+    await journal.close()
+    journal.abandon(end)
+    const refused = await new Promise((resolve) => {
+      journal.append({ number: 1, task: 0, input: '1', extra: null, accepted: resolve, refused: resolve })
+    })
+    assert.equal(refused, end)
   })
 })
