@@ -61,10 +61,6 @@ export class Desk implements JobDesk {
     return new Job(this, this.numberOf(id), 'by-id')
   }
 
-  job(number: number): Job {
-    return new Job(this, number, 'new')
-  }
-
   /** Resolves when nothing is due, nothing runs and every settle is committed. */
   async idle(): Promise<void> {
     const { journal, clock } = this.#wires

@@ -60,11 +60,8 @@ export class Runtime {
    */
   transaction<R>(db: Database, run: (transaction: Transaction) => R): R {
     const { wires } = this.#booted
-    const { journal, clock, config, desk, across } = wires
-    const jobs = {
-      meet: (task: AnyTask) => across && meet(wires, across, task),
-      handle: (number: number) => desk.job(number),
-    }
+    const { journal, clock, config, desk, across, publisher } = wires
+    const jobs = { refusal: publisher.refusal, desk, meet: (task: AnyTask) => across && meet(wires, across, task) }
     return transact(db, config.journal.file, journal, clock, jobs, run)
   }
 

@@ -2,6 +2,7 @@ import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node
 import { type ErrorRecord, toErrorRecord } from '../../lib/error-record.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { faultOf } from './faults.ts'
+import { refuseWithoutRoom } from './inbox-room.ts'
 import { InboxWriter } from './inbox-writer.ts'
 import { fileError } from './file-error.ts'
 import { refuseMissing } from './read-only.ts'
@@ -66,6 +67,7 @@ function serve(file: string): void {
   const name = prepareValue<[], string>(db, 'SELECT journal FROM millrace_meta').get() as string
   const write = (group: InboxGroup): void => {
     try {
+      refuseWithoutRoom(file)
       db.exec('BEGIN IMMEDIATE')
       inbox.checkVersion()
       const numbers = group.tasks.map((task, at) =>

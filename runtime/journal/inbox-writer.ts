@@ -63,7 +63,7 @@ const prepared = new WeakMap<Database, { readonly file: string; readonly writer:
  */
 export function inboxOf(db: Database, journalFile: string): InboxWriter {
   const known = prepared.get(db)
-  if (known?.file === journalFile) return known.writer
+  if (known?.file === journalFile && db.open) return known.writer
   if (typeof db !== 'object' || db === null) throw invalidOption('db', db, 'a connection to the journal')
   if (!(db instanceof SqliteDatabase)) {
     throw new MillraceError(

@@ -72,6 +72,11 @@ export class Publisher<Handle> {
     this.#meet = meet
   }
 
+  /** Why every job is refused now, whatever it is. */
+  get refusal(): Error | undefined {
+    return this.#status === 'closed' ? stopping() : this.#journal.refusal
+  }
+
   /** From now on callers are refused; what was handed over goes on. */
   close(): void {
     this.#status = 'closed'

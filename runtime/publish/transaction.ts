@@ -3,10 +3,12 @@ import { prepareJob } from '../../lib/enqueue.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { invalidOption } from '../../lib/options.ts'
 import type { AnyTask, EnqueueArguments, EnqueueOptions, OutputOf } from '../../lib/task.ts'
+import { faultOf } from '../journal/faults.ts'
 import { inboxOf, type InboxWriter } from '../journal/inbox-writer.ts'
+import { refusalOf } from '../journal/refusal.ts'
 import type { Database } from '../journal/sqlite.ts'
 import type { Turnstile } from '../journal/turnstile.ts'
-import type { Job } from './job-handle.ts'
+import { Job, type JobDesk } from './job-handle.ts'
 
 /** What `runtime.transaction` gives to its function. */
 export interface Transaction {
@@ -21,10 +23,15 @@ export interface TransactionJournal {
 
 /** What a transaction needs for the jobs in it. */
 export interface TransactionJobs {
+  /** Why none is taken now. */
+  readonly refusal: Error | undefined
   /** Told of each task before a job of it is written; may throw. */
   meet(task: AnyTask): void
-  handle(number: number): Job
+  readonly desk: JobDesk
 }
+
+/** Whose journals are in a transaction of this thread: a second one would wait for the first, which waits for it. */
+const passing = new WeakSet<Turnstile>()
 
 /**
  * Runs the caller's writes and its jobs as one commit of the journal's file, between two commits of the owner. The
@@ -39,34 +46,66 @@ export function transact<R>(
   run: (transaction: Transaction) => R,
 ): R {
   if (typeof run !== 'function') throw invalidOption('run', run, 'a function')
-  if ((db as Database | undefined)?.inTransaction === true) {
+  // Also for the caller's writes: on a full disk they would use up what running jobs are settled with.
+  if (jobs.refusal !== undefined) throw jobs.refusal
+  const { turnstile } = journal
+  if ((db as Database | undefined)?.inTransaction === true || passing.has(turnstile)) throw nested()
+  const inbox = inboxOf(db, file)
+  passing.add(turnstile)
+  try {
+    const value = turnstile.pass(() => commit(db, inbox, clock, jobs, run))
+    journal.nudge()
+    return value
+  } catch (error) {
+    throw refusedBy(error)
+  } finally {
+    passing.delete(turnstile)
+  }
+}
+
+function commit<R>(
+  db: Database,
+  inbox: InboxWriter,
+  clock: Clock,
+  jobs: TransactionJobs,
+  run: (transaction: Transaction) => R,
+): R {
+  begin(db)
+  const scope: Scope = { isOpen: () => db.inTransaction }
+  try {
+    inbox.checkVersion()
+    const value = run(transactionOf(scope, inbox, clock, jobs))
+    refuseLater(value)
+    // Else the jobs would not be in the same commit as the caller's writes.
+    if (!scope.isOpen()) throw over()
+    db.exec('COMMIT')
+    return value
+  } catch (error) {
+    if (db.inTransaction) db.exec('ROLLBACK')
+    throw error
+  } finally {
+    scope.isOpen = () => false
+  }
+}
+
+function begin(db: Database): void {
+  try {
+    db.exec('BEGIN IMMEDIATE')
+  } catch (cause) {
+    if (!String((cause as { code?: unknown }).code).startsWith('SQLITE_BUSY')) throw cause
     throw new MillraceError(
-      'MILLRACE_INVALID_OPTION',
-      'the connection is in a transaction already; expected none, since this one begins its own; commit it first',
-      { path: 'db' },
+      'MILLRACE_JOURNAL_IO',
+      'another connection is writing to the journal; got no turn within the timeout of this one, expected transactions of ' +
+        'milliseconds; nothing was written; end the other one, or ask again',
+      { cause },
     )
   }
-  const inbox = inboxOf(db, file)
-  const result = journal.turnstile.pass(() => {
-    db.exec('BEGIN IMMEDIATE')
-    const scope: Scope = { isOpen: () => db.inTransaction }
-    try {
-      inbox.checkVersion()
-      const value = run(transactionOf(scope, inbox, clock, jobs))
-      refuseLater(value)
-      // Else the jobs would not be in the same commit as the caller's writes.
-      if (!scope.isOpen()) throw over()
-      db.exec('COMMIT')
-      return value
-    } catch (error) {
-      if (db.inTransaction) db.exec('ROLLBACK')
-      throw error
-    } finally {
-      scope.isOpen = () => false
-    }
-  })
-  journal.nudge()
-  return result
+}
+
+/** What the journal itself is to blame for comes as from `enqueue`; all else is the caller's own. */
+function refusedBy(error: unknown): unknown {
+  const fault = faultOf(error)
+  return fault === undefined ? error : refusalOf(fault)
 }
 
 /** A transaction may be kept by its caller for longer than it lasts. */
@@ -83,9 +122,18 @@ function transactionOf(scope: Scope, inbox: InboxWriter, clock: Clock, jobs: Tra
       const job = prepareJob(task, input, options, { now: () => now })
       refuseLater(job)
       jobs.meet(task)
-      return jobs.handle(inbox.put({ ...job, createdAt: now })) as Job<OutputOf<T>>
+      return new Job(jobs.desk, inbox.put({ ...job, createdAt: now }), 'new')
     },
   }
+}
+
+function nested(): MillraceError {
+  return new MillraceError(
+    'MILLRACE_INVALID_OPTION',
+    'the connection, or another one to this journal, is in a transaction already; expected none, since this one begins ' +
+      'its own; commit it first',
+    { path: 'db' },
+  )
 }
 
 function over(): MillraceError {

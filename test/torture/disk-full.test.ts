@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Database, type MillraceError } from '../../runtime/index.ts'
+import { createPublisher, Database, type MillraceError } from '../../runtime/index.ts'
 import { defineTask } from '../../lib/task.ts'
 import { kept, stubborn } from '../fixtures/tasks.ts'
 import { nextEvent } from '../helpers/next-event.ts'
@@ -42,19 +42,30 @@ describe('a full disk', () => {
       assert.equal((many.cause as MillraceError).code, 'MILLRACE_DISK_FULL')
       return true
     })
+    // Who writes past the owner would use up what outcomes are written with.
+    const db = new Database(file)
+    assert.throws(() => runtime.transaction(db, (transaction) => transaction.enqueue(heavy, INPUT)), {
+      code: 'MILLRACE_DISK_FULL',
+    })
+    db.close()
+    const publisher = await createPublisher({ journal: file })
+    await assert.rejects(publisher.enqueue(heavy, INPUT), { code: 'MILLRACE_DISK_FULL' })
     assert.equal(await running.result({ timeoutMs: 8_000 }), undefined, 'what ran is settled all the same')
 
     const healthy = nextEvent(runtime, 'journal.healthy', { timeoutMs: 10_000 })
     execFileSync('mount', ['-o', 'remount,size=200m', disk])
     await healthy
+    await publisher.enqueue(heavy, INPUT)
+    acknowledged++
+    await publisher.close()
     assert.equal(await (await runtime.enqueue(kept, { value: 2 })).result({ timeoutMs: 10_000 }), 2)
     const summary = (await runtime.tasks()).find(({ task }) => task === 'heavy')
     assert.equal(summary?.jobs.available, acknowledged)
     await runtime.stop()
 
-    const db = new Database(file, { readonly: true })
-    assert.deepEqual(db.pragma('integrity_check'), [{ integrity_check: 'ok' }])
-    db.close()
+    const after = new Database(file, { readonly: true })
+    assert.deepEqual(after.pragma('integrity_check'), [{ integrity_check: 'ok' }])
+    after.close()
   })
 })
 

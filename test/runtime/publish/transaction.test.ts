@@ -157,6 +157,54 @@ describe('runtime.transaction', () => {
     assert.equal(await waiting(runtime), 0)
   })
 
+  it('is refused once the runtime stops, and after that', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const attempt = () => runtime.transaction(db, (transaction) => transaction.enqueue(parked, null))
+    attempt()
+    const stopped = runtime.stop()
+    assert.throws(attempt, { code: 'MILLRACE_STOPPING' })
+    await stopped
+    assert.throws(attempt, { code: 'MILLRACE_STOPPING' })
+    assert.equal(db.prepare('SELECT count(*) FROM millrace_inbox').pluck().get(), 0)
+  })
+
+  it('is refused inside of another one, and on a connection that was closed since', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const second = new Database(db.name)
+    test.after(() => second.close())
+    const within = (connection: typeof db) => () =>
+      runtime.transaction(connection, () => runtime.transaction(second, () => {}))
+    const refused = { code: 'MILLRACE_INVALID_OPTION', path: 'db' }
+    assert.throws(within(db), refused)
+    assert.throws(within(second), refused)
+    runtime.transaction(db, () => {})
+    db.close()
+    assert.throws(() => runtime.transaction(db, () => {}), refused)
+  })
+
+  it('says who is in the way when it gets no turn, and leaves errors of the caller as they are', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const writer = new Database(db.name)
+    test.after(() => writer.close())
+    writer.exec('BEGIN IMMEDIATE')
+    db.pragma('busy_timeout = 20')
+    const attempt = () => runtime.transaction(db, () => db.exec('INSERT INTO nothing VALUES (1)'))
+    assert.throws(attempt, { code: 'MILLRACE_JOURNAL_IO', message: /another connection/ })
+    writer.exec('ROLLBACK')
+    assert.throws(attempt, { code: 'SQLITE_ERROR' })
+  })
+
+  it('says that the journal cannot grow where its statements find that', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const pages = db.pragma('page_count', { simple: true }) as number
+    db.pragma(`max_page_count = ${pages + 2}`)
+    const insert = db.prepare<[string]>('INSERT INTO photos (name) VALUES (?)')
+    assert.throws(() => runtime.transaction(db, () => insert.run('x'.repeat(100_000))), {
+      code: 'MILLRACE_DISK_FULL',
+    })
+    assert.equal(photos(db), 0)
+  })
+
   it('is let through between the commits of a busy journal', async (test) => {
     const { runtime, db } = await withDatabase(test)
     let status: 'busy' | 'over' = 'busy'
