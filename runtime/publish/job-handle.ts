@@ -40,7 +40,7 @@ export class Job<Output = unknown> {
     this.#origin = origin
   }
 
-  /** Unique for ever; tells the journal and the job in it. */
+  /** Unique for ever once the job is written; tells the journal and the job in it. */
   get id(): string {
     return formatJobId(this.#desk.journalName, this.#number)
   }

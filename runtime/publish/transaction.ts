@@ -9,10 +9,11 @@ import { refusalOf } from '../journal/refusal.ts'
 import type { Database } from '../journal/sqlite.ts'
 import type { Turnstile } from '../journal/turnstile.ts'
 import { Job, type JobDesk } from './job-handle.ts'
+import { TransactionDesk } from './transaction-desk.ts'
 
 /** What `runtime.transaction` gives to its function. */
 export interface Transaction {
-  /** The job exists when the transaction commits, and never otherwise. */
+  /** The job exists when the transaction commits, and never otherwise: its handle refuses then, and another may get its id. */
   enqueue<T extends AnyTask>(task: T, ...rest: EnqueueArguments<T>): Job<OutputOf<T>>
 }
 
@@ -72,13 +73,15 @@ function commit<R>(
 ): R {
   begin(db)
   const scope: Scope = { isOpen: () => db.inTransaction }
+  const desk = new TransactionDesk(jobs.desk)
   try {
     inbox.checkVersion()
-    const value = run(transactionOf(scope, inbox, clock, jobs))
+    const value = run(transactionOf(scope, inbox, clock, { ...jobs, desk }))
     refuseLater(value)
     // Else the jobs would not be in the same commit as the caller's writes.
     if (!scope.isOpen()) throw over()
     db.exec('COMMIT')
+    desk.committed()
     return value
   } catch (error) {
     if (db.inTransaction) db.exec('ROLLBACK')

@@ -4,7 +4,7 @@ import { cpSync, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { describe, it } from 'node:test'
-import { Database, type Runtime, type Transaction } from '../../../runtime/index.ts'
+import { Database, type Job, type Runtime, type Transaction } from '../../../runtime/index.ts'
 import { echo, kept, parked } from '../../fixtures/tasks.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
@@ -155,6 +155,34 @@ describe('runtime.transaction', () => {
       )
     }
     assert.equal(await waiting(runtime), 0)
+  })
+
+  it('gives handles that are of no job when it was undone, whoever has their id then', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const undone: Job[] = []
+    const asked: Promise<unknown>[] = []
+    assert.throws(() =>
+      runtime.transaction(db, (transaction) => {
+        const job = transaction.enqueue(kept, { value: 1 })
+        undone.push(job)
+        asked.push(job.result())
+        throw new Error('undone')
+      }),
+    )
+    const next = runtime.transaction(db, (transaction) => transaction.enqueue(kept, { value: 2 }))
+    const [job] = undone as [Job]
+    assert.equal(next.id, job.id, 'the control: the id is given again')
+    const calls = [
+      job.record(),
+      job.result(),
+      job.cancel(),
+      job.retry(),
+      job.reschedule({ priority: 1 }),
+      job.remove(),
+      ...asked,
+    ]
+    for (const call of calls) await assert.rejects(call, { code: 'MILLRACE_JOB_NOT_FOUND', message: /undone/ })
+    assert.equal(await next.result({ timeoutMs: 20_000 }), 2)
   })
 
   it('is refused once the runtime stops, and after that', async (test) => {
