@@ -28,12 +28,14 @@ export async function cancelMany(wires: Wires, filter: JobFilter): Promise<numbe
 }
 
 /** Asks those who have them; they stay away until the outcome is home. */
-async function cancelAway({ desk }: Wires, filter: JobFilter): Promise<number> {
+async function cancelAway({ desk, clock }: Wires, filter: JobFilter): Promise<number> {
+  const begunAt = clock.now()
   let count = 0
   let after: string | undefined
   do {
     const page = await desk.page({ ...filter, state: 'away' }, { limit: PAGE, ...(after !== undefined && { after }) })
-    const ends = await Promise.all(page.jobs.map(({ id }) => desk.cancel(desk.numberOf(id), undefined)))
+    const meant = page.jobs.filter(({ createdAt }) => createdAt <= begunAt)
+    const ends = await Promise.all(meant.map(({ id }) => desk.cancel(desk.numberOf(id), undefined)))
     count += ends.filter((end) => end !== 'ended').length
     after = page.next
   } while (after !== undefined)
@@ -54,7 +56,7 @@ export async function purge(wires: Wires, filter: JobFilter): Promise<number> {
   return many(wires, 'purge', where, ({ numbers }) => wires.results.removed(numbers))
 }
 
-/** Repeats a bounded request until it has been everywhere; returns how many jobs it changed. */
+/** Repeats a bounded request until it has been at all that is there when it begins; returns how many jobs it changed. */
 async function many(
   wires: Wires,
   type: 'cancel-many' | 'revive-many' | 'purge',
@@ -64,12 +66,13 @@ async function many(
   const { clock, config } = wires
   let count = 0
   let after: number | undefined
+  let ends: readonly number[] | undefined
   do {
     const keepUntil = clock.now() + config.journal.keepEndedMs
-    const answered = (await ask(wires, { type, where, limit: AT_ONCE, keepUntil, after })) as Changed
+    const answered = (await ask(wires, { type, where, limit: AT_ONCE, keepUntil, after, ends })) as Changed
     changed(answered)
     count += answered.numbers.length
-    after = answered.next
+    ;({ next: after, ends } = answered)
   } while (after !== undefined)
   return count
 }

@@ -69,8 +69,9 @@ interface Many {
   readonly where: Selection
   /** Jobs that one commit changes at most. */
   readonly limit: number
-  /** `next` of the answer before. */
+  /** `next` and `ends` of the answer before. */
   readonly after?: number | undefined
+  readonly ends?: readonly number[] | undefined
 }
 
 /** Rare writes, each under a savepoint of its own; the answer has the same index. */
@@ -146,9 +147,10 @@ export type Answer =
   | { readonly type: 'ended-at'; readonly jobs: readonly EndedRow[] }
   /** How many were changed; `more` when the limit was reached: ask again. */
   | { readonly type: 'many'; readonly count: number; readonly more: 'yes' | 'no' }
-  /** Which jobs were changed, and their tasks; ask again for what comes after `next`, if there is one. */
+  /** Which jobs were changed, and their tasks; ask again for what comes after `next`, if there is one, up to `ends`. */
   | {
       readonly type: 'changed'
+      readonly ends?: readonly number[]
       readonly numbers: readonly number[]
       readonly tasks: readonly number[]
       readonly next: number | undefined

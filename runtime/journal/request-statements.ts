@@ -25,10 +25,11 @@ function ofLooking(db: Database) {
       `SELECT ${COLUMNS} FROM millrace_jobs WHERE state = ? AND ended_at = ?`,
     ),
     running: prepare<[], Row>(db, `SELECT ${COLUMNS} FROM millrace_jobs WHERE ${guard('release')}`),
-    /** The last of the next so many rows, of whatever state. */
-    lookTo: prepareValue<[number, number], number | null>(
+    lastBefore: prepareValue<[number], number | null>(db, 'SELECT max(id) FROM millrace_jobs WHERE id < ?'),
+    /** The last of the next so many rows up to one of them, of whatever state. */
+    lookTo: prepareValue<[number, number, number], number | null>(
       db,
-      'SELECT max(id) FROM (SELECT id FROM millrace_jobs WHERE id > ? ORDER BY id LIMIT ?)',
+      'SELECT max(id) FROM (SELECT id FROM millrace_jobs WHERE id > ? AND id <= ? ORDER BY id LIMIT ?)',
     ),
     /** States and tasks are JSON; no tasks are all of them. */
     selected: prepare<[number, number, string, string | null, string | null, number], Row>(

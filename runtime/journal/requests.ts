@@ -7,7 +7,7 @@ import type { Ledger } from './ledger.ts'
 import type { Answer, ClaimColumns, EndedRow, Request, Selection } from './protocol.ts'
 import { claimOne } from './claim-one.ts'
 import { prepareRequests, type Row } from './request-statements.ts'
-import { SUSPECT_RANK } from './schema.ts'
+import { INBOX_NUMBERS_FROM, SUSPECT_RANK, TAKEN_NUMBERS_FROM } from './schema.ts'
 import type { Placed } from './statements.ts'
 import { sweep } from './retention.ts'
 import { endUnrun, unwant } from './taken.ts'
@@ -22,6 +22,13 @@ const BLIND: ReadonlySet<Request['type']> = new Set(['come-home', 'sent-home', '
 
 /** Rows that a request for many jobs looks at in one commit, so that nobody's own commit waits for more. */
 const LOOK_JOBS = 4_000
+
+/** The owner's own, a broker's and the inbox's. */
+const RANGES = [
+  { from: 1, before: TAKEN_NUMBERS_FROM },
+  { from: TAKEN_NUMBERS_FROM, before: INBOX_NUMBERS_FROM },
+  { from: INBOX_NUMBERS_FROM, before: Number.MAX_SAFE_INTEGER },
+] as const
 
 /** Carries out one administrative write under a savepoint of its own: what fails is undone and fails only its caller. */
 export class Requests {
@@ -207,20 +214,39 @@ export class Requests {
     this.#ledger.beginsToWait({ ...row, task: this.#ledger.tasks.indexOfId(row.task) })
   }
 
-  /** Acts on those of the next rows that were selected; those that it leaves as they are do not come again. */
-  #each({ where, limit, after = 0 }: Many, act: (row: Row) => boolean): Answer {
+  /**
+   * Acts on those of the next rows that were selected; those that it leaves as they are do not come again. Rows that are
+   * written after the first of these requests are behind its ends: else it would not end while others enqueue.
+   */
+  #each({ where, limit, after = 0, ends = this.#ends() }: Many, act: (row: Row) => boolean): Answer {
     const { tasks } = this.#ledger
-    const last = this.#sql.lookTo.get(after, LOOK_JOBS)
-    if (typeof last !== 'number') return { type: 'changed', numbers: [], tasks: [], next: undefined }
+    const next = this.#lookFrom(after, ends)
+    if (next === undefined) return { type: 'changed', ends, numbers: [], tasks: [], next: undefined }
     const ids = where.tasks === undefined ? null : JSON.stringify(where.tasks.map((task) => tasks.idOf(task)))
-    const rows = this.#sql.selected.all(after, last, JSON.stringify(where.states), ids, ids, limit)
+    const rows = this.#sql.selected.all(next.after, next.last, JSON.stringify(where.states), ids, ids, limit)
     const changed = rows.filter(act)
     return {
       type: 'changed',
+      ends,
       numbers: changed.map(({ id }) => id),
       tasks: changed.map(({ task }) => tasks.indexOfId(task)),
-      next: rows.length === limit ? (rows.at(-1) as Row).id : last,
+      next: rows.length === limit ? (rows.at(-1) as Row).id : next.last,
     }
+  }
+
+  /** The last row of each range of numbers; in each new ones come behind it. */
+  #ends(): number[] {
+    return RANGES.map(({ before }) => this.#sql.lastBefore.get(before) ?? 0)
+  }
+
+  /** The next rows up to an end. Between the ranges nothing is passed over but what is new. */
+  #lookFrom(after: number, ends: readonly number[]): { readonly after: number; readonly last: number } | undefined {
+    for (const [range, { from }] of RANGES.entries()) {
+      const behind = Math.max(after, from - 1)
+      const last = this.#sql.lookTo.get(behind, ends[range] as number, LOOK_JOBS)
+      if (typeof last === 'number') return { after: behind, last }
+    }
+    return undefined
   }
 
   /** Running rows that the owner does not know of go back, uncharged: they are claims of which the news was lost. */

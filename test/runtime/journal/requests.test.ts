@@ -1,21 +1,33 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
 import type { Request, Selection } from '../../../runtime/journal/protocol.ts'
-import { KEEP_MS, StoreDriver } from '../../helpers/store-driver.ts'
+import { inboxOf } from '../../../runtime/journal/inbox-writer.ts'
+import { openDatabase } from '../../../runtime/journal/sqlite.ts'
+import { scratchFolder } from '../../helpers/scratch.ts'
+import { KEEP_MS, openerOf, StoreDriver } from '../../helpers/store-driver.ts'
 
 const { available, running, scheduled, dead, cancelled } = stateCodes
 
 /** Asks until nothing is left, as the owner does; returns how many were changed. */
-function many(journal: StoreDriver, type: 'cancel-many' | 'revive-many' | 'purge', where: Selection, limit: number) {
+function many(
+  journal: StoreDriver,
+  type: 'cancel-many' | 'revive-many' | 'purge',
+  where: Selection,
+  limit: number,
+  between: () => void = () => {},
+) {
   let count = 0
   let after: number | undefined
+  let ends: readonly number[] | undefined
   do {
-    const request = { type, where, limit, keepUntil: journal.now + KEEP_MS, after }
+    const request = { type, where, limit, keepUntil: journal.now + KEEP_MS, after, ends }
     const answer = journal.request(request as Request)
     assert.ok(answer.type === 'changed')
     count += answer.numbers.length
-    after = answer.next
+    ;({ next: after, ends } = answer)
+    between()
   } while (after !== undefined)
   return count
 }
@@ -99,9 +111,33 @@ describe('a request for many jobs', () => {
       ['end', 0],
     ])
     const steps = journal.db.prepare<unknown[], { detail: string }>(
-      'EXPLAIN QUERY PLAN SELECT max(id) FROM (SELECT id FROM millrace_jobs WHERE id > ? ORDER BY id LIMIT ?)',
+      'EXPLAIN QUERY PLAN SELECT max(id) FROM (SELECT id FROM millrace_jobs WHERE id > ? AND id <= ? ORDER BY id LIMIT ?)',
     )
-    assert.doesNotMatch(JSON.stringify(steps.all(1, 1)), /TEMP B-TREE/)
+    assert.doesNotMatch(JSON.stringify(steps.all(1, 9, 1)), /TEMP B-TREE/)
+  })
+
+  it('comes to an end while others enqueue, and means what was there when it began', (test) => {
+    const file = join(scratchFolder(), 'jobs.db')
+    const journal = new StoreDriver({ open: openerOf(test, file) })
+    const db = openDatabase(file)
+    test.after(() => db.close())
+    const writer = inboxOf(db, file)
+    const inbox = () => {
+      writer.put({ task: 'alpha', input: 'null', extra: null, createdAt: 1 })
+      journal.commit()
+    }
+    const delivered = (id: string) => journal.take('alpha', { id, claim: 1 })
+    enqueueMany(journal, 'alpha', 5)
+    delivered('other1-1')
+    inbox()
+    let commits = 0
+    const count = many(journal, 'cancel-many', { states: [available], tasks: undefined }, 2, () => {
+      assert.ok(++commits < 20, 'it ends')
+      enqueueMany(journal, 'alpha', 3)
+      delivered(`other1-${1 + commits}`)
+      inbox()
+    })
+    assert.equal(count, 7)
   })
 
   it('comes to an end where jobs stay as they are: what runs is only told', () => {

@@ -340,6 +340,7 @@ describe('a taken job that ends without being run', () => {
     const where = { states: [available], tasks: undefined }
     assert.deepEqual(journal.request({ type: 'purge', where, limit: 10 }), {
       type: 'changed',
+      ends: [0, number, number],
       numbers: [],
       tasks: [],
       next: number,
@@ -351,6 +352,7 @@ describe('a taken job that ends without being run', () => {
     })
     assert.deepEqual(journal.request({ type: 'cancel-many', where, limit: 10, keepUntil: START + 5 }), {
       type: 'changed',
+      ends: [0, number, number],
       numbers: [number],
       tasks: [0],
       next: number,
