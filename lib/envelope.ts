@@ -100,6 +100,13 @@ export function overridesWithId({ id, overrides }: Pick<JobEnvelope, 'id' | 'ove
   return JSON.stringify({ ...(JSON.parse(overrides) as JobOverrides), id })
 }
 
+/** How long that is, without making it. */
+export function lengthWithId(job: Pick<JobEnvelope, 'id' | 'overrides'>): number {
+  return job.overrides === undefined ? job.id.length + ONLY_ID_LENGTH : overridesWithId(job).length
+}
+
+const ONLY_ID_LENGTH = '{"id":""}'.length
+
 function overridesOf(value: unknown): string {
   const text = shortText(value, MOST_OVERRIDES, 'overrides')
   try {

@@ -40,6 +40,16 @@ export interface JobExtra {
   readonly part?: string
 }
 
+/** What a job weighs wherever bytes are bounded: its input, and what it says differently from its task. */
+export function weightOf({ input, extra }: Weighed): number {
+  return extra === null ? input.length : input.length + (extra.overrides?.length ?? 0)
+}
+
+interface Weighed {
+  readonly input: string
+  readonly extra: Pick<JobExtra, 'overrides'> | null
+}
+
 /** One attempt that has ended, as far as it left something to tell. */
 export interface AttemptRecord {
   readonly claim: number

@@ -1,4 +1,5 @@
 import { MillraceError } from '../lib/errors.ts'
+import { weightOf } from '../lib/job.ts'
 import { decodePayload } from '../lib/payload.ts'
 import type { SupervisionEvent } from '../lib/supervision.ts'
 import type { JournalAccessListener } from './journal/access.ts'
@@ -133,7 +134,7 @@ export function giveRoom({ journal }: Wires, place: number, ended: readonly Pick
   for (const { job } of ended) {
     if (isSuspect(job)) continue
     jobs++
-    bytes += job.input.length
+    bytes += weightOf(job)
   }
   journal.giveRoom(place, jobs, bytes)
 }

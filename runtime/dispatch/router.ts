@@ -1,5 +1,6 @@
 import type { Behavior } from '../../lib/actor.ts'
 import { MillraceError } from '../../lib/errors.ts'
+import { weightOf } from '../../lib/job.ts'
 import type { TaskManifest, TaskPlace } from '../../lib/task.ts'
 import type { Catalog } from '../catalog.ts'
 import type { Answer, PlaceRoute, Request, Routes } from '../journal/protocol.ts'
@@ -113,7 +114,7 @@ export class Router implements Behavior<RouterMessage> {
     await journal.request({ type: 'reconcile', held })
     const capacityOf = ({ capacity }: Place, place: number) => (paused.has(place) ? NO_ROOM : capacity)
     journal.route({ places: this.#routes(capacityOf), ...rules })
-    for (const { place, job } of this.#options.occupants()) journal.giveRoom(place, -1, -job.input.length)
+    for (const { place, job } of this.#options.occupants()) journal.giveRoom(place, -1, -weightOf(job))
     await journal.barrier()
   }
 

@@ -1,4 +1,4 @@
-import type { JobExtra } from '../../lib/job.ts'
+import { type JobExtra, weightOf } from '../../lib/job.ts'
 import { stateCodes } from '../../lib/job-state.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import type { ErrorRecord } from '../../lib/error-record.ts'
@@ -171,7 +171,7 @@ function writeWithExtra(ledger: Ledger, job: NewJob): number {
   if (state === stateCodes.available && route === 'short-cut' && isHopeless(ledger, task, rank, extra))
     return expire(ledger, number, now)
   if (scheduled || extra.expiresAt !== undefined) ledger.timesChanged = 'yes'
-  if (claimed) useRoom(ledger, task, input.length, rank)
+  if (claimed) useRoom(ledger, task, weightOf(job), rank)
   else if (!scheduled) ledger.beginsToWait({ task, part: extra.part ?? null, rank, ord })
   return scheduled ? appended.scheduled : claimed ? claimedAs(rank) : appended.waiting
 }

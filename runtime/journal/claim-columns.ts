@@ -6,8 +6,8 @@ export function emptyClaim(place: number): ClaimColumns {
   return { place, numbers: [], tasks: [], claims: [], attempts: [], ranks: [], ords: [], inputs: [], extras: [] }
 }
 
-/** Adds a row that is claimed in this transaction; returns its input. */
-export function push(into: ClaimColumns, task: number, rank: number, row: WaitingRow): string {
+/** Adds a row that is claimed in this transaction; returns its weight. */
+export function push(into: ClaimColumns, task: number, rank: number, row: WaitingRow): number {
   const [id, ord, claim, attempt, crashes, expiresAt, overrides, key, input, dueAt] = row
   // Who runs it needs its keys; here they are in its row.
   const part = isOutboundRank(rank) ? row[10] : null
@@ -20,7 +20,7 @@ export function push(into: ClaimColumns, task: number, rank: number, row: Waitin
   into.inputs.push(input)
   const plain = overrides === null && key === null && expiresAt === null && crashes === 0 && dueAt === null
   into.extras.push(plain && part === null ? null : extraOf(row, part))
-  return input
+  return overrides === null ? input.length : input.length + overrides.length
 }
 
 function extraOf([, , , , crashes, expiresAt, overrides, key, , dueAt]: WaitingRow, part: string | null): ClaimExtra {

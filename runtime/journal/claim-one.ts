@@ -13,16 +13,16 @@ export function claimOne(ledger: Ledger, task: number, place: number): ClaimColu
   if (!ledger.rooms.isOpen(place)) return undefined
   const claim = emptyClaim(place)
   const group = ledger.regulator.groupOf(task)
-  const input =
+  const weight =
     group === undefined
       ? claimFirst(ledger, task, claim)
       : new LimitedJobs(ledger, [group]).takeBefore(undefined, 'foremost', claim)
-  if (input === undefined) return undefined
-  ledger.rooms.use(place, input.length, claim.ranks[0] as number)
+  if (weight === undefined) return undefined
+  ledger.rooms.use(place, weight, claim.ranks[0] as number)
   return claim
 }
 
-function claimFirst(ledger: Ledger, task: number, into: ClaimColumns): string | undefined {
+function claimFirst(ledger: Ledger, task: number, into: ClaimColumns): number | undefined {
   const { sql, tasks, waiting, retried } = ledger
   const rank = RANKS_IN_ORDER.find((each) =>
     each < RETRIED_RANK ? waiting.count(task, each) > 0 : retried.count(task, each - RETRIED_RANK) > 0,

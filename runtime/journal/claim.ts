@@ -90,13 +90,13 @@ function claimForPlace(ledger: Ledger, place: number): ClaimColumns {
     const retry = again.length > 0 && ledger.retryBudget.allows(place) ? foremost(again) : undefined
     const fresh = which === 'oldest' ? oldest(heads) : foremost(heads)
     const head = fresh ?? foremost(again)
-    const input =
+    const weight =
       retry === undefined ? (limited?.takeBefore(head, which, claim) ?? takeFrom(head, claim)) : takeFrom(retry, claim)
-    if (input === undefined) break
+    if (weight === undefined) break
     if (retry !== undefined) ledger.retryBudget.retried(place)
     else if (fresh !== undefined) ledger.retryBudget.fresh(place)
-    ledger.rooms.use(place, input.length, claim.ranks.at(-1) as number)
-    bytes += input.length
+    ledger.rooms.use(place, weight, claim.ranks.at(-1) as number)
+    bytes += weight
   }
   ledger.turns[place] = turn
   for (const head of [...heads, ...again]) head.write()
@@ -116,7 +116,7 @@ function firstRankOf({ waiting, retried, regulator, outbox }: Ledger, place: num
   return again === undefined ? undefined : again + RETRIED_RANK
 }
 
-function takeFrom(head: Head | undefined, claim: ClaimColumns): string | undefined {
+function takeFrom(head: Head | undefined, claim: ClaimColumns): number | undefined {
   const row = head?.first()
   if (head === undefined || row === undefined) return undefined
   head.take(row)

@@ -1,4 +1,5 @@
 import { toErrorRecord } from '../../lib/error-record.ts'
+import { weightOf } from '../../lib/job.ts'
 import type { Ended } from '../messages.ts'
 import { type AppendedJob, columnsOf, pairsOf, splitSettles } from './group-columns.ts'
 import type { Answer, Group, Request, Routes, Settle, TakenAnswer, TakenJob } from './protocol.ts'
@@ -252,7 +253,8 @@ export class Gather {
   #takeDeliveries(): TakenEntry[] {
     let end = 0
     for (let bytes = 0; end < this.#taking.length && end < GROUP_JOBS && bytes < GROUP_BYTES; end++) {
-      bytes += (this.#taking[end] as TakenEntry).job.input.length
+      const { input, overrides } = (this.#taking[end] as TakenEntry).job
+      bytes += input.length + (overrides?.length ?? 0)
     }
     return this.#taking.splice(0, end)
   }
@@ -261,7 +263,7 @@ export class Gather {
     const jobs = this.#jobs
     let end = this.#at
     for (let bytes = 0; end < jobs.length && end - this.#at < most && bytes < mostBytes; end++) {
-      bytes += (jobs[end] as NewJob).input.length
+      bytes += weightOf(jobs[end] as NewJob)
     }
     this.#taken += end - this.#at
     const taken = this.#at === 0 && end === jobs.length ? jobs : jobs.slice(this.#at, end)

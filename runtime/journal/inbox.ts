@@ -60,7 +60,7 @@ function nextRows(ledger: Ledger): InboxRow[] {
   let bytes = 0
   for (const row of ledger.sql.unpack.iterate(INBOX_JOBS)) {
     rows.push(row)
-    bytes += row.input.length
+    bytes += row.input.length + (row.options?.length ?? 0)
     if (bytes >= INBOX_BYTES) break
   }
   return rows

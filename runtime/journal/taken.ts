@@ -1,3 +1,4 @@
+import { lengthWithId } from '../../lib/envelope.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { encodeUnrun } from '../../lib/homeward.ts'
 import { stateCodes } from '../../lib/job-state.ts'
@@ -103,7 +104,7 @@ function write(ledger: Ledger, job: TakenJob, now: number): Extract<TakenAnswer,
   ledger.taken.add(number, origin)
   if (claimed) {
     ledger.late.add(number, row)
-    useRoom(ledger, task, input.length, rank)
+    useRoom(ledger, task, input.length + lengthWithId(job), rank)
     return CLAIMED
   }
   ledger.sql.appendTaken.run(...newRow(row, ledger.tasks.idOf(task), 'waiting'))

@@ -1,7 +1,7 @@
 import type { Context, ContextLog } from '../../lib/context.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { prepareJob } from '../../lib/enqueue.ts'
-import { formatJobId, type JobExtra, type JobOverrides } from '../../lib/job.ts'
+import { formatJobId, type JobExtra, type JobOverrides, weightOf } from '../../lib/job.ts'
 import type { Json } from '../../lib/json.ts'
 import { invalidOption } from '../../lib/options.ts'
 import type { ChildJob, LogLine } from '../../lib/outcome.ts'
@@ -138,7 +138,7 @@ export class AttemptContext implements Context {
     // Nothing is waited for that is there: a handler that does not await it, or waits for nothing, has its child as well.
     const prepared = prepareJob(task, input, rest, this.#host)
     const job = prepared instanceof Promise ? await prepared : prepared
-    if (now !== true) this.#admitChild(job.input.length)
+    if (now !== true) this.#admitChild(weightOf(job))
     const taken = this.#host.takeNumber()
     const number = typeof taken === 'number' ? taken : await taken
     this.#refuseIfGivenUp()

@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts'
 import { MillraceError } from '../../lib/errors.ts'
+import { weightOf } from '../../lib/job.ts'
 import type { NewJob } from '../journal/gather.ts'
 import type { ToInbox } from '../journal/inbox-thread-main.ts'
 import type { PublishSink } from './publisher.ts'
@@ -97,7 +98,7 @@ export class InboxSink implements PublishSink {
   #nextGroup(): NewJob[] {
     let end = 0
     for (let bytes = 0; end < this.#waiting.length && end < GROUP_JOBS && bytes < GROUP_BYTES; end++) {
-      bytes += this.#waiting[end]?.input.length ?? 0
+      bytes += weightOf(this.#waiting[end] as NewJob)
     }
     return this.#waiting.splice(0, end)
   }

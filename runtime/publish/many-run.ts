@@ -1,4 +1,5 @@
 import { MillraceError } from '../../lib/errors.ts'
+import { weightOf } from '../../lib/job.ts'
 import { invalidOption } from '../../lib/options.ts'
 import type { PreparedJob } from '../../lib/enqueue.ts'
 import type { NewJob } from '../journal/gather.ts'
@@ -37,13 +38,15 @@ export class ManyRun {
     return { enqueued: this.#enqueued, duplicates: this.#duplicates }
   }
 
-  job(number: number, task: number, { input, extra }: PreparedJob): NewJob {
+  job(number: number, task: number, prepared: PreparedJob): NewJob {
+    const { input, extra } = prepared
     const index = this.#handedOver++
+    const weight = weightOf(prepared)
     this.#inFlight++
-    this.#bytes += input.length
+    this.#bytes += weight
     const left = () => {
       this.#inFlight--
-      this.#bytes -= input.length
+      this.#bytes -= weight
       if (this.#inFlight <= IN_FLIGHT / 2 && this.#bytes <= BYTES_IN_FLIGHT / 2) this.#wake?.()
     }
     return {

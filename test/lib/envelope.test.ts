@@ -7,6 +7,7 @@ import {
   type JobEnvelope,
   messageIdOf,
   messageOf,
+  lengthWithId,
   overridesWithId,
   PUBLICATIONS,
   replyQueueOf,
@@ -130,6 +131,7 @@ describe('a job as a message', () => {
     assert.deepEqual(readOverrides(overridesWithId(PLAIN)), { id: 'abc123-1' })
     const overrides = '{"keepResultMs":5}'
     assert.deepEqual(readOverrides(overridesWithId({ ...PLAIN, overrides })), { id: 'abc123-1', keepResultMs: 5 })
+    for (const job of [PLAIN, { ...PLAIN, overrides }]) assert.equal(lengthWithId(job), overridesWithId(job).length)
     assert.throws(() => readOverrides('{"id":"no id"}'), { code: 'MILLRACE_PAYLOAD_CORRUPT' })
   })
 })

@@ -26,8 +26,8 @@ export class LimitedJobs {
     this.#groups = groups
   }
 
-  /** Claims the next of them if it goes before the rival's; returns its input. */
-  takeBefore(rival: Rival | undefined, which: 'foremost' | 'oldest', into: ClaimColumns): string | undefined {
+  /** Claims the next of them if it goes before the rival's; returns its weight. */
+  takeBefore(rival: Rival | undefined, which: 'foremost' | 'oldest', into: ClaimColumns): number | undefined {
     const first = this.#first(which)
     if (first === undefined) return undefined
     const row = rival?.first()
@@ -48,7 +48,7 @@ export class LimitedJobs {
     return best
   }
 
-  #claim(group: PartGroup, position: Position, which: 'foremost' | 'oldest', into: ClaimColumns): string | undefined {
+  #claim(group: PartGroup, position: Position, which: 'foremost' | 'oldest', into: ClaimColumns): number | undefined {
     const { regulator, sql, tasks } = this.#ledger
     const picked = regulator.pick(group, which)
     if (picked === undefined) return undefined
@@ -58,10 +58,10 @@ export class LimitedJobs {
     sql.claim.run(row[0])
     this.#ledger.addWaiting(task, rank, -1)
     regulator.claimed(row[0], ticket)
-    const input = push(into, task, rank % SUSPECT_RANK, row)
+    const weight = push(into, task, rank % SUSPECT_RANK, row)
     // A hand keeps its jobs by order number: among fair ones it is the order in which they were picked that counts.
     into.ords[into.ords.length - 1] = position.ord
-    return input
+    return weight
   }
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { weightOf } from '../../../lib/job.ts'
+import type { ClaimedJob } from '../../../runtime/messages.ts'
 import { StoreDriver } from '../../helpers/store-driver.ts'
 
 describe('a claim', () => {
@@ -44,6 +46,40 @@ describe('a claim', () => {
     assert.deepEqual(journal.claimInRoomOf(300), [high.number])
     assert.deepEqual(journal.claimInRoomOf(300), [], 'those of the same priority come half a hand at a time')
   })
+
+  const overrides = JSON.stringify({ metadata: { note: 'x'.repeat(500) } })
+  const ways: Readonly<Record<string, (journal: StoreDriver, bytes: number) => void>> = {
+    'a new job': (journal, bytes) => {
+      journal.route({ jobs: 10, bytes })
+      journal.enqueue('alpha', { overrides })
+    },
+    'a job that has waited': (journal, bytes) => {
+      journal.route({ jobs: 0, bytes: 0 })
+      journal.enqueue('alpha', { overrides })
+      journal.route({ jobs: 10, bytes })
+    },
+    'a delivery': (journal, bytes) => {
+      journal.route({ jobs: 10, bytes })
+      journal.take('alpha', { id: 'other1-5', claim: 1 })
+    },
+    'a delivery that differs from its task': (journal, bytes) => {
+      journal.route({ jobs: 10, bytes })
+      journal.take('alpha', { id: 'other1-5', claim: 1, overrides })
+    },
+  }
+  for (const [how, claim] of Object.entries(ways)) {
+    it(`takes as much room for ${how} as its end gives back, of what it says of itself as well`, () => {
+      const has = (bytes: number) => {
+        const journal = new StoreDriver()
+        claim(journal, bytes)
+        return { room: journal.ledger.rooms.has(0), jobs: [...journal.hand.values()] }
+      }
+      const [job] = has(10_000).jobs
+      const weight = weightOf(job as ClaimedJob)
+      assert.ok(weight > (job as ClaimedJob).input.length)
+      assert.deepEqual([has(weight).room, has(weight + 1).room], [false, true])
+    })
+  }
 
   it('takes nothing while its place is closed, whatever is given back meanwhile', () => {
     const journal = new StoreDriver()

@@ -161,6 +161,11 @@ describe('the inbox', () => {
     })()
     assert.equal(journal.commit().waiting, 3)
     assert.equal(journal.commit().waiting, 6)
+    const metadata = { note: 'x'.repeat(16_000) }
+    db.transaction(() => {
+      for (let at = 0; at < 20; at++) inbox.put({ ...job, extra: { overrides: JSON.stringify({ metadata }) } })
+    })()
+    assert.equal(journal.commit().waiting, 6 + 17)
   })
 
   it('gives way in commits that are not too long', (test) => {

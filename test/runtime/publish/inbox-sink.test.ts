@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { JobExtra } from '../../../lib/job.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import type { InboxGroup, ToInbox } from '../../../runtime/journal/inbox-thread-main.ts'
 import { InboxSink } from '../../../runtime/publish/inbox-sink.ts'
@@ -11,10 +12,10 @@ function sinkOf() {
   const groups: InboxGroup[] = []
   const sink = new InboxSink(new ManualClock(7), (message: ToInbox) => void groups.push(message as InboxGroup))
   const heard: (number | string)[] = []
-  const append = (input: string) => {
+  const append = (input: string, extra: JobExtra | null = null) => {
     const task = sink.taskIndex('echo')
     const refused = (error: unknown) => void heard.push((error as { code: string }).code)
-    sink.append({ number: -1, task, input, extra: null, accepted: (number) => void heard.push(number), refused })
+    sink.append({ number: -1, task, input, extra, accepted: (number) => void heard.push(number), refused })
   }
   return { sink, groups, heard, append, sizes: () => groups.map(({ inputs }) => inputs.length) }
 }
@@ -38,6 +39,11 @@ describe('what is published into the journal of another process', () => {
     await turn()
     sink.written(1)
     assert.deepEqual(sizes(), [3, 2])
+    for (let at = 0; at < 4; at++) append('1', { overrides: large })
+    await turn()
+    sink.written(4)
+    sink.written(6)
+    assert.deepEqual(sizes(), [3, 2, 3, 1])
   })
 
   it('is of unknown outcome where it is under way at the end, and refused where it is not', async () => {

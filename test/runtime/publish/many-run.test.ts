@@ -39,6 +39,9 @@ describe('many jobs on their way', () => {
     const run = new ManyRun()
     run.job(1, 0, { ...prepared, input: 'x'.repeat(512 * 1024) })
     assert.equal(run.isFull, true)
+    const told = new ManyRun()
+    told.job(1, 0, { ...prepared, extra: { overrides: 'x'.repeat(512 * 1024) } })
+    assert.equal(told.isFull, true)
   })
 
   it('are counted by what became of them', async () => {
