@@ -6,7 +6,7 @@ import { partOf } from './limits.ts'
 import { duration, invalidOption, refuseUnknown } from './options.ts'
 import { encodePayload } from './payload.ts'
 import { parseWith } from './schema.ts'
-import { type AnyTask, type EnqueueOptions, isTask } from './task.ts'
+import { type AnyTask, type EnqueueOptions, isTask, timeLimitsOf } from './task.ts'
 
 /** A job as it goes to the journal: its input as one string, and its rare parts. */
 export interface PreparedJob {
@@ -87,6 +87,10 @@ function extraOf(task: AnyTask, options: EnqueueOptions | undefined, now: number
       keyed.dueAt - now,
       'no debounceMs together with delayMs or runAt: it is the delay',
     )
+  }
+  if (options.softLimitMs !== undefined || options.hardLimitMs !== undefined) {
+    const { softLimitMs = task.softLimitMs, hardLimitMs = task.hardLimitMs } = options
+    timeLimitsOf({ softLimitMs, hardLimitMs })
   }
   const overrides = checkedOverrides({ ...options, version: task.version }, task.retry)
   const extra: JobExtra = {

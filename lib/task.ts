@@ -263,7 +263,11 @@ function placeOf({ tier, lane }: UncheckedOptions): TaskPlace {
   return Object.freeze({ type, name, pinned: lane !== undefined || tier !== undefined })
 }
 
-function timeLimitsOf({ softLimitMs = DEFAULT_SOFT_LIMIT_MS, hardLimitMs = DEFAULT_HARD_LIMIT_MS }: UncheckedOptions) {
+/** The limits of a task, or of one job of it; throws where the hard one is below the soft one. */
+export function timeLimitsOf({
+  softLimitMs = DEFAULT_SOFT_LIMIT_MS,
+  hardLimitMs = DEFAULT_HARD_LIMIT_MS,
+}: Pick<UncheckedOptions, 'softLimitMs' | 'hardLimitMs'>) {
   const limits = {
     softLimitMs: timerMs(softLimitMs, 'softLimitMs'),
     hardLimitMs: timerMs(hardLimitMs, 'hardLimitMs'),

@@ -133,6 +133,10 @@ describe('a job that is refused', () => {
     [{ softLimitMs: Number.NaN }, 'softLimitMs'],
     [{ hardLimitMs: null }, 'hardLimitMs'],
     [{ hardLimitMs: 0 }, 'hardLimitMs'],
+    [{ softLimitMs: 500, hardLimitMs: 200 }, 'hardLimitMs'],
+    // Beside those of the task.
+    [{ softLimitMs: 30_001 }, 'hardLimitMs'],
+    [{ hardLimitMs: 19_999 }, 'hardLimitMs'],
     [{ softLimitMs: 2 ** 31 }, 'softLimitMs'],
     [[], 'options'],
     [{ metadata: null }, 'metadata'],
