@@ -129,7 +129,7 @@ export interface RescheduleOptions {
   readonly delayMs?: number
   /** 0 to 9. */
   readonly priority?: number
-  /** Replaces the input. */
+  /** Replaces the input. The task's schema is asked only where the job runs: a handle knows its id, and no task. */
   readonly input?: unknown
 }
 

@@ -41,6 +41,27 @@ describe('a schema', () => {
     await assert.rejects(async () => parseWith(promised(slow), 4, 'input', 'input'), { code: 'MILLRACE_INPUT_INVALID' })
   })
 
+  it('refuses what it throws at, at once or later, with the error as cause', async () => {
+    const thrown = new SyntaxError('no JSON')
+    const refusal = { path: 'input', cause: thrown, message: /SyntaxError: no JSON/ }
+    const fail = () => {
+      throw thrown
+    }
+    const throwing: StandardSchemaV1 = { '~standard': { version: 1, vendor: 'test', validate: fail } }
+    assert.throws(() => parseWith(throwing, 'x', 'input', 'input'), { code: 'MILLRACE_INPUT_INVALID', ...refusal })
+    assert.throws(() => parseWith(throwing, 'x', 'output', 'input'), { code: 'MILLRACE_OUTPUT_INVALID', ...refusal })
+    const later = parseWith(z.string().transform(fail), 'x', 'input', 'input') as Promise<unknown>
+    await assert.rejects(later, { code: 'MILLRACE_INPUT_INVALID', ...refusal })
+  })
+
+  it('may answer with a promise of whatever class', async () => {
+    const answer = { issues: [{ message: 'no' }] }
+    // oxlint-disable-next-line unicorn/no-thenable -- what is tested here
+    const thenable = { then: (resolve: (result: unknown) => void) => resolve(answer) }
+    const schema = { '~standard': { version: 1, vendor: 'test', validate: () => thenable } } as never
+    await assert.rejects(parseWith(schema, 1, 'input', 'input') as Promise<unknown>, { code: 'MILLRACE_INPUT_INVALID' })
+  })
+
   it('shows five issues and says how many more there are', () => {
     const issues = Array.from({ length: 7 }, (_, at) => ({ message: `wrong ${at}`, path: ['list', { key: at }] }))
     assert.throws(() => parseWith(failing(...issues), 1, 'input', 'input'), {
