@@ -84,7 +84,7 @@ export class JournalClient {
     this.#status = 'open'
     this.#numbers.reserved(opened.numbersUntil)
     this.#comesNext(opened)
-    this.#resolveLost(opened.commits)
+    this.#resolveLost(opened)
     this.#plan()
   }
 
@@ -333,7 +333,7 @@ export class JournalClient {
   }
 
   /** What was under way when the thread died: committed groups are acknowledged, the others sent again. */
-  #resolveLost(commits: number): void {
+  #resolveLost({ commits, name }: OpenedJournal): void {
     const lost = this.#sent.splice(0)
     const open = lost.splice(lost.filter(({ group }) => group.number <= commits).length)
     this.#gather.sendAgain(open)
@@ -342,7 +342,7 @@ export class JournalClient {
       // Asked again, the journal says what has become of them.
       sent.taken.forEach((entry) => this.#gather.addTaken(entry))
       this.#listener.settled(sent.finished, sent.settles, NONE)
-      resolveLostGroup(sent, this.#gather.askFirst)
+      resolveLostGroup(sent, name, this.#gather.askFirst)
     }
     this.#lastGroup = Math.max(this.#lastGroup, commits)
     askMissed(lost, this.#gather.askFirst, (ended) => this.#listener.missed(ended))

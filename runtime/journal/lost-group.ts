@@ -4,10 +4,10 @@ import { resolveLostJob } from './lost-job.ts'
 import type { Answer, EndedRow, Request } from './protocol.ts'
 
 /** Answers for a group that was committed, but whose reply was lost with the journal's thread. */
-export function resolveLostGroup(sent: Sent, ask: (request: Request) => Promise<Answer>): void {
+export function resolveLostGroup(sent: Sent, journal: string, ask: (request: Request) => Promise<Answer>): void {
   // Who asks is put in front of all that waits: so the last one asks first.
   for (const entry of sent.requests.toReversed()) resolveLostRequest(entry, ask)
-  for (const job of sent.jobs.toReversed()) resolveLostJob(job, ask)
+  for (const job of sent.jobs.toReversed()) resolveLostJob(job, journal, ask)
   for (const barrier of sent.barriers) barrier.passed()
 }
 

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../lib/errors.ts'
+import { formatJobId } from '../../lib/job.ts'
 import type { NewJob } from './gather.ts'
 import type { Answer, Request } from './protocol.ts'
 
@@ -7,32 +8,34 @@ import type { Answer, Request } from './protocol.ts'
  * gone through without it (a full disk, a key that another one has, as many that wait as may), so the journal is asked,
  * before anything of the group can have ended.
  */
-export function resolveLostJob(job: NewJob, ask: (request: Request) => Promise<Answer>): void {
+export function resolveLostJob(job: NewJob, journal: string, ask: (request: Request) => Promise<Answer>): void {
   const { number, task } = job
   const key = job.extra?.key
+  const id = formatJobId(journal, number)
   ask({ type: 'lost-job', number, task, key }).then(
     (answer) => {
       const holder = answer.type === 'holder' ? answer.number : undefined
       if (holder !== undefined) job.accepted(holder, holder === number ? 'new' : 'duplicate')
-      else if (key === undefined) job.refused(notWritten(number))
-      else job.refused(unknown(number, 'no job has its key now'))
+      else if (key === undefined) job.refused(notWritten(id))
+      else job.refused(unknown(id, 'no job has its key now'))
     },
-    (cause: unknown) => job.refused(unknown(number, 'the journal was lost before it could be asked', cause)),
+    (cause: unknown) => job.refused(unknown(id, 'the journal was lost before it could be asked', cause)),
   )
 }
 
-function notWritten(number: number): MillraceError {
+function notWritten(id: string): MillraceError {
   return new MillraceError(
     'MILLRACE_JOURNAL_IO',
-    `job ${number} was not written, and the thread that knew why has died; nothing of it is left; enqueue it again`,
-    { details: { number } },
+    `${id} was not written, and the thread that knew why has died; nothing of it is left; enqueue it again`,
+    { details: { id } },
   )
 }
 
-function unknown(number: number, why: string, cause?: unknown): MillraceError {
+function unknown(id: string, why: string, cause?: unknown): MillraceError {
   return new MillraceError(
     'MILLRACE_OUTCOME_UNKNOWN',
-    `it is not known what became of the enqueue of job ${number}, since ${why}; enqueue it again, with the same key if it had one`,
-    { cause, details: { number } },
+    `it is not known what became of the enqueue of ${id}, since ${why}; ask runtime.job(id).record(), or enqueue it again, with the same key if ` +
+      'it had one',
+    { cause, details: { id } },
   )
 }

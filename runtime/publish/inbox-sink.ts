@@ -107,8 +107,8 @@ export class InboxSink implements PublishSink {
 function outcomeUnknown(cause: Error): MillraceError {
   return new MillraceError(
     'MILLRACE_OUTCOME_UNKNOWN',
-    'the thread that writes for this publisher has ended before it said whether the job was written; look for the job, ' +
-      'or enqueue it again with a key',
+    'the thread that writes for this publisher has ended before it said whether the job was written, and under which ' +
+      'id; look for it by runtime.jobs() where the journal has its owner, or enqueue it again, with the same key if it had one',
     { cause },
   )
 }
