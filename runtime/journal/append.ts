@@ -18,6 +18,11 @@ export interface Appended {
   readonly expired: { number: number; task: number }[]
 }
 
+interface NewColumns extends JobColumns {
+  /** When each was enqueued, where that was not now: its key is taken from then on. */
+  readonly createdAt?: readonly number[]
+}
+
 /** Whether a job may be written as claimed ('short-cut'), or has to wait for a claim of its own. */
 type Route = 'short-cut' | 'wait'
 
@@ -26,8 +31,8 @@ type Route = 'short-cut' | 'wait'
  * and goes straight to the place's hand: two row writes in all for its whole life, and no read.
  * A statement that fails is undone by SQLite and fails only its own job.
  */
-export function appendJobs(ledger: Ledger, columns: JobColumns, now: number, route: Route): Appended {
-  const { numbers, tasks, inputs, extras } = columns
+export function appendJobs(ledger: Ledger, columns: NewColumns, now: number, route: Route): Appended {
+  const { numbers, tasks, inputs, extras, createdAt } = columns
   const results = new Uint8Array(numbers.length)
   const out: Appended = { results, firstOrd: ledger.nextOrd, duplicates: [], failures: [], expired: [] }
   for (let index = 0; index < numbers.length; index++) {
@@ -35,11 +40,12 @@ export function appendJobs(ledger: Ledger, columns: JobColumns, now: number, rou
     const task = tasks[index] as number
     const input = inputs[index] as string
     const extra = extras === null ? null : (extras[index] as JobExtra | null)
+    const enqueuedAt = createdAt === undefined ? now : (createdAt[index] as number)
     try {
       results[index] =
         extra === null
-          ? appendPlain(ledger, number, task, input, now, route)
-          : appendWithExtra(ledger, { number, task, input, extra, now, route }, (first) =>
+          ? appendPlain(ledger, number, task, input, enqueuedAt, route)
+          : appendWithExtra(ledger, { number, task, input, extra, enqueuedAt, now, route }, (first) =>
               out.duplicates.push(index, first),
             )
     } catch (error) {
@@ -54,7 +60,14 @@ export function appendJobs(ledger: Ledger, columns: JobColumns, now: number, rou
   return out
 }
 
-function appendPlain(ledger: Ledger, number: number, task: number, input: string, now: number, route: Route): number {
+function appendPlain(
+  ledger: Ledger,
+  number: number,
+  task: number,
+  input: string,
+  enqueuedAt: number,
+  route: Route,
+): number {
   const rank = ledger.outbox.rankOf(task, DEFAULT_RANK)
   const claimed = route === 'short-cut' && mayClaim(ledger, task, rank)
   const away = claimed || route === 'wait' ? undefined : turnedAway(ledger, task)
@@ -62,10 +75,10 @@ function appendPlain(ledger: Ledger, number: number, task: number, input: string
   const id = ledger.tasks.idOf(task)
   const ord = ledger.nextOrd
   if (claimed) {
-    ledger.sql.append.run(number, id, stateCodes.running, rank, ord, 1, now, input)
+    ledger.sql.append.run(number, id, stateCodes.running, rank, ord, 1, enqueuedAt, input)
     useRoom(ledger, task, input.length, rank)
   } else {
-    ledger.sql.append.run(number, id, stateCodes.available, rank, ord, 0, now, input)
+    ledger.sql.append.run(number, id, stateCodes.available, rank, ord, 0, enqueuedAt, input)
     ledger.beginsToWait({ task, part: null, rank, ord })
   }
   return claimed ? claimedAs(rank) : appended.waiting
@@ -104,6 +117,7 @@ interface NewJob {
   readonly task: number
   readonly input: string
   readonly extra: JobExtra
+  readonly enqueuedAt: number
   readonly now: number
   readonly route: Route
 }
@@ -112,12 +126,12 @@ function appendWithExtra(ledger: Ledger, job: NewJob, duplicateOf: (first: numbe
   const { key } = job.extra
   if (key === undefined) return whereNotTurnedAway(ledger, job, () => writeWithExtra(ledger, job))
   const id = ledger.tasks.idOf(job.task)
-  const holder = holderOf(ledger, id, key, job.now)
+  const holder = holderOf(ledger, id, key, job.enqueuedAt)
   if (holder !== undefined && isDuplicate(ledger, job, holder)) {
     duplicateOf(holder)
     return appended.duplicate
   }
-  const until = job.extra.keyWindowMs === undefined ? null : job.now + job.extra.keyWindowMs
+  const until = job.extra.keyWindowMs === undefined ? null : job.enqueuedAt + job.extra.keyWindowMs
   const write = ledger.db.transaction(() => {
     ledger.sql.takeKey.run(id, key, job.number, until)
     return writeWithExtra(ledger, job)
@@ -146,7 +160,7 @@ function isScheduled(ledger: Ledger, { task, extra, now }: NewJob): boolean {
 }
 
 function writeWithExtra(ledger: Ledger, job: NewJob): number {
-  const { number, task, input, extra, now, route } = job
+  const { number, task, input, extra, enqueuedAt, now, route } = job
   const rank = ledger.outbox.rankOf(task, rankOf(extra.priority))
   const scheduled = isScheduled(ledger, job)
   const expired = extra.expiresAt !== undefined && extra.expiresAt <= now
@@ -160,7 +174,7 @@ function writeWithExtra(ledger: Ledger, job: NewJob): number {
     rank,
     ord,
     claimed ? 1 : 0,
-    now,
+    enqueuedAt,
     input,
     extra.overrides ?? null,
     extra.key ?? null,

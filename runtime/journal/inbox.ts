@@ -87,6 +87,8 @@ function move(ledger: Ledger, jobs: readonly InboxJob[], now: number): void {
     tasks: jobs.map(({ row }) => ledger.tasks.add(row.task)),
     inputs: jobs.map(({ row }) => row.input),
     extras: jobs.map(({ extra }) => extra),
+    // Its writer's clock may be wrong, but nothing is enqueued later than it is here.
+    createdAt: jobs.map(({ row }) => Math.min(row.created_at, now)),
   }
   const { duplicates, failures } = appendJobs(ledger, columns, now, 'wait')
   for (let at = 0; at < duplicates.length; at += 2) {

@@ -153,6 +153,18 @@ describe('the inbox', () => {
     ])
   })
 
+  it('has its jobs created, and their keys taken, from when they were put in and not from when the owner looks', (test) => {
+    const { journal, inbox } = journalAndWriter(test)
+    const at = journal.now - 1_000
+    const keyed = (createdAt: number) => inbox.put({ ...job, extra: { key: 'k', keyWindowMs: 200 }, createdAt })
+    const [first, within, behind, last] = [keyed(at), keyed(at + 150), keyed(at + 600), keyed(at + 999_999)]
+    assert.deepEqual(journal.claim(5), [first, behind, last])
+    const created = (number: number | undefined) => journal.row(number as number)?.created_at
+    assert.deepEqual([created(first), created(behind), created(last)], [at, at + 600, journal.now])
+    assert.equal(journal.row(within as number)?.id, first, 'the one within is the first one')
+    assert.equal(journal.enqueue('alpha', { key: 'k', keyWindowMs: 200 }).first, last)
+  })
+
   it('is read in commits of no more bytes than other groups have', (test) => {
     const { journal, inbox, db } = journalAndWriter(test)
     const large = JSON.stringify('x'.repeat(100_000))
