@@ -230,7 +230,7 @@ async function pausesChanged(wires: Wires): Promise<void> {
 /** Everybody who still waits hears why nothing comes any more; the first reason counts. */
 function end(wires: Wires, error: Error): void {
   if (wires.journal.end !== undefined) return
-  wires.publisher.close()
+  wires.publisher.close(error)
   wires.suspensions.close()
   wires.journal.abandon(error)
   wires.results.rejectAll(error)

@@ -186,7 +186,7 @@ export class JournalAccess {
 
   abandon(error: Error): void {
     this.#end = error
-    this.#client.abandon(error)
+    this.#client.abandon(this.name, error)
   }
 
   #start(resume: number | undefined): Promise<OpenedJournal> {

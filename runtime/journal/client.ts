@@ -7,7 +7,7 @@ import type { Sent, SettleEntry, TakenEntry } from './gather.ts'
 import { HeldBack } from './held-back.ts'
 import type { JournalLink } from './link.ts'
 import type { JournalListener } from './listener.ts'
-import { askMissed, resolveLostGroup } from './lost-group.ts'
+import { abandonGroup, askMissed, resolveLostGroup } from './lost-group.ts'
 import { Numbers } from './numbers.ts'
 import type { Answer, FromJournal, JournalFault, OpenedJournal, Reply, Request, Routes } from './protocol.ts'
 import { Probe } from './probe.ts'
@@ -212,13 +212,9 @@ export class JournalClient {
   }
 
   /** Nothing more will be committed: everybody who still waits hears why. */
-  abandon(error: unknown): void {
+  abandon(journal: string, error: unknown): void {
     this.#status = 'closed'
-    for (const sent of this.#sent.splice(0)) {
-      refuseSent(sent, error)
-      for (const request of sent.requests) request.refused(error)
-      for (const barrier of sent.barriers) barrier.passed()
-    }
+    for (const sent of this.#sent.splice(0)) abandonGroup(sent, journal, error)
     this.#gather.abandon(error)
     for (const job of this.#heldBack.clear()) job.refused(error)
   }

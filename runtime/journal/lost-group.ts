@@ -1,6 +1,7 @@
 import { MillraceError } from '../../lib/errors.ts'
-import type { RequestEntry, Sent } from './gather.ts'
-import { resolveLostJob } from './lost-job.ts'
+import { formatJobId } from '../../lib/job.ts'
+import { refuseTaken, type RequestEntry, type Sent } from './gather.ts'
+import { resolveLostJob, unknownOutcome } from './lost-job.ts'
 import type { Answer, EndedRow, Request } from './protocol.ts'
 
 /** Answers for a group that was committed, but whose reply was lost with the journal's thread. */
@@ -35,11 +36,28 @@ const ONCE_MORE: readonly Request['type'][] = [
 /** What the owner asks of itself may be done twice. Who else asks again would hear what the first time has left. */
 function resolveLostRequest({ request, answered, refused }: RequestEntry, ask: (request: Request) => Promise<Answer>) {
   if (ONCE_MORE.includes(request.type)) return void ask(request).then(answered, refused)
-  refused(
-    new MillraceError(
-      'MILLRACE_OUTCOME_UNKNOWN',
-      `the thread of the journal ended before it said what came of this ${request.type}; it was carried out as far as it ` +
-        'could be; look at the record',
-    ),
+  refused(unknownAnswer(request, 'it was carried out as far as it could be'))
+}
+
+/** Answers for a group of which nobody can be asked any more whether it was committed. */
+export function abandonGroup({ jobs, taken, requests, barriers }: Sent, journal: string, error: unknown): void {
+  // Whoever has the journal now has refused it: nothing of the group was written.
+  const isRefused = error instanceof MillraceError && error.code === 'MILLRACE_JOURNAL_LOST'
+  for (const job of jobs) {
+    const id = formatJobId(journal, job.number)
+    job.refused(isRefused ? error : unknownOutcome(id, 'the journal was given up before it answered', error))
+  }
+  refuseTaken(taken, error)
+  for (const { request, refused } of requests) {
+    refused(isRefused ? error : unknownAnswer(request, 'it was carried out, or nothing of it was', error))
+  }
+  for (const barrier of barriers) barrier.passed()
+}
+
+function unknownAnswer({ type }: Request, extent: string, cause?: unknown): MillraceError {
+  return new MillraceError(
+    'MILLRACE_OUTCOME_UNKNOWN',
+    `the thread of the journal ended before it said what came of this ${type}; ${extent}; look at the record`,
+    { cause },
   )
 }

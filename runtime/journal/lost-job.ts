@@ -17,9 +17,9 @@ export function resolveLostJob(job: NewJob, journal: string, ask: (request: Requ
       const holder = answer.type === 'holder' ? answer.number : undefined
       if (holder !== undefined) job.accepted(holder, holder === number ? 'new' : 'duplicate')
       else if (key === undefined) job.refused(notWritten(id))
-      else job.refused(unknown(id, 'no job has its key now'))
+      else job.refused(unknownOutcome(id, 'no job has its key now'))
     },
-    (cause: unknown) => job.refused(unknown(id, 'the journal was lost before it could be asked', cause)),
+    (cause: unknown) => job.refused(unknownOutcome(id, 'the journal was lost before it could be asked', cause)),
   )
 }
 
@@ -31,7 +31,7 @@ function notWritten(id: string): MillraceError {
   )
 }
 
-function unknown(id: string, why: string, cause?: unknown): MillraceError {
+export function unknownOutcome(id: string, why: string, cause?: unknown): MillraceError {
   return new MillraceError(
     'MILLRACE_OUTCOME_UNKNOWN',
     `it is not known what became of the enqueue of ${id}, since ${why}; ask runtime.job(id).record(), or enqueue it again, with the same key if ` +

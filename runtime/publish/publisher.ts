@@ -57,7 +57,8 @@ export class Publisher<Handle> {
   readonly #clock: Clock
   readonly #handle: (number: number, duplicate: 'new' | 'duplicate') => Handle
   readonly #meet: (task: AnyTask) => void
-  #status: 'open' | 'closed' = 'open'
+  /** Why nothing is taken any more. */
+  #end: Error | undefined
 
   /** `meet` is told of each task before a job of it is taken, and may throw. */
   constructor(
@@ -74,17 +75,17 @@ export class Publisher<Handle> {
 
   /** Why every job is refused now, whatever it is. */
   get refusal(): Error | undefined {
-    return this.#status === 'closed' ? stopping() : this.#journal.refusal
+    return this.#end ?? this.#journal.refusal
   }
 
-  /** From now on callers are refused; what was handed over goes on. */
-  close(): void {
-    this.#status = 'closed'
+  /** From now on callers are refused, for the first reason that is given; what was handed over goes on. */
+  close(end: Error = stopping()): void {
+    this.#end ??= end
   }
 
   enqueue(task: AnyTask, input: unknown, options: EnqueueOptions | undefined): Promise<Handle> {
     try {
-      if (this.#status === 'closed') return Promise.reject(stopping())
+      if (this.#end !== undefined) return Promise.reject(this.#end)
       const job = prepareJob(task, input, options, this.#clock)
       this.#meet(task)
       return job instanceof Promise ? job.then((prepared) => this.#appendLater(prepared)) : this.#append(job)
@@ -112,7 +113,7 @@ export class Publisher<Handle> {
           const prepared = job instanceof Promise ? await job : job
           const number = this.#journal.takeNumber() ?? (await this.#number())
           run.goOn()
-          if (this.#status === 'closed') throw stopping()
+          if (this.#end !== undefined) throw this.#end
           this.#journal.append(run.job(number, known, prepared))
           if (run.isFull) await run.room()
         }
@@ -134,7 +135,7 @@ export class Publisher<Handle> {
 
   /** A schema that answers later may do so when nothing is taken any more. */
   #appendLater(job: PreparedJob): Promise<Handle> {
-    if (this.#status === 'closed') throw stopping()
+    if (this.#end !== undefined) throw this.#end
     return this.#append(job)
   }
 
@@ -159,14 +160,14 @@ export class Publisher<Handle> {
   /** Whatever is answered brings them along. */
   async #moreNumbers(): Promise<void> {
     await this.#journal.learn([])
-    if (this.#status === 'closed') throw stopping()
+    if (this.#end !== undefined) throw this.#end
   }
 
   async #known(name: string): Promise<number> {
     if (this.#journal.refusal !== undefined) throw this.#journal.refusal
     if (this.#journal.taskIndex(name) === undefined) await this.#journal.learn([name])
     const index = this.#journal.taskIndex(name)
-    if (index === undefined) throw stopping()
+    if (index === undefined) throw this.#end ?? stopping()
     return index
   }
 }

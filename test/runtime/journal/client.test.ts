@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { MillraceError } from '../../../lib/errors.ts'
 import { stateCodes } from '../../../lib/job-state.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import { DEAF } from '../../helpers/loop-journal.ts'
@@ -278,11 +279,24 @@ describe('a group whose reply was lost with the journal thread', () => {
     client.attach(link, { ...OPENED, commits: 1 })
     await turn()
     client.lost(new Error('died again'))
-    client.abandon(new Error('for good'))
+    client.abandon('abcdef', new Error('for good'))
     await turn()
     assert.deepEqual(heard, ['down', 'down', 'refused MILLRACE_OUTCOME_UNKNOWN', 'refused MILLRACE_OUTCOME_UNKNOWN'])
   })
+
+  it('is of unknown outcome too when it is never opened again, unless another process has taken the journal over', async () => {
+    const ends = { MILLRACE_OUTCOME_UNKNOWN: new Error('died too often'), MILLRACE_JOURNAL_LOST: takenOver() }
+    for (const [code, end] of Object.entries(ends)) {
+      const { heard, client } = await withLostGroup('a', undefined)
+      client.abandon('abcdef', end)
+      assert.deepEqual(heard, ['down', `refused ${code}`, `refused ${code}`])
+    }
+  })
 })
+
+function takenOver(): MillraceError {
+  return new MillraceError('MILLRACE_JOURNAL_LOST', 'another process has the journal; expected none; stop one')
+}
 
 function typesOf(groups: readonly Group[]): Request['type'][] {
   return groups.flatMap(({ requests }) => requests.map(({ type }) => type))

@@ -127,7 +127,7 @@ describe('the owner that takes deliveries', () => {
     client.received({ type: 'refused', number: 2, fault })
     take('b')
     client.lost(new Error('gone'))
-    client.abandon(new Error('gone'))
+    client.abandon('abcdef', new Error('gone'))
     assert.deepEqual(
       answers.map(([id, answer]) => [id, answer.type]),
       [
@@ -140,7 +140,7 @@ describe('the owner that takes deliveries', () => {
   it('hears the same of those that wait to be sent', async () => {
     const { client, take, answers } = await taking()
     take('a')
-    client.abandon(new Error('gone'))
+    client.abandon('abcdef', new Error('gone'))
     assert.deepEqual(
       answers.map(([id, answer]) => [id, answer.type]),
       [['a', 'failed']],

@@ -190,7 +190,7 @@ describe('the journal thread', () => {
     }
     await failed
     await refused
-    await assert.rejects(runtime.enqueue(echo, { value: 1 }))
+    await assert.rejects(runtime.enqueue(echo, { value: 1 }), { code: 'MILLRACE_JOURNAL_IO' })
     await runtime.stop()
     assert.deepEqual(told, ['MILLRACE_JOURNAL_IO'])
   })
