@@ -167,7 +167,7 @@ function dueAtOf(options: EnqueueOptions, now: number): number | undefined {
 
 /** The key of a job, and with `debounceMs` when it is due by it. */
 function keyOf(key: NonNullable<EnqueueOptions['key']>, now: number): Partial<JobExtra> & { key: string } {
-  if (typeof key !== 'object' || key === null) return { key: checkedKey(key) }
+  if (typeof key !== 'object' || key === null || Array.isArray(key)) return { key: checkedKey(key) }
   refuseUnknown(key, ['key', 'scope', 'throttleMs', 'debounceMs'], 'key.')
   const { scope, throttleMs, debounceMs } = key as { scope?: unknown; throttleMs?: number; debounceMs?: number }
   const text = checkedKey(key.key)
@@ -180,5 +180,8 @@ function keyOf(key: NonNullable<EnqueueOptions['key']>, now: number): Partial<Jo
     return { key: text, debounce: 'yes', dueAt: now + Math.max(1, Math.ceil(duration(debounceMs, 'key.debounceMs'))) }
   }
   if (throttleMs !== undefined) return { key: text, keyWindowMs: Math.ceil(duration(throttleMs, 'key.throttleMs')) }
-  return { key: text, keyWindowMs: Math.ceil(duration(scope as number, 'key.scope')) }
+  if (typeof scope !== 'number') {
+    throw invalidOption('key.scope', scope, "'unfinished', or milliseconds from 0 to ten years")
+  }
+  return { key: text, keyWindowMs: Math.ceil(duration(scope, 'key.scope')) }
 }

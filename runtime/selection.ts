@@ -15,6 +15,7 @@ export function selectionOf(
   refuseVague(filter)
   const { state = usual, task, place } = filter
   const wanted = typeof state === 'string' ? [state] : state
+  if (!Array.isArray(wanted as unknown)) throw invalidOption('state', state, 'a state, or an array of them')
   for (const each of wanted) if (!states.includes(each)) throw badFilter('state', each, states)
   return { states: wanted.map((each) => stateCodes[each]), tasks: tasksOf(wires, task, place) }
 }

@@ -146,6 +146,14 @@ describe('a job that is refused', () => {
     [{ metadata: { a: 5 } }, 'metadata.a'],
     [{ metadata: { a: 'é'.repeat(10_000) } }, 'metadata'],
   ]
+  it('says what a key may be where it is none', () => {
+    assert.throws(() => prepare({ key: ['a'] }), { path: 'key', message: /got an array, expected 1 to 512 characters/ })
+    assert.throws(() => prepare({ key: { key: 'k', scope: 'unfinshed' } }), {
+      path: 'key.scope',
+      message: /got "unfinshed", expected 'unfinished', or milliseconds/,
+    })
+  })
+
   for (const [options, path, code = 'MILLRACE_INVALID_OPTION'] of bad) {
     it(`says which option it was: ${JSON.stringify(options)?.slice(0, 60)}`, () => {
       assert.throws(() => prepare(options), { code, path })

@@ -102,6 +102,8 @@ describe('a filter', () => {
     [{ stat: 'dead' }, 'stat', 'MILLRACE_UNKNOWN_OPTION'],
     [{ task: undefined }, 'task'],
     [{ state: undefined }, 'state'],
+    [{ state: null as never }, 'state'],
+    [{ state: 5 as never }, 'state'],
     [{ place: undefined }, 'place'],
     [{ task: 5 }, 'task'],
     [{ task: {} }, 'task'],
