@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { ConnectionListener, JournalConnection } from '../journal/link.ts'
 import { adopt } from '../journal/open.ts'
 import type { FromJournal, Group } from '../journal/protocol.ts'
-import { journalQueries } from '../journal/queries.ts'
+import { type JournalQueries, journalQueries } from '../journal/queries.ts'
 import type { Database } from '../journal/sqlite.ts'
 import type { Begun } from '../journal/starts.ts'
 import type { Store } from '../journal/store.ts'
@@ -13,8 +13,7 @@ import { Turnstile, TURNSTILE_BYTES } from '../journal/turnstile.ts'
 export class StoreConnection implements JournalConnection {
   readonly turnstile = new Turnstile(new SharedArrayBuffer(TURNSTILE_BYTES))
   readonly exited: Promise<void>
-  /** The queries themselves stand in for their remote: whoever asks awaits every answer. */
-  readonly query: JournalConnection['query'] = (ask) => ask(journalQueries(this.#store.ledger) as never)
+  readonly query: JournalConnection['query']
   readonly #store: Store
   readonly #listener: ConnectionListener
   #status: 'open' | 'closed' = 'open'
@@ -24,6 +23,8 @@ export class StoreConnection implements JournalConnection {
     const { store, opened } = adopt(db, clock.now(), () => begun)
     this.#store = store
     this.#listener = listener
+    const queries = answering(journalQueries(store.ledger))
+    this.query = (ask) => ask(queries)
     this.exited = new Promise((resolve) => {
       this.#exit = resolve
     })
@@ -62,4 +63,20 @@ export class StoreConnection implements JournalConnection {
       if (this.#status === 'open') this.#listener.received(message)
     })
   }
+}
+
+/** What a connection asks. */
+type Asked = Parameters<Parameters<JournalConnection['query']>[0]>[0]
+
+type Answering = {
+  [Name in keyof JournalQueries]: (
+    ...args: Parameters<JournalQueries[Name]>
+  ) => Promise<Awaited<ReturnType<JournalQueries[Name]>>>
+}
+
+/** Queries as their remote has them: each answer is a promise, and what a query throws rejects it. */
+function answering(queries: JournalQueries): Asked {
+  const all = Object.entries(queries) as [string, (...args: unknown[]) => unknown][]
+  const promised = all.map(([name, query]) => [name, async (...args: unknown[]) => query(...args)])
+  return Object.fromEntries(promised) as Answering as Asked
 }

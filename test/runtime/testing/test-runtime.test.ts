@@ -97,6 +97,18 @@ describe('testRuntime', () => {
     await runtime.enqueue(endless, null)
   })
 
+  it('ends the wait for a result when its time has passed, with the error of the last attempt', async () => {
+    await using runtime = await testRuntime({ tasks: [flaky] })
+    const job = await runtime.enqueue(flaky, { failures: 9 })
+    const refused = assert.rejects(job.result({ timeoutMs: 5_000 }), {
+      code: 'MILLRACE_RESULT_TIMEOUT',
+      message: /its last attempt has failed: attempt 1/,
+    })
+    await runtime.advance(10_000)
+    await refused
+    assert.equal((await job.record()).state, 'scheduled')
+  })
+
   it('says which tasks keep a drain from its end', async () => {
     await using runtime = await testRuntime({ tasks: [endless] })
     await runtime.enqueue(endless, null)
