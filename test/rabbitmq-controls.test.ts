@@ -154,7 +154,11 @@ describeControls([
   },
   {
     protection: 'what one broker has not confirmed is sent to another',
-    mutation: { file: 'lib/rotation.js', from: 'left = left.filter(', to: 'left = left.filter(() => false && ' },
+    mutation: {
+      file: 'lib/rotation.js',
+      from: 'left = left.filter((index) => isForOthers(results[index]))',
+      to: 'left = []',
+    },
     file: 'lib/rotation.test.js',
     test: 'sends what one has not confirmed',
   },

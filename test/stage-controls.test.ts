@@ -184,7 +184,7 @@ describeControls([
   },
   {
     protection: 'a run whose thread ends while it starts is given up',
-    mutation: { file: 'runtime/places/tier-pool.js', from: 'stranded.abort();', to: '' },
+    mutation: { file: 'runtime/places/tier-pool.js', from: 'stranded.abort();', to: ';' },
     file: 'runtime/places/tier-pool.test.js',
     test: 'takes the run that waits',
   },

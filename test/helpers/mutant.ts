@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,17 +17,32 @@ export const built = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 /** A copy of the build, by hard links, with a protection taken out; beside the build, so that it finds the same packages. */
 export function mutant(...mutations: readonly Mutation[]): Disposable & { readonly folder: string } {
   const folder = mkdtempSync(join(dirname(built), 'dist-mutant-'))
-  link(built, folder)
-  for (const { file, from, to } of mutations) {
-    const path = join(folder, file)
-    const before = readFileSync(path, 'utf8')
-    const after = before.replace(from, to)
-    assert.ok(after !== before, `${file} has no ${String(from)} to be taken out`)
-    // Written into, it would be that of the build.
-    rmSync(path)
-    writeFileSync(path, after)
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  try {
+    link(built, folder)
+    for (const mutation of mutations) takeOut(mutation, folder)
+  } catch (error) {
+    remove()
+    throw error
   }
-  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
+  return { folder, [Symbol.dispose]: remove }
+}
+
+function takeOut({ file, from, to }: Mutation, folder: string): void {
+  const path = join(folder, file)
+  const before = readFileSync(path, 'utf8')
+  const after = before.replace(from, to)
+  assert.ok(after !== before, `${file} has no ${String(from)} to be taken out`)
+  // Written into, it would be that of the build.
+  rmSync(path)
+  writeFileSync(path, after)
+  refuseMalformed(path, file)
+}
+
+/** Whatever loads it would fail, whether the protection is there or not. */
+function refuseMalformed(path: string, file: string): void {
+  const { status, stderr } = spawnSync(process.execPath, ['--check', path], { encoding: 'utf8' })
+  assert.equal(status, 0, `${file} cannot be parsed any more: ${stderr}`)
 }
 
 function link(from: string, to: string): void {

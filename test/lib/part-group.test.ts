@@ -112,7 +112,8 @@ describe('a group of very many parts', () => {
         group.ended((group.pick('foremost', now) as Picked).ticket, 1, now)
       }
       const left = bytesHeld() - empty
-      assert.ok(left < 5_000_000, `${left} bytes after ${ord} parts`)
+      // Those of a limiter each would be over a hundred a part; a test that runs alone has a few from what it has loaded.
+      assert.ok(left < 8_000_000, `${left} bytes after ${ord} parts`)
     }
   })
 })
