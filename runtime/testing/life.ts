@@ -113,17 +113,19 @@ export class Life {
     let givesUpAt = Number.POSITIVE_INFINITY
     for (;;) {
       if ((await this.#calm(endlessAt)) === 'busy') throw await this.#stuck('advance', BUSY_MS)
-      if (this.#active().length === 0) return
+      if (this.#isOver || this.#active().length === 0) return
       givesUpAt = Math.min(givesUpAt, systemClock.monotonicMs() + PATIENCE_MS)
       if (systemClock.monotonicMs() >= givesUpAt) for (const number of this.#active()) this.#blocked.add(number)
     }
   }
 
-  /** Resolves when nothing is due and nothing runs; rejects after so many real milliseconds. */
+  /** Resolves when nothing is due and nothing runs, or this life is over; rejects after so many real milliseconds. */
   async quiet(timeoutMs: number): Promise<void> {
     const givesUpAt = systemClock.monotonicMs() + timeoutMs
     for (;;) {
       const state = await this.#calm(givesUpAt)
+      // Its places still have what ran in them: nobody will ever hear how that ends.
+      if (this.#isOver) return
       if (state === 'calm' && this.booted.wires.desk.isQuiet()) return
       if (systemClock.monotonicMs() >= givesUpAt) throw await this.#stuck('drain', timeoutMs)
     }
@@ -166,6 +168,8 @@ export class Life {
   }
 
   async #reroute(): Promise<void> {
+    // A router whose journal is gone would take its tree down, and that in real time.
+    if (this.#isOver) return
     this.booted.wires.router.tell({ type: 'reroute' })
     await this.#calm(systemClock.monotonicMs() + REROUTE_MS)
   }
@@ -179,6 +183,11 @@ export class Life {
       if (quietTurns === 0 && systemClock.monotonicMs() >= givesUpAt) return 'busy'
     }
     return 'calm'
+  }
+
+  /** Asked for after each wait: a handler may have ended it meanwhile. */
+  get #isOver(): boolean {
+    return this.#status === 'ended'
   }
 
   #active(): readonly number[] {

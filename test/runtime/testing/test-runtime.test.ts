@@ -169,6 +169,21 @@ describe('testRuntime', () => {
     assert.deepEqual([state, attempts, crashes], ['available', 0, 1])
   })
 
+  it('crashes from within a handler, which ends the drain or advance at once', async () => {
+    const fatal = defineTask({ name: 'fatal', run: () => new Promise<void>(() => runtime.crash()) })
+    const runtime = await testRuntime({ tasks: [fatal] })
+    const { id } = await runtime.enqueue(fatal)
+    const begunAt = performance.now()
+    await runtime.drain()
+    await runtime.reboot()
+    await runtime.advance(1)
+    await runtime.reboot()
+    const { state, attempts, crashes } = await runtime.job(id).record()
+    assert.deepEqual([state, attempts, crashes], ['available', 0, 2])
+    await runtime.stop()
+    assert.ok(performance.now() - begunAt < 2_000)
+  })
+
   it('makes no job dead by crashes, and runs one that was there at several alone', async () => {
     await using runtime = await testRuntime({ tasks: [endless, doubled] })
     const { id } = await runtime.enqueue(endless, null)
