@@ -1,7 +1,7 @@
 // needs-quiet: the time of a retry, a delay and a crash
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
-import { MillraceError, PermanentError } from '../../../lib/errors.ts'
+import { PermanentError } from '../../../lib/errors.ts'
 import { defineTask, discard, handle, snooze } from '../../../lib/task.ts'
 import { testRuntime } from '../../../runtime/testing/index.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
@@ -264,7 +264,6 @@ describe('testRuntime', () => {
   })
 
   it('refuses what it cannot use', async () => {
-    await assert.rejects(testRuntime({ tasks: 5 as never }), MillraceError)
     await assert.rejects(testRuntime({ tasks: [], clock: 1 } as never), { code: 'MILLRACE_UNKNOWN_OPTION' })
     await using runtime = await testRuntime({ tasks: [doubled] })
     for (const ms of [-1, Number.NaN, '5']) {
@@ -272,6 +271,31 @@ describe('testRuntime', () => {
     }
     await assert.rejects(runtime.drain({ timeoutMs: '5' as never }), { path: 'timeoutMs' })
     await assert.rejects(testRuntime({ tasks: [], startAt: '2000' as never }), { path: 'startAt' })
+  })
+
+  it('refuses tasks of which nothing would ever run', async () => {
+    const url = new URL('file:///tasks.js')
+    for (const [tasks, path] of [
+      [5, 'tasks'],
+      ['./tasks.js', 'tasks'],
+      [url, 'tasks'],
+      [Promise.resolve({ doubled }), 'tasks'],
+      [doubled, 'tasks'],
+      [walkHandler, 'tasks'],
+      [[doubled, 5], 'tasks[1]'],
+      [[url], 'tasks[0]'],
+      [[{ doubled }], 'tasks[0]'],
+    ] as const) {
+      await assert.rejects(testRuntime({ tasks: tasks as never }), { code: 'MILLRACE_INVALID_OPTION', path })
+    }
+    for (const tasks of [
+      await import('../../fixtures/quick-tasks.ts'),
+      { doubled, other: 5 },
+      [walk, walkHandler],
+      [],
+    ]) {
+      await (await testRuntime({ tasks })).stop()
+    }
   })
 
   it('tests a retry, a delay and a crash in under 20 ms', async () => {
