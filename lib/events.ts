@@ -151,7 +151,7 @@ export interface RuntimeEvents {
   /**
    * The process before had died: `available` jobs that it had claimed wait again, at their old place in the order, of
    * which `begun` had begun and are charged a crash. `suspects` were there at three deaths in a row and wait for their
-   * trial. What the start has ended instead is told as `job.dead` (`MILLRACE_POISON`) or `job.cancelled`.
+   * trial. What somebody had wanted cancelled is told as `job.cancelled` instead: a start makes no job dead.
    * Told once, after the turn of the loop in which `createRuntime` has resolved, like everything that a start finds.
    */
   'runtime.recovered': (event: {
