@@ -30,6 +30,8 @@ export interface Verdict {
   readonly afterSettled: number
   /** Begun twice as the same attempt within one life of the process. */
   readonly overlaps: number
+  /** Begun again as another attempt: no attempt fails that tells of its start, so that a kill was charged for one. */
+  readonly charged: number
   /** Run although the attempt that enqueued it was not the one that was committed. */
   readonly ghosts: number
   /** Told to be dead, or dead in the journal: here nobody has a reason to. */
@@ -183,6 +185,7 @@ function verdictOf(all: readonly (readonly string[])[], deadLeft: readonly strin
   const childrenOf = new Map<string, { readonly run: number; readonly child: string }[]>()
   let afterSettled = 0
   let overlaps = 0
+  let charged = 0
   const dead = new Set(deadLeft)
   for (const [what = '', id = '', other = '', attempt = ''] of lines) {
     const runs = runsOf.get(id) ?? []
@@ -194,6 +197,7 @@ function verdictOf(all: readonly (readonly string[])[], deadLeft: readonly strin
     if (what !== 'start') continue
     if (settled.has(id)) afterSettled++
     if (runs.includes(`${other} ${attempt}`)) overlaps++
+    if (runs.some((run) => run.split(' ')[1] !== attempt)) charged++
     runsOf.set(id, [...runs, `${other} ${attempt}`])
   }
   const children = [...childrenOf].flatMap(([parent, all]) => {
@@ -209,6 +213,7 @@ function verdictOf(all: readonly (readonly string[])[], deadLeft: readonly strin
     lostIds: lost,
     afterSettled,
     overlaps,
+    charged,
     ghosts: children.filter(({ last, child }) => !last && runsOf.has(child)).length,
     dead: dead.size,
     deadIds: [...dead],

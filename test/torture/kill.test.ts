@@ -56,6 +56,17 @@ const broken: readonly {
     ],
     shows: 'afterSettled',
   },
+  {
+    what: 'a kill costs an attempt',
+    mutations: [
+      {
+        file: 'runtime/journal/recover.js',
+        from: 'crashes = ?, rank = ?, interrupted_at = NULL',
+        to: 'attempt = attempt + 1, crashes = ?, rank = ?, interrupted_at = NULL',
+      },
+    ],
+    shows: 'charged',
+  },
 ]
 
 describe('a service that is killed', () => {
@@ -64,7 +75,7 @@ describe('a service that is killed', () => {
     const verdict = await killLoop({ built, folder, cycles: CYCLES, withinMs: WITHIN_MS })
     test.diagnostic(JSON.stringify({ ...verdict, evidence: verdict.evidence.length }))
     const { acknowledged, ranTwice, evidence, ...faults } = verdict
-    const none = { lost: 0, afterSettled: 0, overlaps: 0, ghosts: 0, dead: 0, drained: 0 }
+    const none = { lost: 0, afterSettled: 0, overlaps: 0, charged: 0, ghosts: 0, dead: 0, drained: 0 }
     assert.deepEqual(faults, none, evidence.join('\n'))
     assert.ok(acknowledged > CYCLES * 30, `only ${acknowledged} jobs were acknowledged`)
     assert.ok(ranTwice > 0, 'no kill has hit a running job')
