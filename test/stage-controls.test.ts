@@ -108,7 +108,7 @@ describeControls([
     protection: 'held claims use up room',
     mutation: {
       file: 'runtime/dispatch/router.js',
-      from: 'journal.giveRoom(place, -1, -job.input.length)',
+      from: 'journal.giveRoom(place, -1, -weightOf(job))',
       to: 'undefined',
     },
     file: 'runtime/dispatch/router.test.js',
@@ -305,24 +305,32 @@ describeControls([
     test: 'a later one was forgotten',
   },
   {
-    protection: 'a fenced attempt commits nothing',
+    protection: 'an attempt that was given up commits nothing',
     mutation: {
       file: 'runtime/places/loop-lane.js',
-      from: "if (running.status === 'fenced')\n            this.#abandoned--;\n        else",
-      to: "if (running.status === 'fenced')\n            this.#abandoned--;\n",
+      from: 'this.#abandoned--;\n            return;',
+      to: 'this.#abandoned--;',
     },
     file: 'runtime/places/loop-lane.test.js',
     test: 'commits nothing later',
   },
   {
-    protection: "a lane's slots come back when promises end",
-    mutation: { file: 'runtime/places/loop-lane.js', from: 'if (inUse < this.#concurrency)', to: 'if (false)' },
+    protection: 'the slot of an attempt that was given up is free for another',
+    mutation: {
+      file: 'runtime/places/loop-lane.js',
+      from: /(this\.#abandoned\+\+;[^}]*?)this\.#vacate\(running\);/,
+      to: '$1',
+    },
     file: 'runtime/places/loop-lane.test.js',
-    test: 'only then',
+    test: 'however many they are',
   },
   {
     protection: 'what has ended on a lane is held until it is told',
-    mutation: { file: 'runtime/places/loop-lane.js', from: '[...running, ...this.#ended]', to: 'running' },
+    mutation: {
+      file: 'runtime/places/loop-lane.js',
+      from: '[...this.#running, ...this.#ended]',
+      to: '[...this.#running]',
+    },
     file: 'runtime/places/loop-lane.test.js',
     test: 'until it is told',
   },
