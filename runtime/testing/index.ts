@@ -5,6 +5,7 @@ export {
   testRuntime,
   type DrainOptions,
   type EnqueuedJob,
+  type PartOf,
   type TestRuntime,
   type TestRuntimeOptions,
 } from './test-runtime.ts'

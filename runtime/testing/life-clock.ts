@@ -17,8 +17,9 @@ export class LifeClock implements Clock {
     return this.#immediates > 0
   }
 
+  /** Whole, as that of a machine: the journal keeps no fractions. */
   now(): number {
-    return this.#clock.now()
+    return Math.floor(this.#clock.now())
   }
 
   monotonicMs(): number {
@@ -41,7 +42,7 @@ export class LifeClock implements Clock {
   }
 
   setAlarm(at: number, callback: () => void): Timer {
-    return this.setTimer(at - this.now(), callback)
+    return this.setTimer(at - this.#clock.now(), callback)
   }
 
   setImmediate(callback: () => void): void {

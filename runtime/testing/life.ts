@@ -25,6 +25,9 @@ const PATIENCE_MS = 20
 /** Real time after which what happens without time passing counts as endless. */
 const BUSY_MS = 5_000
 
+/** Jobs that wait although nothing runs, and nothing has happened for so long, wait for time to pass. */
+const AT_REST_MS = 200
+
 /** A change of routes is given this long; where jobs enqueue each other without end it comes to rest later, or never. */
 const REROUTE_MS = 500
 
@@ -122,12 +125,16 @@ export class Life {
   /** Resolves when nothing is due and nothing runs, or this life is over; rejects after so many real milliseconds. */
   async quiet(timeoutMs: number): Promise<void> {
     const givesUpAt = systemClock.monotonicMs() + timeoutMs
+    let restsAt = Number.POSITIVE_INFINITY
     for (;;) {
       const state = await this.#calm(givesUpAt)
       // Its places still have what ran in them: nobody will ever hear how that ends.
       if (this.#isOver) return
       if (state === 'calm' && this.booted.wires.desk.isQuiet()) return
-      if (systemClock.monotonicMs() >= givesUpAt) throw await this.#stuck('drain', timeoutMs)
+      const now = systemClock.monotonicMs()
+      if (now >= givesUpAt) throw await this.#stuck('drain', timeoutMs)
+      restsAt = state === 'calm' && this.#isIdle() ? Math.min(restsAt, now + AT_REST_MS) : Number.POSITIVE_INFINITY
+      if (now >= restsAt) throw await this.#waiting()
     }
   }
 
@@ -193,6 +200,23 @@ export class Life {
   #active(): readonly number[] {
     const running = this.booted.wires.places.flatMap((place) => place.claims())
     return running.map(({ number }) => number).filter((number) => !this.#blocked.has(number))
+  }
+
+  /** Nothing is in the hands of this process, whatever waits in the journal. */
+  #isIdle(): boolean {
+    const { places, dispatcher, undispatched, unsettled } = this.booted.wires
+    const inMemory = undispatched.size + dispatcher.held + unsettled.size
+    return inMemory === 0 && places.every((place) => place.claims().length === 0)
+  }
+
+  async #waiting(): Promise<MillraceError> {
+    const tasks = await this.booted.wires.desk.tasks()
+    const open = tasks.filter(({ jobs }) => (jobs.available ?? 0) > 0).map(({ task }) => task)
+    return new MillraceError(
+      'MILLRACE_RESULT_TIMEOUT',
+      `drain() has nothing more to run; got jobs of ${open.join(', ')} that wait for a limit, or for their trial, ` +
+        'expected all to end without time passing; let time pass with advance(ms)',
+    )
   }
 
   async #stuck(call: 'drain' | 'advance', timeoutMs: number): Promise<MillraceError> {

@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import { EventEmitter } from 'eventemitter3'
+import { MillraceError } from '../../lib/errors.ts'
 import type { RuntimeEvents } from '../../lib/events.ts'
 import type { JobRecord } from '../../lib/job.ts'
 import { ManualClock } from '../../lib/manual-clock.ts'
 import { duration, invalidOption, refuseUnknown } from '../../lib/options.ts'
-import type { AnyTask, InputOf } from '../../lib/task.ts'
+import { type AnyTask, type InputOf, isTask } from '../../lib/task.ts'
 import type { Booted } from '../boot.ts'
-import { openDatabase } from '../journal/sqlite.ts'
+import { type Database, openDatabase } from '../journal/sqlite.ts'
+import type { Transaction } from '../publish/transaction.ts'
 import { Runtime } from '../runtime.ts'
 import type { StopOptions } from '../supervise/drain.ts'
 import { Life, type Stage } from './life.ts'
@@ -25,6 +27,13 @@ export interface DrainOptions {
 
 /** A job that has not run yet, as `enqueued` finds it. */
 export type EnqueuedJob<Input> = Omit<JobRecord, 'input'> & { readonly input: Input }
+
+/** Some of an input: of objects in it some of their properties, everything else whole. */
+export type PartOf<Input> = Input extends readonly unknown[]
+  ? Input
+  : Input extends object
+    ? { readonly [Name in keyof Input]?: PartOf<Input[Name]> }
+    : Input
 
 /** The first midnight of 2000, UTC: a test that prints a time prints one that everybody can read. */
 const YEAR_2000 = 946_684_800_000
@@ -62,11 +71,13 @@ export class TestRuntime extends Runtime {
 
   /** Epoch ms by the clock of the test. */
   get now(): number {
-    return this.#stage.clock.now()
+    return Math.floor(this.#stage.clock.now())
   }
 
   /** Runs everything that is due, children and retries without a delay included, until nothing is left to run. */
-  async drain({ timeoutMs = 5_000 }: DrainOptions = {}): Promise<void> {
+  async drain(options: DrainOptions = {}): Promise<void> {
+    refuseUnknown(options, ['timeoutMs'], '')
+    const { timeoutMs = 5_000 } = options
     duration(timeoutMs, 'timeoutMs')
     await this.#life.resume()
     try {
@@ -93,8 +104,9 @@ export class TestRuntime extends Runtime {
    */
   async enqueued<T extends AnyTask>(
     task: T,
-    match?: Partial<InputOf<T>> | ((input: InputOf<T>) => boolean),
+    match?: PartOf<InputOf<T>> | ((input: InputOf<T>) => boolean),
   ): Promise<EnqueuedJob<InputOf<T>>[]> {
+    if (!isTask(task)) throw invalidOption('task', task, 'a task made by defineTask')
     const found: EnqueuedJob<InputOf<T>>[] = []
     let after: string | undefined
     do {
@@ -105,7 +117,8 @@ export class TestRuntime extends Runtime {
       found.push(...(page.jobs as EnqueuedJob<InputOf<T>>[]).filter(({ input }) => matches(input, match)))
       after = page.next
     } while (after !== undefined)
-    return found.sort((a, b) => a.createdAt - b.createdAt)
+    // Where time stands still all were made at once: their numbers tell.
+    return found.sort((a, b) => a.createdAt - b.createdAt || this.#numberOf(a) - this.#numberOf(b))
   }
 
   /** The process dies here and now: only what the journal has committed is left. Promises that waited are rejected. */
@@ -118,6 +131,20 @@ export class TestRuntime extends Runtime {
     this.#life.end()
     this.#life = await Life.start(this.#stage)
     Object.assign(this.#present, this.#life.booted)
+  }
+
+  /** Not here: the journal is in memory, where no other connection finds it. Test it with `createRuntime` and a file. */
+  override transaction<R>(_db: Database, _run: (transaction: Transaction) => R): R {
+    throw new MillraceError(
+      'MILLRACE_INVALID_OPTION',
+      'a runtime of the testing kit has no transactions; got a connection, expected none, since its journal is in memory, ' +
+        'where no other connection finds it; test this with createRuntime and a file in a temporary folder',
+      { path: 'db' },
+    )
+  }
+
+  #numberOf({ id }: JobRecord): number {
+    return this.#present.wires.desk.numberOf(id)
   }
 
   override stop(options?: StopOptions): Promise<{ readonly stuck: readonly string[] }> {

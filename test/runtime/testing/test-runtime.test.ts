@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { PermanentError } from '../../../lib/errors.ts'
 import { defineTask, discard, handle, snooze } from '../../../lib/task.ts'
+import { Database } from '../../../runtime/index.ts'
 import { testRuntime } from '../../../runtime/testing/index.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 
@@ -47,6 +48,37 @@ describe('testRuntime', () => {
     await runtime.drain()
     assert.equal(await job.result(), 42)
     assert.deepEqual(await runtime.enqueued(doubled), [])
+  })
+
+  it('shows what has not run in the order in which it was enqueued', async () => {
+    await using runtime = await testRuntime({ tasks: [doubled] })
+    const ns = [0, 1, 2, 3, 4]
+    for (const n of ns) await runtime.enqueue(doubled, { n }, n % 2 === 1 ? { delayMs: 100 - n } : { priority: n as 0 })
+    const found = await runtime.enqueued(doubled)
+    assert.deepEqual(
+      found.map(({ input }) => input.n),
+      ns,
+    )
+  })
+
+  it('finds what has not run by a part of a part of its input', async () => {
+    const nested = defineTask({ name: 'nested', run: (_input: { a: { b: number; c: number[] } }) => {} })
+    await using runtime = await testRuntime({ tasks: [nested] })
+    await runtime.enqueue(nested, { a: { b: 1, c: [1, 2] } })
+    assert.equal((await runtime.enqueued(nested, { a: { b: 1 } })).length, 1)
+    assert.equal((await runtime.enqueued(nested, { a: { b: 2 } })).length, 0)
+    assert.equal((await runtime.enqueued(nested, { a: { c: [1] } })).length, 0)
+    // @ts-expect-error a number
+    assert.equal((await runtime.enqueued(nested, { a: { b: '1' } })).length, 0)
+  })
+
+  it('has whole milliseconds, whatever fractions of them pass', async () => {
+    await using runtime = await testRuntime({ tasks: [doubled], startAt: 1_000.5 })
+    await runtime.advance(1.75)
+    const job = await runtime.enqueue(doubled, { n: 1 }, { delayMs: 10 })
+    assert.deepEqual([runtime.now, (await job.record()).createdAt], [1_002, 1_002])
+    await runtime.advance(10)
+    assert.equal(await job.result(), 2)
   })
 
   it('runs a retry when its time has come, and not a millisecond before', async () => {
@@ -113,6 +145,18 @@ describe('testRuntime', () => {
     await using runtime = await testRuntime({ tasks: [endless] })
     await runtime.enqueue(endless, null)
     await assert.rejects(runtime.drain({ timeoutMs: 30 }), /endless still running/)
+  })
+
+  it('says at once which tasks have jobs that only wait', async () => {
+    const limited = defineTask({ name: 'limited', rate: { limit: 1, perMs: 1_000 }, run: (_input: null) => {} })
+    await using runtime = await testRuntime({ tasks: [limited] })
+    for (let jobs = 0; jobs < 3; jobs++) await runtime.enqueue(limited, null)
+    const begunAt = performance.now()
+    await assert.rejects(runtime.drain(), { code: 'MILLRACE_RESULT_TIMEOUT', message: /jobs of limited that wait/ })
+    assert.ok(performance.now() - begunAt < 2_500)
+    await runtime.advance(5_000)
+    await runtime.drain()
+    assert.deepEqual(await runtime.enqueued(limited), [])
   })
 
   it('does not wait for ever for jobs that enqueue each other without end', async () => {
@@ -270,6 +314,16 @@ describe('testRuntime', () => {
       await assert.rejects(runtime.advance(ms as number), { code: 'MILLRACE_INVALID_OPTION', path: 'ms' })
     }
     await assert.rejects(runtime.drain({ timeoutMs: '5' as never }), { path: 'timeoutMs' })
+    await assert.rejects(runtime.drain({ timeout: 5 } as never), { code: 'MILLRACE_UNKNOWN_OPTION' })
+    for (const options of [null, 50]) {
+      await assert.rejects(runtime.drain(options as never), { code: 'MILLRACE_INVALID_OPTION', path: 'options' })
+    }
+    for (const task of [undefined, 'doubled']) {
+      await assert.rejects(runtime.enqueued(task as never), { code: 'MILLRACE_INVALID_OPTION', path: 'task' })
+    }
+    const db = new Database(':memory:')
+    assert.throws(() => runtime.transaction(db, () => {}), { code: 'MILLRACE_INVALID_OPTION', message: /testing kit/ })
+    db.close()
     await assert.rejects(testRuntime({ tasks: [], startAt: '2000' as never }), { path: 'startAt' })
   })
 
