@@ -9,12 +9,16 @@ import type { RuntimeEvents } from '../../../lib/events.ts'
 import { type Booted, boot, systemGround } from '../../../runtime/boot.ts'
 import { type Config, resolveConfig } from '../../../runtime/config.ts'
 import { Dispatcher } from '../../../runtime/dispatch/dispatcher.ts'
+import { Promoter } from '../../../runtime/dispatch/promoter.ts'
 import { Router } from '../../../runtime/dispatch/router.ts'
 import { JournalAccess } from '../../../runtime/journal/access.ts'
 import { startJournalThread } from '../../../runtime/journal/thread.ts'
+import { HandlerCalls } from '../../../runtime/places/handler-calls.ts'
 import { Settler } from '../../../runtime/settle/settler.ts'
 import { JournalChild } from '../../../runtime/supervise/journal-child.ts'
 import { PlaceChild } from '../../../runtime/supervise/place-child.ts'
+import { TrialChild } from '../../../runtime/supervise/trial-child.ts'
+import { WatchdogChild } from '../../../runtime/supervise/watchdog-child.ts'
 import { Upkeep } from '../../../runtime/upkeep/upkeep.ts'
 import { createRuntime } from '../../../runtime/index.ts'
 import type { Wires } from '../../../runtime/wires.ts'
@@ -30,8 +34,13 @@ function configOf(file: string): Config {
   return resolveConfig({
     tasks: fixtureTasks,
     journal: { file },
-    tiers: { default: { threads: 1 }, small: { threads: 1 } },
-    lanes: { network: { concurrency: 10 } },
+    tiers: {
+      default: { threads: 1 },
+      small: { threads: 1 },
+      elastic: { threads: { min: 1, max: 3 } },
+      heavy: { processes: 1 },
+    },
+    lanes: { network: { concurrency: 10 }, apart: { threads: 1, concurrency: 4 } },
   })
 }
 
@@ -68,8 +77,18 @@ describe('every actor of the tree may be started and stopped at any moment:', ()
   })
   actor('upkeep', (wires) => new Upkeep({ ...wires, maxResults: 1, maxEnded: 1, histories: () => [], onError: fail }))
 
+  actor('trial', (wires) => new TrialChild(own(wires)))
+  actor('promoter', (wires) => {
+    const ladder = { rungs: [{ tier: 'default', budgetMs: Number.POSITIVE_INFINITY }], minRuns: 1, coolDownMs: 0 }
+    return new Promoter({ ...wires, ladder, watch: wires.runWatch, isOpen: () => true, moved: () => {}, onError: fail })
+  })
+
   it('lane of the loop', () => stressStartStop(() => place(booted.wires, 'network')))
   it('tier', () => stressStartStop(() => place(booted.wires, 'default'), HEAVY))
+  it('elastic tier', () => stressStartStop(() => place(booted.wires, 'elastic'), HEAVY))
+  it('tier of processes', () => stressStartStop(() => place(booted.wires, 'heavy'), HEAVY))
+  it('lane of threads', () => stressStartStop(() => place(booted.wires, 'apart'), HEAVY))
+  it('watchdog', () => stressStartStop(() => watchdog(booted.wires), HEAVY))
   it('journal', () => stressStartStop(() => journal(booted.wires), HEAVY))
 })
 
@@ -108,8 +127,17 @@ function fail(error: unknown): never {
 
 function place(wires: Wires, name: string): Child<never> {
   const index = wires.config.places.findIndex((each) => each.name === name)
-  const own: Wires = { ...wires, places: [], stopped: new Map(), starts: undefined }
-  return spawn(new PlaceChild(own, index), { id: name }) as Child<never>
+  return spawn(new PlaceChild(own(wires), index), { id: name, stopDeadlineMs: 60_000 }) as Child<never>
+}
+
+function watchdog(wires: Wires): Child<never> {
+  return spawn(new WatchdogChild(own(wires)), { id: 'watchdog' }) as Child<never>
+}
+
+/** What a child puts into the wires is not for those of the tree that runs. */
+function own(wires: Wires): Wires {
+  const calls = new HandlerCalls()
+  return { ...wires, places: [], stopped: new Map(), starts: undefined, calls, leftBehind: new Set() }
 }
 
 let journals = 0
