@@ -296,6 +296,7 @@ describe('a job that is away', () => {
     const where = { states: [away], tasks: undefined }
     assert.deepEqual(journal.request({ type: 'purge', where, limit: 10 }), {
       type: 'changed',
+      ends: [number, number, number],
       numbers: [],
       tasks: [],
       next: number,
