@@ -98,6 +98,7 @@ function commitLot(journal: OpenJournal, first: Group): ToJournal | undefined {
 function sizeOf(group: Group): { jobs: number; bytes: number } {
   let bytes = 0
   for (const input of group.jobs?.inputs ?? []) bytes += input.length
+  for (const extra of group.jobs?.extras ?? []) bytes += extra?.overrides?.length ?? 0
   for (const input of group.taken?.inputs ?? []) bytes += input.length
   const added = (group.jobs?.numbers.length ?? 0) + (group.taken?.ids.length ?? 0)
   const ended = group.settles.length + (group.delivered?.homes.length ?? 0) + (group.done?.length ?? 0) / 2

@@ -1,5 +1,4 @@
-import { toErrorRecord } from '../../lib/error-record.ts'
-import { MillraceError } from '../../lib/errors.ts'
+import { type ErrorRecord, toErrorRecord } from '../../lib/error-record.ts'
 import { isOfKind } from '../../lib/kind.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { decodePayload, encodePayload } from '../../lib/payload.ts'
@@ -119,12 +118,13 @@ function failed(handler: LoadedHandler, thrown: unknown, context: AttemptContext
   const { abortReason } = context
   if (abortReason === 'drain') return { type: 'interrupted', cause: 'drain' }
   if (abortReason === 'cancel') return { type: 'cancelled', ...logOf(context) }
-  return { type: 'failed', error: toErrorRecord(thrown), retry: mayRetry(handler, thrown), ...logOf(context) }
+  const error = toErrorRecord(thrown)
+  return { type: 'failed', error, retry: mayRetry(handler, thrown, error), ...logOf(context) }
 }
 
-function mayRetry(handler: LoadedHandler, thrown: unknown): 'by-policy' | 'never' {
+function mayRetry(handler: LoadedHandler, thrown: unknown, { code }: ErrorRecord): 'by-policy' | 'never' {
   if (isOfKind(thrown, 'permanent-error')) return 'never'
-  if (thrown instanceof MillraceError && PERMANENT_CODES.has(thrown.code)) return 'never'
+  if (code !== undefined && PERMANENT_CODES.has(code)) return 'never'
   const when = handler.task.retryWhen
   if (when === undefined) return 'by-policy'
   try {

@@ -107,6 +107,7 @@ function begin(db: Database): void {
 
 /** What the journal itself is to blame for comes as from `enqueue`; all else is the caller's own. */
 function refusedBy(error: unknown): unknown {
+  if (error instanceof MillraceError) return error
   const fault = faultOf(error)
   return fault === undefined ? error : refusalOf(fault)
 }

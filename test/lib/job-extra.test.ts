@@ -30,7 +30,8 @@ const options = fc.record(
       ),
       giveUpOn: fc.array(fc.string()),
     }),
-    softLimitMs: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+    // Up to the hard one of the task.
+    softLimitMs: fc.integer({ min: 1, max: 30_000 }),
     keepResultMs: fc.integer({ min: 1, max: 1e9 }),
     metadata: fc.dictionary(
       fc.string().filter((name) => name !== '__proto__'),

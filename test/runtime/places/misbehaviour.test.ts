@@ -24,6 +24,7 @@ const ends: Readonly<Record<Misdeed, { readonly code: string; readonly cause?: R
   'throw with functions': { code: 'MILLRACE_JOB_FAILED', cause: /like an HTTP client/ },
   'throw cyclic': { code: 'MILLRACE_JOB_FAILED', cause: /cyclic/ },
   'throw getter': { code: 'MILLRACE_JOB_FAILED' },
+  'throw revoked': { code: 'MILLRACE_JOB_FAILED' },
   'reject later': 'success',
   'throw later': 'success',
   'exit later': 'success',
@@ -31,6 +32,7 @@ const ends: Readonly<Record<Misdeed, { readonly code: string; readonly cause?: R
   'pause stdin': 'success',
   'return a function': { code: 'MILLRACE_OPAQUE_OUTPUT' },
   'return a date': { code: 'MILLRACE_OPAQUE_OUTPUT' },
+  'return revoked': { code: 'MILLRACE_JOB_FAILED' },
   nothing: 'success',
 }
 const kinds = Object.keys(ends) as Misdeed[]
