@@ -160,7 +160,7 @@ export type EnqueueOptions = When & {
   readonly priority?: Priority
   /** A string is short for a key with the scope 'unfinished'. */
   readonly key?: string | JobKey
-  /** Epoch ms; a job that has not started by then ends as expired. Default: never. */
+  /** Epoch ms; no attempt starts after that, a retry neither: the job ends as expired. Default: never. */
   readonly expiresAt?: number
   /** Taken over the task's policy, part by part. */
   readonly retry?: RetryOptions

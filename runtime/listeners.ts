@@ -180,11 +180,13 @@ function tooManyZombies(place: string, threads: number, most: number): MillraceE
   )
 }
 
-/** What crashed and is started anew is not silent: whatever is behind it will come again. */
-export function supervisionListener({ emit }: Wires): (event: SupervisionEvent) => void {
+/** What crashed and is started anew is not silent, also where its stop hung: whatever is behind it will come again. */
+export function supervisionListener({ emit }: Pick<Wires, 'emit'>): (event: SupervisionEvent) => void {
   return (event) => {
-    if (event.type !== 'child-exited' || event.reason.type !== 'crashed') return
-    const { error } = event.reason
+    if (event.type !== 'child-exited') return
+    const ending = event.reason.type === 'abandoned' ? event.reason.ending : event.reason
+    if (ending.type !== 'crashed') return
+    const { error } = ending
     emit.emit('runtime.error', { error: error instanceof Error ? error : new Error(String(error)) })
   }
 }

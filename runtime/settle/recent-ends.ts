@@ -1,7 +1,7 @@
 import type { End } from '../../lib/job-end.ts'
 
-/** A power of two. Numbers are given one after another, so these are the latest. */
-const SLOTS = 8_192
+/** Numbers are given one after another, so these are the latest. */
+const SLOTS = 10_000
 const MOST_BYTES = 8 * 1024 * 1024
 
 /** The latest ends of jobs. Each has its slot by its number, since nothing is looked up as often as it is written here. */

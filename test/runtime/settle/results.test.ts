@@ -4,7 +4,7 @@ import type { End } from '../../../lib/job-end.ts'
 import { encodePayload } from '../../../lib/payload.ts'
 import { Results } from '../../../runtime/settle/results.ts'
 
-const RECENT_JOBS = 8_192
+const RECENT_JOBS = 10_000
 const MIB = 1024 * 1024
 
 function succeeded(value: unknown): End {
@@ -64,7 +64,7 @@ describe('the memory of results', () => {
     assert.equal(results.recent(4), undefined, 'a job that was retried is open again')
   })
 
-  it('holds the latest 8,192 and no more', () => {
+  it('holds the latest 10,000 and no more', () => {
     const results = resultsFrom()
     for (let number = 1; number <= RECENT_JOBS + 5; number++) results.ended(number, succeeded(number))
     assert.deepEqual([results.recent(5), results.recent(6)], [undefined, succeeded(6)])
