@@ -16,6 +16,8 @@ export interface Control {
 const HANGS_MS = 10_000
 const HANGS_TIMES = 5
 const WITH_PROTECTION_MS = 30_000
+/** A machine that is busy with other tests may be too slow for one: it is enough that it passes at all. */
+const WITH_PROTECTION_TRIES = 2
 /** Both runs at their longest, with what their processes take to begin and to end. */
 const LIMIT = { timeout: 240_000 }
 
@@ -33,7 +35,7 @@ export function describeControls(controls: readonly Control[]): void {
     for (const { protection, mutation, file, test } of controls) {
       it(`a test fails: ${protection}`, LIMIT, async () => {
         const which = `${file}, ${test}`
-        const before = sound.get(which) ?? runTest(join(built, 'test', file), test, WITH_PROTECTION_MS)
+        const before = sound.get(which) ?? withProtection(join(built, 'test', file), test)
         sound.set(which, before)
         const unchanged = await before
         assert.ok(unchanged.result === 'passed', `${which}: does not pass with it: ${JSON.stringify(unchanged)}`)
@@ -45,4 +47,12 @@ export function describeControls(controls: readonly Control[]): void {
       })
     }
   })
+}
+
+async function withProtection(path: string, test: string): Promise<RanTest> {
+  let ran = await runTest(path, test, WITH_PROTECTION_MS)
+  for (let tries = 1; ran.result !== 'passed' && tries < WITH_PROTECTION_TRIES; tries++) {
+    ran = await runTest(path, test, WITH_PROTECTION_MS)
+  }
+  return ran
 }
