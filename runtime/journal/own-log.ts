@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readlinkSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
 import { journalFiles } from './files.ts'
 import { type Database, openDatabase, prepareValue } from './sqlite.ts'
@@ -13,16 +13,18 @@ export class OwnLog {
   readonly #db: Database
   /** No lock is on the log itself: to close this one drops none. */
   readonly #descriptor: number
+  readonly #isRemoved: () => boolean
 
   constructor(file: string, db: Database) {
     this.#file = file
     this.#db = db
     this.#descriptor = openSync(journalFiles(file).wal, 'r')
+    this.#isRemoved = lookAt(this.#descriptor)
   }
 
   /** After a commit and before its answer: throws `MILLRACE_JOURNAL_IO`, and the connection is closed, if it is in no file. */
   check(): void {
-    if (fstatSync(this.#descriptor).nlink > 0) return
+    if (!this.#isRemoved()) return
     this.#closeConnection()
     throw new MillraceError(
       'MILLRACE_JOURNAL_IO',
@@ -48,4 +50,15 @@ export class OwnLog {
     this.#db.close()
     other?.close()
   }
+}
+
+/**
+ * Whether the file of a descriptor has no name any more. Linux says so in the name itself. To ask for the file's times, as `stat`
+ * does, would have the next write change them, and the next fsync write them (multigrain timestamps, Linux 6.13): with that a
+ * commit of one job took 40 µs longer.
+ */
+function lookAt(descriptor: number): () => boolean {
+  const link = `/proc/self/fd/${descriptor}`
+  if (existsSync(link)) return () => readlinkSync(link).endsWith(' (deleted)')
+  return () => fstatSync(descriptor).nlink === 0
 }
