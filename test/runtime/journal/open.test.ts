@@ -197,6 +197,9 @@ describe('opening a journal', () => {
       const { db } = journal.store.ledger
       assert.equal(db.pragma('synchronous', { simple: true }), synchronous)
       assert.equal(db.pragma('journal_mode', { simple: true }), 'wal')
+      // What bounds the log: when it is moved into the file, and what is left of it then.
+      assert.equal(db.pragma('wal_autocheckpoint', { simple: true }), 4_000)
+      assert.equal(db.pragma('journal_size_limit', { simple: true }), 64 * 1024 * 1024)
     }
   })
 })

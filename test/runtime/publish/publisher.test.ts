@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MillraceError } from '../../../lib/errors.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
+import type { NewJob } from '../../../runtime/journal/gather.ts'
 import { NUMBERS_AHEAD } from '../../../runtime/journal/numbers.ts'
 import { Publisher, type PublishSink } from '../../../runtime/publish/publisher.ts'
 import { defineTask, handle } from '../../../lib/task.ts'
@@ -111,5 +112,29 @@ describe('a schema that answers after the stop', () => {
       journal.append({ number: 1, task: 0, input: '1', extra: null, accepted: resolve, refused: resolve })
     })
     assert.equal(refused, end)
+  })
+})
+
+describe('a source without end', () => {
+  it('is asked for no more than two groups of jobs ahead of the journal', async () => {
+    const jobs: NewJob[] = []
+    const sink: PublishSink = {
+      refusal: undefined,
+      append: (job) => void jobs.push(job),
+      takeNumber: () => jobs.length + 1,
+      taskIndex: () => 0,
+      learn: () => Promise.resolve(),
+    }
+    let asked = 0
+    function* source() {
+      for (;;) yield { value: asked++ }
+    }
+    void new Publisher(sink, new ManualClock(), (number) => number).enqueueMany(echo, source(), undefined)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    // A synchronous source is read in chunks of 500.
+    assert.deepEqual([jobs.length, asked], [2_000, 2_000])
+    for (const job of jobs.splice(0, 1_000)) job.accepted(job.number, 'new')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    assert.equal(asked, 3_000)
   })
 })
