@@ -77,9 +77,14 @@ export class Desk implements JobDesk {
 
   /** Whether nothing waits for a place and nothing runs, as of the journal's last commit. */
   isQuiet(): boolean {
-    const { journal, places, dispatcher, undispatched, unsettled } = this.#wires
+    return this.#wires.journal.waiting === 0 && this.holdsNothing()
+  }
+
+  /** Whether nothing is in the hands of this process, whatever waits in the journal. */
+  holdsNothing(): boolean {
+    const { places, dispatcher, undispatched, unsettled } = this.#wires
     const inMemory = undispatched.size + dispatcher.held + unsettled.size
-    return journal.waiting === 0 && inMemory === 0 && places.every((place) => place.claims().length === 0)
+    return inMemory === 0 && places.every((place) => place.claims().length === 0)
   }
 
   progressed(number: number, value: string): void {

@@ -3,7 +3,7 @@ import { MillraceError } from '../../lib/errors.ts'
 import { fileError } from './file-error.ts'
 import { InboxWriter } from './inbox-writer.ts'
 import { DEFAULT_KEEP_ENDED_MS } from './ledger.ts'
-import { readMark, type TailLoss, tailLoss } from './mark.ts'
+import { readMark, type TailLoss, tailLossIn } from './mark.ts'
 import { openJournal } from './open.ts'
 import type { Group } from './protocol.ts'
 import { openToRead, ownerOf } from './read-only.ts'
@@ -48,10 +48,7 @@ function refuseLostTail(file: string): void {
   try {
     // Whoever owns it has told already.
     if (ownerOf(file) !== undefined) return
-    const journal = db
-      .prepare<[], { name: string; commits: number }>('SELECT journal AS name, commits FROM millrace_meta')
-      .get()
-    const lost = journal === undefined ? undefined : tailLoss(mark, journal)
+    const lost = tailLossIn(db, mark)
     if (lost !== undefined) throw leftAlone(file, lost)
   } catch (error) {
     throw fileError(error, file)

@@ -6,6 +6,11 @@ function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
 }
 
+/** Whether somebody else has what was to be locked. */
+export function isBusy(error: unknown): boolean {
+  return codeOf(error).startsWith('SQLITE_BUSY')
+}
+
 /** What an error says about the journal as a whole; `undefined` for one that only a single statement is to blame for. */
 export function faultOf(error: unknown): JournalFault | undefined {
   const kind = kindOf(error)

@@ -1,10 +1,7 @@
-import { statfsSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { statSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
 import { journalFiles } from './files.ts'
-
-/** What the owner waits for before it has its reserve again, and takes new jobs. */
-const ROOM_BYTES = 16 * 1024 * 1024
+import { freeBytes, ROOM_BYTES } from './reserve.ts'
 
 /**
  * Throws `MILLRACE_DISK_FULL` while the owner, who may be another process, is out of room: its reserve is gone, and what
@@ -12,8 +9,7 @@ const ROOM_BYTES = 16 * 1024 * 1024
  */
 export function refuseWithoutRoom(journal: string): void {
   if (statSync(journalFiles(journal).reserve, { throwIfNoEntry: false }) !== undefined) return
-  const { bavail, bsize } = statfsSync(dirname(journal))
-  const free = bavail * bsize
+  const free = freeBytes(journal)
   if (free >= ROOM_BYTES) return
   throw new MillraceError(
     'MILLRACE_DISK_FULL',

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { MillraceError } from '../../lib/errors.ts'
+import { isBusy } from './faults.ts'
 import { journalFiles } from './files.ts'
 import { type Database, openDatabase, prepareValue } from './sqlite.ts'
 
@@ -26,7 +27,7 @@ export function takeLock(file: string): Database {
     return lock
   } catch (error) {
     lock.close()
-    if (!String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')) throw error
+    if (!isBusy(error)) throw error
     throw locked(file, error)
   }
 }

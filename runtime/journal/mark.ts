@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
 import { createBeside, journalFiles } from './files.ts'
+import { type Database, prepare } from './sqlite.ts'
 
 /**
  * The number of the last commit, kept outside of the log. SQLite takes a damaged frame for the end of its log: everything
@@ -47,6 +48,13 @@ export function tailLoss(
 ): TailLoss | undefined {
   if (mark?.journal !== name || mark.commits <= commits) return undefined
   return { expected: mark.commits, got: commits }
+}
+
+/** The same of an open journal. */
+export function tailLossIn(db: Database, mark: Mark | undefined): TailLoss | undefined {
+  const sql = 'SELECT journal AS name, commits FROM main.millrace_meta'
+  const journal = prepare<[], { name: string; commits: number }>(db, sql).get()
+  return journal === undefined ? undefined : tailLoss(mark, journal)
 }
 
 export function tailLostError(file: string, { expected, got }: TailLoss): MillraceError {

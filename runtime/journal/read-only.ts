@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
 import { type JobState, stateCodes } from '../../lib/job-state.ts'
 import { formatJobId, type JobPage, type JobRecord, parseJobId } from '../../lib/job.ts'
+import { isBusy } from './faults.ts'
 import { fileError, noJournal } from './file-error.ts'
 import { journalFiles } from './files.ts'
 import { type Holder, readHolder } from './lock.ts'
@@ -123,7 +124,7 @@ export function ownerOf(file: string): Holder | undefined {
     db.prepare('SELECT count(*) FROM sqlite_master').get()
     return undefined
   } catch (error) {
-    if (!codeOf(error).startsWith('SQLITE_BUSY')) throw error
+    if (!isBusy(error)) throw error
     return readHolder(file) ?? { pid: 0, host: 'unknown', since: 0 }
   } finally {
     db.close()
@@ -165,8 +166,4 @@ function otherVersion(file: string, version: number | undefined): MillraceError 
     'MILLRACE_JOURNAL_VERSION',
     `${file} is of another version; got ${version}, expected ${JOURNAL_VERSION}; use the Millrace of its owner here`,
   )
-}
-
-function codeOf(error: unknown): string {
-  return String((error as { code?: unknown } | null)?.code)
 }

@@ -4,6 +4,8 @@ import { systemClock } from '../../lib/clock.ts'
 import { createBeside, journalFiles } from './files.ts'
 
 const RESERVE_BYTES = 8 * 1024 * 1024
+/** What must be free for it: with less the reserve would take the very room that it has given. */
+export const ROOM_BYTES = 2 * RESERVE_BYTES
 const LOOK_MS = 500
 
 /**
@@ -34,11 +36,9 @@ export class Reserve {
     this.#lookAt = systemClock.monotonicMs() + LOOK_MS
   }
 
-  /** Else the reserve would take the very room that it has given. */
   #hasRoom(): boolean {
     try {
-      const { bavail, bsize } = statfsSync(dirname(this.#file))
-      return bavail * bsize >= 2 * RESERVE_BYTES
+      return freeBytes(this.#journal) >= ROOM_BYTES
     } catch {
       // Nowhere to put it; what that means for the journal is for its own writes to find out.
       return false
@@ -62,4 +62,10 @@ export class Reserve {
       return 'failed'
     }
   }
+}
+
+/** Of the file system that a journal is on. */
+export function freeBytes(journal: string): number {
+  const { bavail, bsize } = statfsSync(dirname(journal))
+  return bavail * bsize
 }

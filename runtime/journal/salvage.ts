@@ -3,7 +3,7 @@ import { MillraceError } from '../../lib/errors.ts'
 import { copyError, createNew, publish, refuseExisting } from './backup.ts'
 import { fileError } from './file-error.ts'
 import { journalFiles } from './files.ts'
-import { type Mark, readMark, type TailLoss, tailLoss } from './mark.ts'
+import { type Mark, readMark, type TailLoss, tailLossIn } from './mark.ts'
 import { mendJournal } from './mend.ts'
 import { ownNames } from './own-names.ts'
 import { openToRead, ownerOf } from './read-only.ts'
@@ -94,18 +94,11 @@ function fill(part: string, copy: string, mark: Mark | undefined): Salvaged {
     const notes: string[] = []
     const tables = fillTables(db, schema, notes)
     addVirtualTables(db, schema)
-    return { tables, notes, lost: lossOf(db, mark) }
+    // Where the journal's name was lost it has another one now, and there is nothing to compare.
+    return { tables, notes, lost: tailLossIn(db, mark) }
   } finally {
     db.close()
   }
-}
-
-/** Where the journal's name was lost it has another one now, and there is nothing to compare. */
-function lossOf(db: Database, mark: Mark | undefined): TailLoss | undefined {
-  const journal = db
-    .prepare<[], { name: string; commits: number }>('SELECT journal AS name, commits FROM main.millrace_meta')
-    .get()
-  return journal === undefined ? undefined : tailLoss(mark, journal)
 }
 
 /** So opened SQLite reads a file that is shorter than it says, and lets us make the tables that virtual ones consist of. */

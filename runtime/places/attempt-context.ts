@@ -123,7 +123,7 @@ export class AttemptContext implements Context {
   get progress(): Context['progress'] {
     return (value) => {
       const text = encodePayload(value, 'progress')
-      if (this.#status === 'running' && !this.#isGivenUp) this.#host.progress(this.number, this.task, text)
+      if (this.#status === 'running' && !this.#host.isGivenUp(this)) this.#host.progress(this.number, this.task, text)
     }
   }
 

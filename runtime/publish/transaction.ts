@@ -3,7 +3,7 @@ import { prepareJob } from '../../lib/enqueue.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { invalidOption } from '../../lib/options.ts'
 import type { AnyTask, EnqueueArguments, EnqueueOptions, OutputOf } from '../../lib/task.ts'
-import { faultOf } from '../journal/faults.ts'
+import { faultOf, isBusy } from '../journal/faults.ts'
 import { inboxOf, type InboxWriter } from '../journal/inbox-writer.ts'
 import { refusalOf } from '../journal/refusal.ts'
 import type { Database } from '../journal/sqlite.ts'
@@ -95,7 +95,7 @@ function begin(db: Database): void {
   try {
     db.exec('BEGIN IMMEDIATE')
   } catch (cause) {
-    if (!String((cause as { code?: unknown }).code).startsWith('SQLITE_BUSY')) throw cause
+    if (!isBusy(cause)) throw cause
     throw new MillraceError(
       'MILLRACE_JOURNAL_IO',
       'another connection is writing to the journal; got no turn within the timeout of this one, expected transactions of ' +

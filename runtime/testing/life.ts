@@ -133,7 +133,8 @@ export class Life {
       if (state === 'calm' && this.booted.wires.desk.isQuiet()) return
       const now = systemClock.monotonicMs()
       if (now >= givesUpAt) throw await this.#stuck('drain', timeoutMs)
-      restsAt = state === 'calm' && this.#isIdle() ? Math.min(restsAt, now + AT_REST_MS) : Number.POSITIVE_INFINITY
+      const isAtRest = state === 'calm' && this.booted.wires.desk.holdsNothing()
+      restsAt = isAtRest ? Math.min(restsAt, now + AT_REST_MS) : Number.POSITIVE_INFINITY
       if (now >= restsAt) throw await this.#waiting()
     }
   }
@@ -200,13 +201,6 @@ export class Life {
   #active(): readonly number[] {
     const running = this.booted.wires.places.flatMap((place) => place.claims())
     return running.map(({ number }) => number).filter((number) => !this.#blocked.has(number))
-  }
-
-  /** Nothing is in the hands of this process, whatever waits in the journal. */
-  #isIdle(): boolean {
-    const { places, dispatcher, undispatched, unsettled } = this.booted.wires
-    const inMemory = undispatched.size + dispatcher.held + unsettled.size
-    return inMemory === 0 && places.every((place) => place.claims().length === 0)
   }
 
   async #waiting(): Promise<MillraceError> {
