@@ -31,8 +31,6 @@ export interface JournalQueries {
   standing(number: number): StoredStanding
   /** Copies the journal, foreign tables included, while it is in use. */
   backup(to: string): Promise<void>
-  /** Moves the log into the file and cuts it. */
-  truncateLog(): void
 }
 
 export function journalQueries(ledger: Ledger): JournalQueries {
@@ -48,9 +46,6 @@ export function journalQueries(ledger: Ledger): JournalQueries {
     backup: written(ledger, async (to) => {
       await db.backup(to)
     }),
-    truncateLog() {
-      db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-    },
   }
 }
 

@@ -31,7 +31,6 @@ function askEverything(journal: StoreDriver, inbox: InboxWriter): void {
   for (const number of [1, 2, 99]) queries.record(number)
   queries.counts()
   queries.isInInbox(InboxWriter.numberOf(1))
-  queries.truncateLog()
   const histories = [{ task: 0, max: 1 }]
   journal.request({ type: 'sweep', limit: 10, maxResults: 1, maxEnded: 1, histories })
   journal.db.prepare('UPDATE millrace_jobs SET rank = rank + 16 WHERE state = ?').run(stateCodes.available)
