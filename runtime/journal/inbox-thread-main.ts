@@ -5,10 +5,12 @@ import { faultOf } from './faults.ts'
 import { refuseWithoutRoom } from './inbox-room.ts'
 import { InboxWriter } from './inbox-writer.ts'
 import { fileError } from './file-error.ts'
+import { CHECKPOINT_PAGES_OF_OTHERS, LOG_LIMIT_BYTES } from './log-bounds.ts'
+import { OwnLog } from './own-log.ts'
 import { refuseMissing } from './read-only.ts'
 import { recordOf, type StoredJob } from './record.ts'
 import { refusalOf } from './refusal.ts'
-import { assertSqliteVersion, openDatabase, prepareValue } from './sqlite.ts'
+import { assertSqliteVersion, type Database, openDatabase, prepareValue } from './sqlite.ts'
 
 /** Writes the inbox of a journal that another process owns, in groups, away from the publisher's event loop. */
 
@@ -55,46 +57,77 @@ function refusalFor(error: unknown): unknown {
   return refusalOf(faultOf(error) ?? { kind: 'other', error: toErrorRecord(error) })
 }
 
-function serve(file: string): void {
+interface OpenInbox {
+  readonly name: string
+  write(group: InboxGroup): void
+  record(number: number): StoredJob | undefined
+  close(): void
+}
+
+function openInbox(file: string): OpenInbox {
   refuseMissing(file)
   const db = openDatabase(file, { fileMustExist: true, timeout: 10_000 })
   assertSqliteVersion(db)
-  db.exec('PRAGMA synchronous = FULL')
-  // Only the owner checkpoints.
-  db.exec('PRAGMA wal_autocheckpoint = 0')
   const inbox = new InboxWriter(db)
   inbox.checkVersion()
-  const name = prepareValue<[], string>(db, 'SELECT journal FROM millrace_meta').get() as string
-  const write = (group: InboxGroup): void => {
-    try {
-      refuseWithoutRoom(file)
-      db.exec('BEGIN IMMEDIATE')
-      inbox.checkVersion()
-      const numbers = group.tasks.map((task, at) =>
-        inbox.putEncoded(task, group.inputs[at] as string, group.createdAt, group.options[at] ?? null),
-      )
-      db.exec('COMMIT')
-      send({ type: 'written', first: numbers[0] as number })
-    } catch (error) {
-      if (db.inTransaction) db.exec('ROLLBACK')
-      send({ type: 'refused', error: toErrorRecord(refusalFor(error)) })
-    }
+  // A backup that no owner has opened yet is not in it.
+  db.exec('PRAGMA journal_mode = WAL')
+  db.exec('PRAGMA synchronous = FULL')
+  db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES_OF_OTHERS}`)
+  db.exec(`PRAGMA journal_size_limit = ${LOG_LIMIT_BYTES}`)
+  const log = new OwnLog(file, db)
+  return {
+    name: prepareValue<[], string>(db, 'SELECT journal FROM millrace_meta').get() as string,
+    write(group) {
+      const first = commit(file, db, inbox, group)
+      if (first === undefined) return
+      // Ends this thread: whether the group is in the file nobody knows.
+      log.check()
+      send({ type: 'written', first })
+    },
+    record: (number) => recordOf(db, number),
+    close() {
+      log.close()
+      db.close()
+    },
   }
+}
+
+/** Returns the number of the first job; the others follow. Without one the group is refused, and that is told. */
+function commit(file: string, db: Database, inbox: InboxWriter, group: InboxGroup): number | undefined {
+  try {
+    refuseWithoutRoom(file)
+    db.exec('BEGIN IMMEDIATE')
+    inbox.checkVersion()
+    const numbers = group.tasks.map((task, at) =>
+      inbox.putEncoded(task, group.inputs[at] as string, group.createdAt, group.options[at] ?? null),
+    )
+    db.exec('COMMIT')
+    return numbers[0]
+  } catch (error) {
+    if (db.inTransaction) db.exec('ROLLBACK')
+    send({ type: 'refused', error: toErrorRecord(refusalFor(error)) })
+    return undefined
+  }
+}
+
+function serve(file: string): void {
+  const inbox = openInbox(file)
   port.on('message', (first: ToInbox) => {
     for (
       let message: ToInbox | undefined = first;
       message !== undefined;
       message = (receiveMessageOnPort(port) as { message: ToInbox } | undefined)?.message
     ) {
-      if (message.type === 'group') write(message)
+      if (message.type === 'group') inbox.write(message)
       else if (message.type === 'record') {
-        send({ type: 'record', request: message.request, job: recordOf(db, message.number) })
+        send({ type: 'record', request: message.request, job: inbox.record(message.number) })
       } else {
-        db.close()
+        inbox.close()
         send({ type: 'closed' })
         return port.close()
       }
     }
   })
-  send({ type: 'opened', journal: name })
+  send({ type: 'opened', journal: inbox.name })
 }

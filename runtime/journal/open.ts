@@ -3,6 +3,7 @@ import { fileError } from './file-error.ts'
 import { prepareFiles } from './files.ts'
 import { DEFAULT_KEEP_ENDED_MS, Ledger } from './ledger.ts'
 import { takeLock, thisProcess } from './lock.ts'
+import { CHECKPOINT_PAGES, LOG_LIMIT_BYTES } from './log-bounds.ts'
 import { MarkWriter, readMark, tailLoss } from './mark.ts'
 import { NUMBERS_AHEAD } from './numbers.ts'
 import { OwnLog } from './own-log.ts'
@@ -33,9 +34,6 @@ export interface OpenJournal {
 
 /** 16 MiB of pages: enough for the hot end of every index, whatever the backlog. */
 const PAGE_CACHE_KIB = 16 * 1024
-/** Pages of log after which a commit moves them into the file: about 16 MiB. */
-export const CHECKPOINT_PAGES = 4_000
-const WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 /** Opens the journal as its one owner: locked, migrated, under a new epoch, with what was running made available. */
 export function openJournal(options: JournalOptions, now: number, resume?: number): OpenJournal {
@@ -158,7 +156,7 @@ function configure(db: Database, options: JournalOptions): void {
     `synchronous = ${options.durability === 'full' ? 'FULL' : 'NORMAL'}`,
     `cache_size = ${-PAGE_CACHE_KIB}`,
     `wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
-    `journal_size_limit = ${WAL_LIMIT_BYTES}`,
+    `journal_size_limit = ${LOG_LIMIT_BYTES}`,
     'trusted_schema = OFF',
     'cell_size_check = ON',
     'temp_store = MEMORY',

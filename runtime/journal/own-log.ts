@@ -29,7 +29,7 @@ export class OwnLog {
     throw new MillraceError(
       'MILLRACE_JOURNAL_IO',
       `the log of ${this.#file} was removed while it was open; expected that this process leaves the journal's files alone, ` +
-        'since reading or copying them drops the locks on them; nothing acknowledged was in it: the rest is written again; ' +
+        'since reading or copying them drops the locks on them; nothing acknowledged was in it; ' +
         'use millrace backup for a copy',
     )
   }

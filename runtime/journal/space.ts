@@ -1,6 +1,6 @@
 import type { JournalFault } from './protocol.ts'
 import { Reserve } from './reserve.ts'
-import { CHECKPOINT_PAGES } from './open.ts'
+import { CHECKPOINT_PAGES } from './log-bounds.ts'
 import type { Database } from './sqlite.ts'
 
 /**

@@ -14,31 +14,67 @@ const JOBS = 20
 type Index = typeof import('../../../runtime/index.ts')
 
 /** What another process finds there, which closes the journal again. */
-function countElsewhere(file: string): number {
+function countElsewhere(file: string, table = 'millrace_jobs'): number {
   const program = `const Database = require('better-sqlite3'); const db = new Database(process.argv[1])
-    console.log(db.prepare('SELECT count(*) FROM millrace_jobs').pluck().get()); db.close()`
-  return Number(execFileSync(process.execPath, ['-e', program, file], { encoding: 'utf8' }))
+    console.log(db.prepare('SELECT count(*) FROM ' + process.argv[2]).pluck().get()); db.close()`
+  return Number(execFileSync(process.execPath, ['-e', program, file, table], { encoding: 'utf8' }))
+}
+
+const load = async (root: string) => (await import(pathToFileURL(join(root, 'runtime/index.js')).href)) as Index
+
+const optionsFor = (file: string, root: string) => ({
+  tasks: pathToFileURL(join(root, 'test/fixtures/tasks.js')),
+  journal: { file },
+  tiers: { default: { threads: 1 }, small: { threads: 1 } },
+  lanes: { network: {} },
+})
+
+/** As a backup of its own process does. */
+function dropLocks(file: string): void {
+  const { main, shm } = journalFiles(file)
+  for (const each of [main, shm]) readFileSync(each)
+}
+
+/** A publisher in a process that reads the journal's files; another one is made when it has ended. */
+async function publishWhileRead(root: string): Promise<{ acknowledged: number; found: number; codes: string[] }> {
+  const { createPublisher, createRuntime } = await load(root)
+  const journal = join(scratchFolder(), 'jobs.db')
+  await (await createRuntime(optionsFor(journal, root))).stop()
+  let publisher = await createPublisher({ journal })
+  const codes: string[] = []
+  let acknowledged = 0
+  for (let value = 0; value < 2 * JOBS; value++) {
+    if (value === JOBS) {
+      dropLocks(journal)
+      assert.equal(countElsewhere(journal, 'millrace_inbox'), JOBS)
+      assert.ok(!existsSync(journalFiles(journal).wal), 'the other process has removed the log')
+    }
+    try {
+      await publisher.enqueue(echo, { value })
+      acknowledged++
+    } catch (error) {
+      codes.push((error as { code: string }).code)
+      publisher = await createPublisher({ journal })
+    }
+  }
+  const found = countElsewhere(journal, 'millrace_inbox')
+  await publisher.close()
+  return { acknowledged, found, codes }
 }
 
 /** A service that reads its journal's files, as a backup does; returns how many of twice `JOBS` are in them, and what it told. */
 async function readWhileOpen(test: TestContext, root: string): Promise<{ found: number; told: string[] }> {
-  const { createRuntime } = (await import(pathToFileURL(join(root, 'runtime/index.js')).href)) as Index
+  const { createRuntime } = await load(root)
   const file = join(scratchFolder(), 'jobs.db')
-  const runtime = await createRuntime({
-    tasks: pathToFileURL(join(root, 'test/fixtures/tasks.js')),
-    journal: { file },
-    tiers: { default: { threads: 1 }, small: { threads: 1 } },
-    lanes: { network: {} },
-  })
+  const runtime = await createRuntime(optionsFor(file, root))
   test.after(() => runtime.stop({ graceMs: 0 }))
   await runtime.pause({ place: 'default' })
   const told: string[] = []
   runtime.on('journal.down', ({ error }) => told.push(error.message))
   for (let value = 0; value < JOBS; value++) await runtime.enqueue(echo, { value })
-  const { main, wal, shm } = journalFiles(file)
-  for (const each of [main, shm]) readFileSync(each)
+  dropLocks(file)
   assert.equal(countElsewhere(file), JOBS)
-  assert.ok(!existsSync(wal), 'the other process has removed the log')
+  assert.ok(!existsSync(journalFiles(file).wal), 'the other process has removed the log')
   for (let value = 0; value < JOBS; value++) await runtime.enqueue(echo, { value })
   return { found: countElsewhere(file), told }
 }
@@ -54,5 +90,19 @@ describe('a journal whose files its own process reads', () => {
     using copy = mutant({ file: 'runtime/journal/open.js', from: 'log.check();', to: '' })
     const { found, told } = await readWhileOpen(test, copy.folder)
     assert.deepEqual([found, told], [JOBS, []])
+  })
+})
+
+describe('a publisher in whose process the files are read', () => {
+  it('acknowledges nothing that goes into a log which was removed', async () => {
+    const { acknowledged, found, codes } = await publishWhileRead(built)
+    assert.deepEqual(codes, ['MILLRACE_OUTCOME_UNKNOWN'])
+    assert.deepEqual([acknowledged, found], [2 * JOBS - 1, 2 * JOBS - 1])
+  })
+
+  it('would acknowledge all of it, if commits were not looked after (control)', async () => {
+    using copy = mutant({ file: 'runtime/journal/inbox-thread-main.js', from: 'log.check();', to: '' })
+    const { acknowledged, found, codes } = await publishWhileRead(copy.folder)
+    assert.deepEqual([acknowledged, found, codes], [2 * JOBS, JOBS, []])
   })
 })
