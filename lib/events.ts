@@ -119,6 +119,11 @@ export interface RuntimeEvents {
   /** The journal refuses new jobs (a full disk), while running ones go on. */
   'journal.degraded': (event: { readonly error: Error }) => void
   'journal.healthy': (event: Record<string, never>) => void
+  /**
+   * Its log is larger than 128 MiB, told again at each doubling: somebody reads the file in a transaction that does not end, and the
+   * log grows until that is over.
+   */
+  'journal.overgrown': (event: { readonly logBytes: number }) => void
   /** The journal's thread has died; it is opened again, and nothing acknowledged is lost. */
   'journal.down': (event: { readonly error: Error }) => void
   /** Messages can be sent to a broker, and taken from it. */

@@ -54,6 +54,7 @@ export function journalListener(wires: Wires, fail: (error: Error) => void): Jou
       if (state === 'healthy') emit.emit('journal.healthy', {})
       else emit.emit('journal.degraded', { error })
     },
+    overgrown: (logBytes) => emit.emit('journal.overgrown', { logBytes }),
     down: (error) => emit.emit('journal.down', { error }),
     missed: (ended) => wires.desk.tellMissed(ended),
     reopened({ lost }) {

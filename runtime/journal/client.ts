@@ -190,6 +190,8 @@ export class JournalClient {
         return this.#refused(message.number, message.fault)
       case 'inbox':
         return this.nudge()
+      case 'overgrown':
+        return this.#listener.overgrown(message.logBytes)
       case 'fault':
         this.#fault = message.fault
         return

@@ -19,6 +19,8 @@ export interface JournalListener {
   learnedTasks(names: readonly string[]): void
   /** The journal refuses new jobs from now on, or takes them again. */
   health(state: 'degraded' | 'healthy', error: Error): void
+  /** Its log cannot be moved into the file: see `LogGrowth`. */
+  overgrown(logBytes: number): void
   /** What the journal has ended by itself in commits of which the news was lost. */
   missed(ended: readonly EndedRow[]): void
   /** The journal thread died; groups that were under way are resolved once it is open again. */

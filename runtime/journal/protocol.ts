@@ -331,6 +331,7 @@ export type FromJournal =
   | { readonly type: 'refused'; readonly number: number; readonly fault: JournalFault }
   /** The inbox has rows: send a group, even an empty one. */
   | { readonly type: 'inbox' }
+  | { readonly type: 'overgrown'; readonly logBytes: number }
   | { readonly type: 'closed' }
   | { readonly type: 'fault'; readonly fault: JournalFault }
 

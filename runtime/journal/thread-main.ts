@@ -3,6 +3,8 @@ import { isMainThread, type MessagePort, parentPort, receiveMessageOnPort } from
 import { systemClock } from '../../lib/clock.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { faultOf } from './faults.ts'
+import type { Ledger } from './ledger.ts'
+import { LogGrowth, logSizeOf } from './log-growth.ts'
 import { Lookout } from './lookout.ts'
 import { type JournalOptions, openJournal, type OpenJournal } from './open.ts'
 import type { FromJournal, Group, JournalFault, ToJournal } from './protocol.ts'
@@ -56,16 +58,23 @@ function run(journal: OpenJournal): void {
     }
   })
   exposeQueries(queries, store.ledger)
-  const poll = () => {
-    if (store.ledger.inboxMayHaveRows() === 'yes') send({ type: 'inbox' })
-    space?.look()
-    systemClock.setTimer(INBOX_POLL_MS, poll).unref()
-  }
-  if (options.file !== ':memory:') {
-    space = new Space(store.ledger.db, options.file)
-    poll()
-  }
+  if (options.file !== ':memory:') lookRegularly(store.ledger)
   send({ type: 'opened', journal: journal.opened })
+}
+
+/** At what comes from outside: other processes' jobs, a disk that fills, readers that do not end. */
+function lookRegularly(ledger: Ledger): void {
+  const growth = new LogGrowth(logSizeOf(ledger.db), systemClock)
+  const room = new Space(ledger.db, options.file)
+  space = room
+  const look = () => {
+    if (ledger.inboxMayHaveRows() === 'yes') send({ type: 'inbox' })
+    room.look()
+    const logBytes = growth.look()
+    if (logBytes !== undefined) send({ type: 'overgrown', logBytes })
+    systemClock.setTimer(INBOX_POLL_MS, look).unref()
+  }
+  look()
 }
 
 function received(): ToJournal | undefined {

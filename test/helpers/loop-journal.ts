@@ -85,6 +85,7 @@ export const DEAF: JournalAccessListener = {
   suspects() {},
   learnedTasks() {},
   health() {},
+  overgrown() {},
   down() {},
   missed() {},
   reopened() {},

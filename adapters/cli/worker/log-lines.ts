@@ -20,6 +20,7 @@ const TOLD = [
   'loop.blocked',
   'journal.degraded',
   'journal.healthy',
+  'journal.overgrown',
   'journal.down',
   'broker.up',
   'broker.down',
