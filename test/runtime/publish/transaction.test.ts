@@ -157,6 +157,54 @@ describe('runtime.transaction', () => {
     assert.equal(await waiting(runtime), 0)
   })
 
+  it('notices that its function has ended it and begun another, and keeps nothing of that one', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const insert = db.prepare<[string]>('INSERT INTO photos (name) VALUES (?)')
+    for (const [end, kept] of [
+      ['ROLLBACK', 0],
+      ['COMMIT', 1],
+    ] as const) {
+      for (const again of ['BEGIN', 'SAVEPOINT theirs']) {
+        db.exec('DELETE FROM photos')
+        const attempt = () =>
+          runtime.transaction(db, (transaction) => {
+            insert.run('before')
+            db.exec(`${end}; ${again}`)
+            insert.run('after')
+            transaction.enqueue(parked, null)
+          })
+        assert.throws(attempt, { code: 'MILLRACE_INVALID_OPTION', path: 'run', message: /what .* committed stays/ })
+        assert.equal(photos(db), kept)
+      }
+    }
+    assert.equal(await waiting(runtime), 0)
+  })
+
+  it('may have savepoints and transactions of better-sqlite3 in it', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const insert = db.prepare<[string]>('INSERT INTO photos (name) VALUES (?)')
+    runtime.transaction(db, () => {
+      db.transaction(() => insert.run('kept'))()
+      db.exec('SAVEPOINT theirs')
+      insert.run('undone')
+      db.exec('ROLLBACK TO theirs')
+      insert.run('kept, under a savepoint that is left open')
+    })
+    assert.ok(!db.inTransaction)
+    assert.equal(photos(db), 2)
+  })
+
+  it('keeps all others from writing from its beginning on', async (test) => {
+    const { runtime, db } = await withDatabase(test)
+    const other = new Database(db.name, { timeout: 0 })
+    test.after(() => other.close())
+    runtime.transaction(db, () => {
+      assert.throws(() => other.exec("INSERT INTO photos (name) VALUES ('dog')"), { code: 'SQLITE_BUSY' })
+    })
+    other.exec("INSERT INTO photos (name) VALUES ('dog')")
+    assert.equal(photos(db), 1)
+  })
+
   it('gives handles that are of no job when it was undone, whoever has their id then', async (test) => {
     const { runtime, db } = await withDatabase(test)
     const undone: Job[] = []
