@@ -253,8 +253,8 @@ export class Gather {
   #takeDeliveries(): TakenEntry[] {
     let end = 0
     for (let bytes = 0; end < this.#taking.length && end < GROUP_JOBS && bytes < GROUP_BYTES; end++) {
-      const { input, overrides } = (this.#taking[end] as TakenEntry).job
-      bytes += input.length + (overrides?.length ?? 0)
+      const { job } = this.#taking[end] as TakenEntry
+      bytes += weightOf({ input: job.input, extra: job })
     }
     return this.#taking.splice(0, end)
   }

@@ -1,6 +1,6 @@
-import type { JobExtra } from '../../lib/job.ts'
+import { type JobExtra, weightOf } from '../../lib/job.ts'
 import type { Ended } from '../messages.ts'
-import type { DeliveredColumns, Group, JobColumns, RowSettle, Settle } from './protocol.ts'
+import type { DeliveredColumns, Group, JobColumns, RowSettle, Settle, TakenColumns } from './protocol.ts'
 
 /** A job as it is appended. */
 export interface AppendedJob {
@@ -69,4 +69,21 @@ export function pairsOf(finished: readonly Ended[]): Float64Array {
     pairs[at * 2 + 1] = claim
   }
   return pairs
+}
+
+/** What bounds a transaction: the jobs that a group begins or ends, and what those weigh that are new. */
+export function sizeOf(group: Group): { jobs: number; bytes: number } {
+  const added = (group.jobs?.numbers.length ?? 0) + (group.taken?.ids.length ?? 0)
+  const ended = group.settles.length + (group.delivered?.homes.length ?? 0) + (group.done?.length ?? 0) / 2
+  return { jobs: added + ended, bytes: bytesOf(group.jobs) + bytesOf(group.taken) }
+}
+
+function bytesOf(columns: Pick<JobColumns | TakenColumns, 'inputs' | 'extras'> | undefined): number {
+  if (columns === undefined) return 0
+  const { inputs, extras } = columns
+  let bytes = 0
+  for (let at = 0; at < inputs.length; at++) {
+    bytes += weightOf({ input: inputs[at] as string, extra: extras?.[at] ?? null })
+  }
+  return bytes
 }

@@ -3,6 +3,7 @@ import { isMainThread, type MessagePort, parentPort, receiveMessageOnPort } from
 import { systemClock } from '../../lib/clock.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { faultOf } from './faults.ts'
+import { sizeOf } from './group-columns.ts'
 import type { Ledger } from './ledger.ts'
 import { LogGrowth, logSizeOf } from './log-growth.ts'
 import { Lookout } from './lookout.ts'
@@ -102,16 +103,6 @@ function commitLot(journal: OpenJournal, first: Group): ToJournal | undefined {
     turnstile.leave()
   }
   return next
-}
-
-function sizeOf(group: Group): { jobs: number; bytes: number } {
-  let bytes = 0
-  for (const input of group.jobs?.inputs ?? []) bytes += input.length
-  for (const extra of group.jobs?.extras ?? []) bytes += extra?.overrides?.length ?? 0
-  for (const input of group.taken?.inputs ?? []) bytes += input.length
-  const added = (group.jobs?.numbers.length ?? 0) + (group.taken?.ids.length ?? 0)
-  const ended = group.settles.length + (group.delivered?.homes.length ?? 0) + (group.done?.length ?? 0) / 2
-  return { jobs: added + ended, bytes }
 }
 
 function commit(journal: OpenJournal, groups: readonly Group[]): void {
