@@ -1,3 +1,4 @@
+import { MillraceError } from '../../lib/errors.ts'
 import { RANKS, Waiting } from './waiting.ts'
 import { prepareStatements, type Statements } from './statements.ts'
 import { Rooms } from './rooms.ts'
@@ -172,6 +173,19 @@ export class Ledger {
   /** Keeps a reserve of numbers ahead of those that the owner has given out. */
   reserveNumbers(next: number): void {
     if (next >= this.nextNumber - NUMBERS_AHEAD / 2) this.nextNumber = next + NUMBERS_AHEAD
+  }
+
+  /**
+   * In every transaction: it carries its number, by which the owner learns after a crash of this thread what was committed,
+   * and checks the owner epoch.
+   */
+  stamp(number: number): void {
+    const { changes } = this.sql.stamp.run(number, this.nextOrd, this.nextNumber, this.epoch)
+    if (changes > 0) return
+    throw new MillraceError(
+      'MILLRACE_JOURNAL_LOST',
+      'another process has taken the journal over; got a newer owner epoch, expected our own; stop one of the two',
+    )
   }
 
   /** When the next scheduled job is due or the next waiting one expires; read only after a change. */

@@ -59,7 +59,10 @@ function written<A extends unknown[], R>(ledger: Ledger, query: (...args: A) => 
   return (...args) => {
     if (late.size > 0) {
       try {
-        db.transaction(() => ledger.writeAllLate()).immediate()
+        db.transaction(() => {
+          ledger.writeAllLate()
+          ledger.stamp(ledger.commits)
+        }).immediate()
       } catch (error) {
         late.undoTo(0)
         throw error

@@ -1,4 +1,3 @@
-import { MillraceError } from '../../lib/errors.ts'
 import { appendJobs, type Appended } from './append.ts'
 import { claimForRooms } from './claim.ts'
 import { expireOverdue, promoteDue } from './due.ts'
@@ -57,9 +56,11 @@ export class Store {
     try {
       const replies = groups.map((group) => this.#apply(group))
       ledger.regulator.writeRates()
-      if (ledger.totalChanges() !== before || ledger.nextNumber !== reserve)
-        this.#stamp((groups.at(-1) as Group).number)
+      const isChange = ledger.totalChanges() !== before || ledger.nextNumber !== reserve
+      const number = isChange ? (groups.at(-1) as Group).number : ledger.commits
+      if (isChange) ledger.stamp(number)
       ledger.commit.run()
+      ledger.commits = number
       ledger.late.committed()
       return replies
     } catch (error) {
@@ -139,19 +140,6 @@ export class Store {
     // Also if nothing had to be done: the job may have been claimed meanwhile, and an instant that has passed is no next one.
     this.ledger.timesChanged = 'yes'
     return expired
-  }
-
-  /** Every commit carries its number, by which the owner learns after a crash of this thread what was committed. */
-  #stamp(number: number): void {
-    const { ledger } = this
-    const { changes } = ledger.sql.stamp.run(number, ledger.nextOrd, ledger.nextNumber, ledger.epoch)
-    if (changes === 0) {
-      throw new MillraceError(
-        'MILLRACE_JOURNAL_LOST',
-        'another process has taken the journal over; got a newer owner epoch, expected our own; stop one of the two',
-      )
-    }
-    ledger.commits = number
   }
 
   #remember(): () => void {

@@ -99,6 +99,19 @@ describe('a job that was taken from a broker', () => {
 })
 
 describe('the row of one that is claimed as it comes', () => {
+  it('is not written by an owner that has been replaced', () => {
+    const journal = new StoreDriver()
+    journal.claim(1)
+    const { number } = journal.take('alpha', delivery)
+    const { record } = journalQueries(journal.ledger)
+    const shiftEpoch = (by: number) => journal.db.prepare('UPDATE millrace_meta SET epoch = epoch + ?').run(by)
+    shiftEpoch(1)
+    assert.throws(() => record(number), { code: 'MILLRACE_JOURNAL_LOST' })
+    assert.equal(rowsOf(journal), 0)
+    shiftEpoch(-1)
+    assert.equal(record(number)?.state, running, 'the control')
+  })
+
   it('is not written as long as nobody looks at it', () => {
     const journal = new StoreDriver()
     journal.claim(2)
