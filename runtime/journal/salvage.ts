@@ -1,4 +1,4 @@
-import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, rmSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, readSync, rmSync } from 'node:fs'
 import { MillraceError } from '../../lib/errors.ts'
 import { copyError, createNew, publish, refuseExisting } from './backup.ts'
 import { fileError } from './file-error.ts'
@@ -6,7 +6,7 @@ import { journalFiles } from './files.ts'
 import { type Mark, readMark, type TailLoss, tailLossIn } from './mark.ts'
 import { mendJournal } from './mend.ts'
 import { ownNames } from './own-names.ts'
-import { openToRead, ownerOf } from './read-only.ts'
+import { ownerOf, refuseMissing } from './read-only.ts'
 import { type CopiedRows, copyTable } from './salvage-rows.ts'
 import { JOURNAL_VERSION, SCHEMA } from './schema.ts'
 import { type Database, openDatabase, prepareValue } from './sqlite.ts'
@@ -30,6 +30,9 @@ interface SchemaRow {
   readonly sql: string
 }
 
+/** What every SQLite file begins with, before a zero (https://sqlite.org/fileformat2.html). */
+const HEAD = 'SQLite format 3'
+
 /**
  * Reads what can be read of a damaged journal into a new one; tables of others are copied unchanged. It works on a copy
  * of the files, so that the damaged ones stay as they are, for a second attempt by other means.
@@ -37,7 +40,7 @@ interface SchemaRow {
 export function salvage(file: string, to: string): Salvaged {
   const part = `${to}.part`
   const copy = `${to}.damaged`
-  refuseNone(file)
+  refuseMissing(file)
   refuseOwned(file)
   refuseExisting(to)
   try {
@@ -51,7 +54,7 @@ export function salvage(file: string, to: string): Salvaged {
       }),
     )
   } catch (error) {
-    throw copyError(error, to) ?? fileError(error, file)
+    throw copyError(error, to) ?? orNotSqlite(fileError(error, file), file)
   }
 }
 
@@ -63,10 +66,6 @@ function withNew<T>(path: string, run: () => T): T {
   } finally {
     for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true })
   }
-}
-
-function refuseNone(file: string): void {
-  if (!existsSync(file)) openToRead(file)
 }
 
 function refuseOwned(file: string): void {
@@ -216,6 +215,29 @@ function nothingLeft(): MillraceError {
     'MILLRACE_JOURNAL_CORRUPT',
     'the list of its tables cannot be read, or it is no journal; nothing can be salvaged from it; go back to a backup',
   )
+}
+
+/** Where nothing can be read of a file that does not even begin as one, it is most likely another. */
+function orNotSqlite(failure: unknown, file: string): unknown {
+  if (!(failure instanceof MillraceError) || failure.code !== 'MILLRACE_JOURNAL_CORRUPT' || hasHead(file))
+    return failure
+  return new MillraceError(
+    'MILLRACE_JOURNAL_CORRUPT',
+    `${file} is no SQLite file, which begins with ${JSON.stringify(HEAD)}, or has lost its beginning; nothing can be ` +
+      'salvaged from it; look at the path, or go back to a backup',
+    { cause: failure },
+  )
+}
+
+function hasHead(file: string): boolean {
+  const head = Buffer.alloc(HEAD.length)
+  const descriptor = openSync(file, 'r')
+  try {
+    readSync(descriptor, head)
+  } finally {
+    closeSync(descriptor)
+  }
+  return head.toString('latin1') === HEAD
 }
 
 function later(version: number): MillraceError {

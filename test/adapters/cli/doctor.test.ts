@@ -3,6 +3,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -330,6 +331,18 @@ describe('millrace doctor --salvage', () => {
     assert.equal(code, 3)
     assert.match(err, /MILLRACE_JOURNAL_CORRUPT: .*go back to a backup/)
     assert.ok(!existsSync(`${journal}.new`))
+  })
+
+  it('says of a file that is none of SQLite that it is none', async (test) => {
+    const folder = scratch(test)
+    const file = join(folder, 'letter')
+    for (const lines of [1, 1_000]) {
+      writeFileSync(file, 'this is a letter to a friend\n'.repeat(lines))
+      const { code, err } = await cli(['doctor', '--journal', file, '--salvage', `${file}.new`])
+      assert.equal(code, 3)
+      assert.match(err, /^error: MILLRACE_JOURNAL_CORRUPT: .* is no SQLite file.*look at the path/)
+      assert.deepEqual(readdirSync(folder), ['letter'])
+    }
   })
 
   it('refuses a file that is there, and a journal that somebody owns', async (test) => {
