@@ -1,4 +1,4 @@
-import { closeSync, fchownSync, lstatSync, mkdirSync, openSync, statfsSync, statSync } from 'node:fs'
+import { closeSync, existsSync, fchownSync, lstatSync, mkdirSync, openSync, statfsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { MillraceError } from '../../lib/errors.ts'
 
@@ -32,11 +32,11 @@ const NETWORK_FILESYSTEMS = new Map([
 export function prepareFiles(path: string): string {
   const file = resolve(path)
   const directory = dirname(file)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  refuseLink(directory)
+  makeDirectory(directory)
   refuseDirectory(file)
+  refuseLinks(file)
   const { main, lock, ...others } = journalFiles(file)
-  for (const each of [main, lock, ...Object.values(others)]) refuseLink(each)
+  for (const each of [main, lock, ...Object.values(others)]) refuseForeignOwner(each)
   refuseNetwork(directory)
   create(main)
   createBeside(main, lock)
@@ -55,17 +55,37 @@ export function createBeside(main: string, path: string): void {
   })
 }
 
-function refuseLink(path: string): void {
-  const stat = lstatSync(path, { throwIfNoEntry: false })
-  if (stat === undefined) return
-  if (stat.isSymbolicLink()) {
+/**
+ * Refuses a journal of which a file is a link: SQLite has its log beside what the link points to, and we the lock beside the
+ * link, so that two names of one journal could have two owners. Links in the path to its directory lead to one place and are
+ * followed.
+ */
+export function refuseLinks(file: string): void {
+  for (const path of Object.values(journalFiles(file))) {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue
     throw new MillraceError(
       'MILLRACE_JOURNAL_UNSAFE_FILE',
-      `${path} is a symbolic link; expected a real file or directory; name the journal by its real path`,
+      `${path} is a symbolic link; expected a real file; name the journal by its real path`,
     )
   }
+}
+
+/** One by one: what Node makes at once it tries without end where the system has no such place, as below /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return
+  makeDirectory(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (!existsSync(path)) throw error
+  }
+}
+
+function refuseForeignOwner(path: string): void {
   const user = process.getuid?.()
-  if (user !== undefined && user !== 0 && stat.uid !== user && stat.isFile()) {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (user !== undefined && user !== 0 && stat?.isFile() === true && stat.uid !== user) {
     throw new MillraceError(
       'MILLRACE_JOURNAL_UNSAFE_FILE',
       `${path} belongs to user ${stat.uid}; expected user ${user}; run as its owner or choose another file`,

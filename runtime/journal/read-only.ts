@@ -4,7 +4,7 @@ import { type JobState, stateCodes } from '../../lib/job-state.ts'
 import { formatJobId, type JobPage, type JobRecord, parseJobId } from '../../lib/job.ts'
 import { isBusy } from './faults.ts'
 import { fileError, noJournal } from './file-error.ts'
-import { journalFiles } from './files.ts'
+import { journalFiles, refuseLinks } from './files.ts'
 import { type Holder, readHolder } from './lock.ts'
 import { pageOf } from './page.ts'
 import { recordOf, stateOf, toJobRecord } from './record.ts'
@@ -131,8 +131,9 @@ export function ownerOf(file: string): Holder | undefined {
   }
 }
 
-/** For a journal that must be there. */
+/** For a journal that must be there, under the name that its owner may have it by. */
 export function refuseMissing(file: string): void {
+  refuseLinks(file)
   if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) return
   throw new MillraceError(
     'MILLRACE_JOURNAL_IO',

@@ -112,14 +112,24 @@ describe('opening a journal', () => {
     assert.deepEqual(readdirSync(folder), ['text'])
   })
 
-  it('refuses a link in the place of its folder', (test) => {
+  it('is one journal with one owner, whichever links lead to its folder', (test) => {
     const folder = scratchFolder()
     mkdirSync(join(folder, 'real'))
     symlinkSync(join(folder, 'real'), join(folder, 'link'))
-    assert.throws(() => openJournal(optionsOf(join(folder, 'link', 'jobs.db')), START), {
-      code: 'MILLRACE_JOURNAL_UNSAFE_FILE',
-    })
-    open(test, join(folder, 'real', 'jobs.db'))
+    open(test, join(folder, 'link', 'data', 'jobs.db'))
+    symlinkSync(join(folder, 'real', 'data'), join(folder, 'other'))
+    assert.deepEqual(readdirSync(join(folder, 'other')), readdirSync(join(folder, 'real', 'data')))
+    for (const path of ['real/data', 'other']) {
+      assert.equal(openInAnotherProcess(join(folder, path, 'jobs.db')).code, 'MILLRACE_JOURNAL_LOCKED')
+    }
+  })
+
+  it('is refused where the system makes no directories, and not tried without end', {
+    skip: !existsSync('/proc/self'),
+  }, () => {
+    const { code, message = '' } = openInAnotherProcess('/proc/none/of/these/jobs.db')
+    assert.equal(code, 'MILLRACE_JOURNAL_IO')
+    assert.match(message, /got ENOENT/)
   })
 
   it('says which file it was that cannot be one', () => {

@@ -1,7 +1,7 @@
 // needs-quiet: how soon a job is seen
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
 import { createPublisher, Database, type MillraceError } from '../../../runtime/index.ts'
 import type { PublishingAnswer, PublishingCommand } from '../../fixtures/publishing-process.ts'
@@ -156,6 +156,21 @@ describe('createPublisher', () => {
     ] as const) {
       await assert.rejects(createPublisher({ journal }), { code }, journal)
     }
+  })
+
+  it('refuses a link in the place of the journal, as its owner does, and follows those that lead to its folder', async (test) => {
+    const journal = journalIn()
+    const folder = scratchFolder()
+    const runtime = await startRuntime(test, { journal: { file: journal } })
+    symlinkSync(journal, join(folder, 'jobs.db'))
+    await assert.rejects(createPublisher({ journal: join(folder, 'jobs.db') }), {
+      code: 'MILLRACE_JOURNAL_UNSAFE_FILE',
+    })
+    symlinkSync(dirname(journal), join(folder, 'data'))
+    const publisher = await createPublisher({ journal: join(folder, 'data', 'jobs.db') })
+    test.after(() => publisher.close())
+    const { id } = await publisher.enqueue(kept, { value: 5 })
+    assert.equal(await runtime.job(id).result({ timeoutMs: 20_000 }), 5)
   })
 
   it('refuses what it cannot use', async () => {
