@@ -19,10 +19,11 @@ export function migrate(db: Database, now: number): MetaRow {
   const tables = prepareValue<[string], number>(db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?")
   if (tables.get('millrace_meta') === undefined) create(db, now)
   const meta = readMeta(db)
-  if (meta === undefined || meta.version > JOURNAL_VERSION) {
+  if (meta === undefined || !isVersion(meta.version)) throw noVersion(meta?.version)
+  if (meta.version > JOURNAL_VERSION) {
     throw new MillraceError(
       'MILLRACE_JOURNAL_VERSION',
-      `the journal is from a later Millrace; got version ${meta?.version}, expected at most ${JOURNAL_VERSION}; ` +
+      `the journal is from a later Millrace; got version ${meta.version}, expected at most ${JOURNAL_VERSION}; ` +
         'update Millrace in this service',
     )
   }
@@ -44,6 +45,19 @@ function create(db: Database, now: number): void {
       JSON.stringify(thisProcess(now)),
     )
   }).immediate()
+}
+
+/** The column of a journal takes any integer, and that of a table of another's by this name anything. */
+function isVersion(version: unknown): boolean {
+  return Number.isInteger(version) && (version as number) >= 1
+}
+
+function noVersion(version: unknown): MillraceError {
+  return new MillraceError(
+    'MILLRACE_JOURNAL_VERSION',
+    `the journal is of no version that there is; got ${JSON.stringify(version)}, expected 1 to ${JOURNAL_VERSION}; look at ` +
+      'the path and at who else writes to the file, or go back to a backup',
+  )
 }
 
 /** All steps in one transaction: a journal is of one version or the other, whenever the process dies. */

@@ -186,6 +186,23 @@ describe('opening a journal', () => {
     assert.equal(open(test, file).opened.epoch, opened.epoch + 1, 'the refusal has let go of the lock')
   })
 
+  it('refuses a journal of a version that is none, in words', () => {
+    for (const [column, version, got] of [
+      ['INTEGER', 0, /got 0, expected 1 to \d/],
+      ['INTEGER', -1, /got -1/],
+      ['TEXT', 'three', /got "three"/],
+      ['REAL', 1.5, /got 1\.5/],
+      ['INTEGER', null, /got null/],
+    ] as const) {
+      const file = join(scratchFolder(), 'jobs.db')
+      const db = openDatabase(file)
+      db.exec(`CREATE TABLE millrace_meta (one INTEGER, version ${column}); INSERT INTO millrace_meta (one) VALUES (1)`)
+      db.prepare('UPDATE millrace_meta SET version = ?').run(version)
+      db.close()
+      assert.throws(() => openJournal(optionsOf(file), START), { code: 'MILLRACE_JOURNAL_VERSION', message: got })
+    }
+  })
+
   it('leaves the tables and the version of others in the same file alone', (test) => {
     const file = join(scratchFolder(), 'jobs.db')
     const theirs = openDatabase(file)
