@@ -3,9 +3,15 @@ import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { EventEmitter } from 'eventemitter3'
+import { memory, type MemoryStore, memoryStore } from '../../../adapters/memory/index.ts'
 import { type Behavior, type Child, spawn } from '../../../lib/actor.ts'
+import type { Broker, Delivery, QueueSpec } from '../../../lib/broker.ts'
 import { systemClock } from '../../../lib/clock.ts'
+import { controlQueues } from '../../../lib/control-message.ts'
 import type { RuntimeEvents } from '../../../lib/events.ts'
+import type { ChildSpec } from '../../../lib/supervision.ts'
+import { type Across, acrossOf } from '../../../runtime/across.ts'
+import type { AcrossOptions } from '../../../runtime/across-config.ts'
 import { type Booted, boot, systemGround } from '../../../runtime/boot.ts'
 import { type Config, resolveConfig } from '../../../runtime/config.ts'
 import { Dispatcher } from '../../../runtime/dispatch/dispatcher.ts'
@@ -15,6 +21,8 @@ import { JournalAccess } from '../../../runtime/journal/access.ts'
 import { startJournalThread } from '../../../runtime/journal/thread.ts'
 import { HandlerCalls } from '../../../runtime/places/handler-calls.ts'
 import { Settler } from '../../../runtime/settle/settler.ts'
+import { intakeChild, linkChild, outboxChild } from '../../../runtime/supervise/across-children.ts'
+import { clusterChild } from '../../../runtime/supervise/cluster-child.ts'
 import { JournalChild } from '../../../runtime/supervise/journal-child.ts'
 import { PlaceChild } from '../../../runtime/supervise/place-child.ts'
 import { TrialChild } from '../../../runtime/supervise/trial-child.ts'
@@ -30,8 +38,9 @@ import { stressStartStop } from '../../helpers/stress-start-stop.ts'
 
 leakCheck({ after }, { withinMs: 5_000 })
 
-function configOf(file: string): Config {
+function configOf(file: string, across: AcrossOptions = {}): Config {
   return resolveConfig({
+    ...across,
     tasks: fixtureTasks,
     journal: { file },
     tiers: {
@@ -50,8 +59,9 @@ const HEAVY = { concurrent: 2, rounds: 6, settleWithinMs: 10_000 }
 /** The actors of a runtime that runs, once more each: beside those of its own tree. */
 describe('every actor of the tree may be started and stopped at any moment:', () => {
   let booted: Booted
+  const store = memoryStore()
   before(async () => {
-    booted = await boot(configOf(':memory:'), systemGround())
+    booted = await boot(configOf(':memory:', { broker: memory() }), systemGround())
   })
   after(async () => {
     booted.root.stop()
@@ -82,6 +92,16 @@ describe('every actor of the tree may be started and stopped at any moment:', ()
     const ladder = { rungs: [{ tier: 'default', budgetMs: Number.POSITIVE_INFINITY }], minRuns: 1, coolDownMs: 0 }
     return new Promoter({ ...wires, ladder, watch: wires.runWatch, isOpen: () => true, moved: () => {}, onError: fail })
   })
+
+  const isAcross = (child: typeof outboxChild) =>
+    stressStartStop(() => {
+      const [wires, across] = apart(booted.wires)
+      return begun(child(wires, across))
+    })
+  it('link', () => isAcross(linkChild))
+  it('outbox', () => isAcross(outboxChild))
+  it('intake', () => stressStartStop(() => intake(booted.wires)))
+  it('cluster', () => stressStartStop(() => cluster(booted.wires, store)))
 
   it('lane of the loop', () => stressStartStop(() => place(booted.wires, 'network')))
   it('tier', () => stressStartStop(() => place(booted.wires, 'default'), HEAVY))
@@ -138,6 +158,54 @@ function watchdog(wires: Wires): Child<never> {
 function own(wires: Wires): Wires {
   const calls = new HandlerCalls()
   return { ...wires, places: [], stopped: new Map(), starts: undefined, calls, leftBehind: new Set() }
+}
+
+/** With a broker of its own: a second link of one node would take from the first. */
+function apart(wires: Wires, broker: Broker = memory()): [wires: Wires, across: Across] {
+  const { config } = wires.across as Across
+  const mine: { -readonly [Part in keyof Wires]: Wires[Part] } = own(wires)
+  const across = acrossOf(mine, { ...config, broker })
+  mine.across = across
+  return [mine, across]
+}
+
+/** Its broker is open before it starts, and is closed after its end, as the link does it. */
+function linked(across: Across, start: () => Child<never>): Child<never> {
+  const { broker, queues } = across.config
+  const work = queues.map((name): QueueSpec => ({ name, kind: 'work' }))
+  void broker.open({ queues: [...work, ...controlQueues(across.node)], tell: () => {} })
+  const child = start()
+  void child.exited.then(() => broker.close())
+  return child
+}
+
+/** What comes while it starts and stops is no job, so that nothing of it is left. */
+function intake(wires: Wires): Child<never> {
+  const [mine, across] = apart(wires)
+  const { broker, queues } = across.config
+  return linked(across, () => {
+    const deliver = (delivery: Delivery) => {
+      if (across.inlet.arrived.push(delivery) === 1) across.tellIntake({ type: 'arrived' })
+    }
+    for (const name of queues) {
+      across.inlet.subscriptions.push(broker.subscribe(name, { prefetch: 0, deliver, lost: () => {} }))
+      void broker.publish([{ id: 'none', queue: name, body: Buffer.from('no job') }])
+    }
+    return begun(intakeChild(mine, across))
+  })
+}
+
+let nodes = 0
+
+/** Nodes that come and go are seen by the others that do. */
+function cluster(wires: Wires, store: MemoryStore): Child<never> {
+  const [mine, across] = apart(wires, memory(store))
+  across.node = `node${nodes++}`
+  return linked(across, () => begun(clusterChild(mine, across)))
+}
+
+function begun(spec: ChildSpec): Child<never> {
+  return spec.start({ adopt: () => {} })
 }
 
 let journals = 0
