@@ -21,7 +21,8 @@ Options
   --threads N           threads of the task's tier; default: as many as the machine has cores. Other tiers have one
   --concurrency N       jobs at once, for a task on a lane; default 1,000
   --attempts N          how often a job is tried; default: as its task says
-  --grace-ms MS         what running jobs get to end after Ctrl-C; default 10,000
+  --grace-ms MS         what running jobs get to end after Ctrl-C, and native calls past their hard limit when
+                        nothing else is left; default 10,000
   --quiet               no progress
 
 Output

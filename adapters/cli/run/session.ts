@@ -4,6 +4,7 @@ import type { AnyTask } from '../../../lib/task.ts'
 import { JournalReader } from '../../../runtime/cli-support.ts'
 import { createRuntime, type Runtime } from '../../../runtime/index.ts'
 import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts'
+import { reportError } from '../report-error.ts'
 import type { Terminal } from '../terminal.ts'
 import { count, duration, plural } from '../text.ts'
 import { Children, childrenLeft, tellChildren } from './children.ts'
@@ -17,6 +18,7 @@ import { assertOurs, openOutcomes, type OutcomeFile, readWritten, type Written }
 import { assertPaths, isStream } from './paths.ts'
 import { Progress } from './progress.ts'
 import { RunMark } from './run-mark.ts'
+import { Standstill } from './standstill.ts'
 import { Tally } from './tally.ts'
 import { findTask, importTasks, placesFor } from './tasks-module.ts'
 
@@ -120,22 +122,25 @@ async function work(parts: Parts): Promise<ExitCode> {
     progress.tell(`nobody handled ${error.name}: ${error.message} (${id === undefined ? 'of no job' : `job ${id}`})`)
   })
   const interruption = new Interruption(() => terminal.err('ended at once; run the same command again to go on'))
+  const standstill = new Standstill(runtime, parts.task.name, settings.graceMs)
   progress.start()
   try {
     const all = feedAll(parts, input, tally, run)
+      .then(() => standstill.fed())
       .then(() => run.finished())
       .then(() => children.finished(runtime))
     all.catch(() => undefined)
-    const end = await Promise.race([all, interruption.signal, failure])
+    const end = await Promise.race([all, interruption.signal, failure, standstill.come])
     if (end === undefined) return await conclude(parts, tally, systemClock.monotonicMs() - startedAt, progress)
     progress.stop()
-    return await drain(parts, run, tally, end)
+    return typeof end === 'number' ? await giveUp(parts, run, tally, end) : await drain(parts, run, tally, end)
   } catch (error) {
     progress.stop()
-    if (exitCodeOf(error) !== exitCodes.usage) await endStopped(parts, run, tally)
+    if (exitCodeOf(error) !== exitCodes.usage) await endStopped(parts, run, tally, error)
     throw error
   } finally {
     progress.stop()
+    standstill.end()
     interruption.end()
   }
 }
@@ -157,7 +162,8 @@ function startLines(parts: Parts, tally: Tally) {
     },
     failed: fail,
   })
-  runtime.on('place.stopped', ({ error }) => fail(error)).on('runtime.failed', ({ error }) => fail(error))
+  const ends = ({ error }: { readonly error: Error }) => fail(error)
+  runtime.on('place.stopped', ends).on('runtime.failed', ends).on('runtime.unfit', ends)
   for (const id of left.removable) void runtime.job(id).remove().catch(fail)
   for (const [line, id] of left.unwritten) run.resume(line, runtime.job(id))
   return { run, failure }
@@ -209,12 +215,30 @@ async function drain({ runtime, settings, terminal }: Parts, run: LineRun, tally
   return exitCodeOfSignal(signal)
 }
 
-/** What has ended is written before it is said how many lines there are. */
-async function endStopped({ runtime, settings, terminal }: Parts, run: LineRun, tally: Tally): Promise<void> {
+/** What is left would be waited for without end: the process ends by itself as it does when it is told to. */
+async function giveUp(parts: Parts, run: LineRun, tally: Tally, jobs: number): Promise<ExitCode> {
+  const are = jobs === 1 ? 'is' : 'are'
+  parts.terminal.err(
+    `${plural(jobs, 'job')} ${are} in native calls past the hard limit, which only the end of the process ends`,
+  )
+  await endStopped(parts, run, tally)
+  return exitCodes.failed
+}
+
+/** What has ended is written before it is said how many lines there are. `error` is why, where it is one. */
+async function endStopped(
+  { runtime, settings, terminal }: Parts,
+  run: LineRun,
+  tally: Tally,
+  error?: unknown,
+): Promise<void> {
   run.stop()
-  await runtime.stop({ graceMs: 0 }).catch(() => undefined)
+  const stopped = await runtime.stop({ graceMs: 0 }).catch(() => undefined)
   await run.flush()
   terminal.err(`stopped: ${soFar(tally, settings)}`)
+  if (stopped === undefined || stopped.stuck.length === 0) return
+  if (error !== undefined) reportError(error, 'short', terminal)
+  endBySignal('SIGTERM')
 }
 
 function soFar(tally: Tally, { output }: RunSettings): string {

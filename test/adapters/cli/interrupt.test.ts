@@ -15,6 +15,8 @@ const run = (n) => n === 3 && openSync(new URL('pipe', import.meta.url))
 export const tier = m.defineTask({ name: 'hang.tier', run })
 export const lane = m.defineTask({ name: 'hang.lane', lane: 'hanging', run })`
 
+const LIMITS = 'softLimitMs: 100, hardLimitMs: 200'
+
 function setUp(test: TestContext, ms: number) {
   const folder = scratch(test)
   const [input, output] = [join(folder, 'in'), join(folder, 'out')] as const
@@ -22,6 +24,36 @@ function setUp(test: TestContext, ms: number) {
   const files = ['--input', input, '--output', output, '--journal', join(folder, 'jobs.db')]
   return { output, args: ['run', cliTasks, 'number.spin', ...files, '--threads', '2'] }
 }
+
+describe('millrace run, of which nothing is left but native calls past their hard limit', () => {
+  for (const [task, hanging, graceMs, said] of [
+    ['hang.tier', 1, '300', /1 job is in native calls past the hard limit/],
+    ['hang.lane', 1, '300', /1 job is in native calls past the hard limit/],
+    ['hang.tier', 5, '60000', /error: MILLRACE_ZOMBIES: /],
+  ] as const) {
+    it(`says so, ends, and goes on when it is run again: ${hanging} of ${task}`, async (test) => {
+      const folder = scratch(test)
+      const at = (name: string) => join(folder, name)
+      const lines = hanging + 2
+      writeFileSync(at('in'), Array.from({ length: lines }, (_, line) => `${line + 1}\n`).join(''))
+      execFileSync('mkfifo', [at('pipe')])
+      const module = tasksModule(
+        folder,
+        HANGING.replaceAll('n === 3', 'n >= 3').replaceAll(' run })', ` ${LIMITS}, run })`),
+      )
+      const files = ['--input', at('in'), '--output', at('out'), '--journal', at('jobs.db')]
+      const args = ['run', module, task, ...files, '--grace-ms', graceMs]
+      const stopped = await cli(args)
+      assert.equal(stopped.signal, 'SIGTERM', stopped.err)
+      assert.match(stopped.err, said)
+      assert.match(stopped.err, /stopped: .* has 2 lines; run the same command again/)
+      rmSync(at('pipe'))
+      writeFileSync(at('pipe'), '')
+      assert.equal((await cli(args)).code, 0)
+      assertEachOnce(readOutcomes(at('out')), lines)
+    })
+  }
+})
 
 describe('millrace run, interrupted', () => {
   for (const [signal, code] of [
