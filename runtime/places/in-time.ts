@@ -16,6 +16,6 @@ export function late(place: string): MillraceError {
   return new MillraceError(
     'MILLRACE_TASKS_MODULE',
     `the tasks modules have not loaded for ${place} within ${LOADING_MS} ms; expected imports and setup() that end; look ` +
-      'for a top-level await, or a setup, that waits for something which does not come',
+      'for a top-level await, or a setup, that waits for what does not come, as for the createRuntime that waits for it',
   )
 }

@@ -7,23 +7,34 @@ import { MillraceError } from '../../lib/errors.ts'
 const ENTRY_MS = 3_000
 
 /**
- * What is imported of tasks modules on the service's own loop; rejects where one of them is the module that started the
- * process and waits, in a top-level await, for the runtime that waits for its import here.
+ * What is imported of tasks modules on the service's own loop; rejects where one of them waits, in a top-level await, for the
+ * runtime that waits for its import here: it is the module that started the process, or threads that import the same have
+ * called `createRuntime` in doing so, which `nested` says then.
  */
-export function unlessOwnEntry<T>(clock: Clock, modules: readonly string[], importing: Promise<T>): Promise<T> {
-  const entry = entryUrl()
-  if (entry === undefined || !modules.includes(entry)) return importing
+export function unlessForItself<T>(
+  clock: Clock,
+  modules: readonly string[],
+  importing: Promise<T>,
+  nested: () => Error | undefined,
+): Promise<T> {
+  let waiting = entryAmong(modules)
+  const evaluated = () => {
+    waiting = undefined
+  }
+  if (waiting !== undefined) import(waiting).then(evaluated, evaluated)
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(ENTRY_MS, () => reject(waitsForItself(entry)))
-    const evaluated = () => timer.cancel()
-    import(entry).then(evaluated, evaluated)
-    importing.then(resolve, reject)
+    const timer = clock.setTimer(ENTRY_MS, () => {
+      const error = waiting === undefined ? nested() : waitsForItself(waiting)
+      if (error !== undefined) reject(error)
+    })
+    importing.then(resolve, reject).finally(() => timer.cancel())
   })
 }
 
-function entryUrl(): string | undefined {
+function entryAmong(modules: readonly string[]): string | undefined {
   try {
-    return pathToFileURL(realpathSync(process.argv[1] as string)).href
+    const entry = pathToFileURL(realpathSync(process.argv[1] as string)).href
+    return modules.includes(entry) ? entry : undefined
   } catch {
     // Started from no file, as by `node --eval`, or it is gone.
     return undefined

@@ -1,4 +1,5 @@
 import type { Behavior, Self } from '../../lib/actor.ts'
+import { MillraceError } from '../../lib/errors.ts'
 import { type StartsSink, StartsWriter } from '../journal/starts.ts'
 import { hostOf } from '../config.ts'
 import { childPort, placeListener } from '../listeners.ts'
@@ -9,7 +10,7 @@ import { type Handlers, importHandlers } from '../places/handlers.ts'
 import { inTime } from '../places/in-time.ts'
 import { LoopLane } from '../places/loop-lane.ts'
 import type { LoopLaneOptions } from '../places/loop-lane-options.ts'
-import { unlessOwnEntry } from '../places/own-entry.ts'
+import { unlessForItself } from '../places/own-entry.ts'
 import { OwnTurn } from '../places/own-turn.ts'
 import { ProcessPlace } from '../places/process-place.ts'
 import { ThreadPlace } from '../places/thread-place.ts'
@@ -90,8 +91,9 @@ export class PlaceChild implements Behavior<PlaceMessage> {
   }
 
   async #loadHandlers(): Promise<Handlers> {
-    const { clock, config } = this.#wires
-    const handlers = await unlessOwnEntry(clock, config.modules, importHandlers(config.modules))
+    const { clock, config, stopped } = this.#wires
+    const nested = () => [...stopped.values()].find((error) => isNested(error))
+    const handlers = await unlessForItself(clock, config.modules, importHandlers(config.modules), nested)
     await handlers.setUp()
     return handlers
   }
@@ -124,6 +126,10 @@ export class PlaceChild implements Behavior<PlaceMessage> {
   get #firstStart(): number {
     return startsOf(this.#wires.config.places).first[this.#index] as number
   }
+}
+
+function isNested(error: Error): boolean {
+  return error instanceof MillraceError && error.code === 'MILLRACE_NESTED_RUNTIME'
 }
 
 /** What a place of threads or processes is given. */

@@ -29,6 +29,15 @@ describe('a service that is its own tasks module', () => {
     assert.match(errors, /MILLRACE_TASKS_MODULE: the tasks module file:.*own-tasks-service\.js has not been evaluated/)
   })
 
+  it('is told so soon, also where another module has started the process, since its threads find out', {
+    timeout: 30_000,
+  }, async (test) => {
+    const indirect = new URL('../../fixtures/indirect-service.js', import.meta.url)
+    const { code, errors } = await startNode(test, indirect).exited
+    assert.equal(code, 1)
+    assert.match(errors, /MILLRACE_NESTED_RUNTIME: createRuntime was called in a thread of a runtime/)
+  })
+
   it('runs where nothing but a function waits for the runtime, with lanes on its own loop only', async (test) => {
     const { line, exited } = startNode(test, own, 'called')
     await line('hello')
