@@ -108,8 +108,8 @@ export class Desk implements JobDesk {
     refuseUnknown(options, ['limit', 'after'], '')
     const { limit = 50, after } = options
     wholeNumber(limit, 1, 200, 'limit')
-    if (after !== undefined) parseCursor(after)
     const { states, tasks } = selectionOf(this.#wires, filter, jobStates)
+    if (after !== undefined) parseCursor(after, states)
     const page = await this.#wires.journal.query((queries) =>
       queries.page({ states, tasks: tasks?.map((index) => this.#wires.journal.taskName(index)), limit, after }),
     )

@@ -51,4 +51,5 @@ export const MIGRATIONS: ReadonlyMap<number, string> = new Map([
       until INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;`,
   ],
+  [3, 'CREATE INDEX millrace_scheduled_of_task ON millrace_jobs (task, due_at) WHERE state = 0;'],
 ])

@@ -17,15 +17,20 @@ function partsOf(state: number): number {
   return state === stateCodes.available ? 3 : 2
 }
 
-/** Throws `MILLRACE_INVALID_OPTION` for what no page has given out. */
-export function parseCursor(text: string): Cursor {
+/** Throws `MILLRACE_INVALID_OPTION` for what no page of these states has given out. */
+export function parseCursor(text: string, states: readonly number[]): Cursor {
+  const cursor = cursorOf(text)
+  if (cursor === undefined) throw invalidOption('after', text, 'the `next` of the page before')
+  if (states.includes(cursor.state)) return cursor
+  throw invalidOption('after', text, 'the `next` of a page with the same states; leave it out for the first page')
+}
+
+function cursorOf(text: string): Cursor | undefined {
   try {
     const { state, position } = JSON.parse(text) as Cursor
-    if (position.length === partsOf(state) && position.every((part) => Number.isSafeInteger(part))) {
-      return { state, position }
-    }
+    const isPosition = position.length === partsOf(state) && position.every((part) => Number.isSafeInteger(part))
+    return isPosition ? { state, position } : undefined
   } catch {
-    // Said below.
+    return undefined
   }
-  throw invalidOption('after', text, 'the `next` of the page before')
 }

@@ -1,5 +1,6 @@
 import { stateCodes } from '../../lib/job-state.ts'
 import { formatCursor, parseCursor } from './page-cursor.ts'
+import { inChunks, merged, type TimedJob } from './page-merge.ts'
 import { FROM_JOBS, JOB_COLUMNS, type StoredJob, withAttempts } from './record.ts'
 import { type Database, prepare, prepareTuples } from './sqlite.ts'
 
@@ -16,6 +17,9 @@ type PageRow = Omit<StoredJob, 'attempts'>
 /** A page of large payloads is a short one. */
 const PAGE_BYTES = 4 * 1024 * 1024
 
+/** Of each of several tasks so many rows are read at once: most come from few of them. */
+const READ_OF_TASK = 8
+
 export interface StoredPage {
   readonly jobs: readonly StoredJob[]
   readonly next: string | undefined
@@ -23,17 +27,20 @@ export interface StoredPage {
 
 /**
  * Each state in the order of its index, so that no page reads more rows than it shows (docs/options.md, `jobs`); only
- * among scheduled and running jobs those of other tasks are passed over.
+ * among running jobs those of other tasks are passed over, which are never more than the owner holds in memory.
  */
 interface StateOrder {
   readonly columns: readonly string[]
   readonly direction: 'ASC' | 'DESC'
+  /** By what there is one index for all tasks, and one in which each task has its own. */
+  readonly time?: 'due_at' | 'ended_at'
   position(job: PageRow): number[]
 }
 
 const ENDED: StateOrder = {
   columns: ['j.ended_at', 'j.id'],
   direction: 'DESC',
+  time: 'ended_at',
   position: (job) => [job.ended_at as number, job.id],
 }
 
@@ -46,7 +53,12 @@ const orders: ReadonlyMap<number, StateOrder> = new Map<number, StateOrder>([
   ],
   [
     stateCodes.scheduled,
-    { columns: ['j.due_at', 'j.id'], direction: 'ASC', position: (job) => [job.due_at as number, job.id] },
+    {
+      columns: ['j.due_at', 'j.id'],
+      direction: 'ASC',
+      time: 'due_at',
+      position: (job) => [job.due_at as number, job.id],
+    },
   ],
 ])
 
@@ -66,11 +78,11 @@ export function pageOf(db: Database, query: PageQuery): StoredPage {
 }
 
 function* rowsOf(db: Database, { states, tasks, limit, after }: PageQuery): Generator<PageRow> {
-  const cursor = after === undefined ? undefined : parseCursor(after)
-  const from = cursor === undefined ? 0 : states.indexOf(cursor.state)
-  for (const state of states.slice(Math.max(0, from))) {
+  const cursor = after === undefined ? undefined : parseCursor(after, states)
+  for (const state of cursor === undefined ? states : states.slice(states.indexOf(cursor.state))) {
     const position = cursor?.state === state ? cursor.position : undefined
-    if (orderOf(state) === ENDED && tasks !== undefined) yield* endedOf(db, state, tasks, position, limit)
+    const { time } = orderOf(state)
+    if (time !== undefined && tasks !== undefined) yield* timedOf(db, state, time, tasks, position, limit)
     else yield* rowsIn(db, state, tasks, position, limit)
   }
 }
@@ -79,27 +91,27 @@ function orderOf(state: number): StateOrder {
   return orders.get(state) ?? ENDED
 }
 
-const NONE_BEFORE = [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]
-
-/** Each task has an index of its own: of every one the latest, and of all those the latest. */
-function* endedOf(
+/** Each task has its own part of the index: what comes first of all that come first in theirs. */
+function* timedOf(
   db: Database,
   state: number,
+  time: 'due_at' | 'ended_at',
   tasks: readonly string[],
-  [endedAt, id] = NONE_BEFORE as readonly number[],
+  after: readonly number[] | undefined,
   limit: number,
 ): Generator<PageRow> {
-  const latest = prepareTuples<[string, number, number, number, number], readonly [endedAt: number, id: number]>(
-    db,
-    `SELECT j.ended_at, j.id FROM millrace_jobs j
-     WHERE j.task = (SELECT id FROM millrace_tasks WHERE name = ?) AND j.state = ? AND j.ended_at IS NOT NULL
-       AND (j.ended_at, j.id) < (?, ?)
-     ORDER BY j.ended_at DESC, j.id DESC LIMIT ?`,
-  )
-  const found = tasks.flatMap((task) => latest.all(task, state, endedAt as number, id as number, limit))
-  found.sort(([a, first], [b, second]) => b - a || second - first)
+  const { direction } = orderOf(state)
+  const [compare, first] = direction === 'ASC' ? ['>', Number.MIN_SAFE_INTEGER] : ['<', Number.MAX_SAFE_INTEGER]
+  const sql = `SELECT j.${time}, j.id FROM millrace_jobs j
+     WHERE j.task = (SELECT id FROM millrace_tasks WHERE name = ?) AND j.state = ${state} AND j.${time} IS NOT NULL
+       AND (j.${time}, j.id) ${compare} (?, ?)
+     ORDER BY j.${time} ${direction}, j.id ${direction} LIMIT ?`
+  const next = prepareTuples<[string, number, number, number], TimedJob>(db, sql)
+  const begin = (after ?? [first, first]) as TimedJob
+  const atOnce = tasks.length === 1 ? limit : Math.min(limit, READ_OF_TASK)
+  const ways = tasks.map((task) => inChunks(atOnce, begin, (behind) => next.all(task, ...behind, atOnce)))
   const row = prepare<[number], PageRow>(db, `SELECT ${JOB_COLUMNS} ${FROM_JOBS} WHERE j.id = ?`)
-  for (const [, number] of found.slice(0, limit)) yield row.get(number) as PageRow
+  for (const [, id] of merged(ways, direction)) yield row.get(id) as PageRow
 }
 
 function rowsIn(
@@ -109,9 +121,9 @@ function rowsIn(
   after: readonly number[] | undefined,
   limit: number,
 ): Iterable<PageRow> {
-  const { columns, direction } = orderOf(state)
+  const { columns, direction, time } = orderOf(state)
   const conditions = [`j.state = ${state}`]
-  if (columns[0] === 'j.ended_at') conditions.push('j.ended_at IS NOT NULL')
+  if (time === 'ended_at') conditions.push('j.ended_at IS NOT NULL')
   const values: (string | number)[] = []
   if (tasks !== undefined) {
     const ids = 'SELECT id FROM millrace_tasks WHERE name IN (SELECT value FROM json_each(?))'

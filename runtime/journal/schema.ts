@@ -2,7 +2,7 @@ import { DEFAULT_PRIORITY } from '../../lib/job.ts'
 import { endedStates, fromCodes, jobStates, stateCodes, toCode, type Transition } from '../../lib/job-state.ts'
 
 /** The version of the tables below; a journal of a later one is refused, of an earlier one brought forward (`migrations.ts`). */
-export const JOURNAL_VERSION = 3
+export const JOURNAL_VERSION = 4
 
 /** Numbers of jobs that come through the inbox start here, so that their writers need no number of the owner's. */
 export const INBOX_NUMBERS_FROM = 2 ** 52
@@ -135,6 +135,7 @@ CREATE INDEX millrace_parted ON millrace_jobs (task, part, rank, ord) WHERE stat
 CREATE INDEX millrace_running ON millrace_jobs (id) WHERE state = ${running};
 CREATE INDEX millrace_away ON millrace_jobs (task, id) WHERE state = ${away};
 CREATE INDEX millrace_scheduled ON millrace_jobs (due_at) WHERE state = ${scheduled};
+CREATE INDEX millrace_scheduled_of_task ON millrace_jobs (task, due_at) WHERE state = ${scheduled};
 CREATE INDEX millrace_expiring ON millrace_jobs (expires_at)
   WHERE expires_at IS NOT NULL AND state IN (${scheduled}, ${available});
 CREATE INDEX millrace_ended ON millrace_jobs (state, ended_at) WHERE ended_at IS NOT NULL;

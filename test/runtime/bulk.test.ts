@@ -154,6 +154,11 @@ describe('jobs', () => {
       path: 'state',
     })
     await assert.rejects(runtime.jobs({}, { limit: 0 }), { code: 'MILLRACE_INVALID_OPTION', path: 'limit' })
-    await assert.rejects(runtime.jobs({}, { after: 'nonsense' }), { code: 'MILLRACE_INVALID_OPTION', path: 'after' })
+    const { next } = await runtime.jobs({ state: 'available' }, { limit: 10 })
+    assert.ok(next !== undefined)
+    for (const options of [{ after: 'nonsense' }, { after: next }]) {
+      const page = runtime.jobs({ state: 'scheduled' }, options)
+      await assert.rejects(page, { name: 'MillraceError', code: 'MILLRACE_INVALID_OPTION', path: 'after' })
+    }
   })
 })

@@ -4,7 +4,7 @@ import { jobStates, stateCodes } from '../../../lib/job-state.ts'
 import { type PageQuery, pageOf } from '../../../runtime/journal/page.ts'
 import type { StoredJob } from '../../../runtime/journal/record.ts'
 import type { Database } from '../../../runtime/journal/sqlite.ts'
-import { StoreDriver } from '../../helpers/store-driver.ts'
+import { START, StoreDriver } from '../../helpers/store-driver.ts'
 
 const all = jobStates.map((state) => stateCodes[state])
 
@@ -102,6 +102,39 @@ describe('pages of jobs', () => {
     }
   })
 
+  it('do not go on in a state that is not asked for', () => {
+    const { db } = journalWithAll()
+    const query = { tasks: undefined, limit: 2 }
+    const { next: after } = pageOf(db, { ...query, states: [stateCodes.dead], after: undefined })
+    assert.ok(after !== undefined)
+    const states = [stateCodes.scheduled, stateCodes.available]
+    assert.throws(() => pageOf(db, { ...query, states, after }), { code: 'MILLRACE_INVALID_OPTION', path: 'after' })
+    assert.equal(pageOf(db, { ...query, states: [...states, stateCodes.dead], after }).jobs.length, 1)
+  })
+
+  for (const state of ['scheduled', 'dead'] as const) {
+    it(`of several tasks come in the order of all of them: ${state}`, () => {
+      const tasks = ['alpha', 'beta', 'gamma']
+      const journal = new StoreDriver({ places: [tasks] })
+      // Many of one task at a time, so that it is read on and on while the others wait.
+      for (let at = 0; at < 60; at++) {
+        journal.enqueue(tasks[Math.floor(at / 20)] as string, { dueAt: START + 1_000_000 + (at % 7) })
+        journal.addRoom(1)
+        const dead = journal.enqueue(tasks[Math.floor(at / 15) % 3] as string)
+        journal.settle(journal.held(dead.number), 'die', { record: '{}' })
+        if (at % 4 === 0) journal.advance(1)
+      }
+      const states = [stateCodes[state]]
+      for (const limit of [1, 7, 25, 200]) {
+        const every = ids(pages(journal.db, { states, tasks: undefined, limit: 200 }))
+        assert.deepEqual(ids(pages(journal.db, { states, tasks, limit })), every)
+        const two = pages(journal.db, { states, tasks: ['alpha', 'gamma'], limit })
+        const expected = pages(journal.db, { states, tasks: undefined, limit }).filter(({ task }) => task !== 'beta')
+        assert.deepEqual(ids(two), ids(expected))
+      }
+    })
+  }
+
   it('end where their payloads become too large, and go on behind that', () => {
     const journal = new StoreDriver()
     const input = JSON.stringify('x'.repeat(1_000_000))
@@ -130,6 +163,11 @@ describe('pages of jobs', () => {
         for (const plan of [...first, ...second]) {
           assert.doesNotMatch(plan, /TEMP B-TREE/, 'nothing is sorted')
           assert.match(plan, /(?:SCAN|SEARCH) j USING (?:(?:COVERING )?INDEX millrace_|INTEGER PRIMARY KEY)/)
+        }
+        // Of those that run there are never more than the owner holds.
+        if (tasks === undefined || state === 'running') return
+        for (const plan of [first, second]) {
+          assert.match(plan.join(), /SEARCH j USING (?:COVERING )?INDEX millrace_\w+ \(task=\?/, 'others are not read')
         }
       })
     }
