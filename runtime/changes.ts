@@ -44,7 +44,7 @@ export async function cancelJob(
 /** A delivery has no handle: how it ends is told to the node that has the job. */
 async function cancelTaken(wires: Wires, number: number, mode: Mode): Promise<'cancelled' | 'requested'> {
   wires.wishes.add(number)
-  const removed = await takeFromHand(wires, number)
+  const removed = await takeBack(wires, number)
   if (removed === undefined) {
     for (const place of wires.places) place.cancel(number, mode)
     return 'requested'
@@ -55,14 +55,12 @@ async function cancelTaken(wires: Wires, number: number, mode: Mode): Promise<'c
 
 async function cancelWherever(wires: Wires, number: number, mode: Mode) {
   const { places, clock, config, results, announcer } = wires
-  const inHand = await cancelInHand(wires, number)
-  if (inHand !== undefined) return inHand
+  const unbegun = await cancelUnbegun(wires, number)
+  if (unbegun !== undefined) return unbegun
   const keepUntil = clock.now() + config.journal.keepEndedMs
   const asked = ask(wires, { type: 'cancel', number, keepUntil })
   const taken = places.map((place) => place.cancel(number, mode))
-  const inSlot = taken.includes('recalled') ? endOf(wires, number) : undefined
   const answered = await asked
-  if (inSlot !== undefined) return inSlot
   if (answered.type === 'cancelled') {
     announcer.cancelled([number], [answered.task])
     return 'cancelled'
@@ -74,14 +72,14 @@ async function cancelWherever(wires: Wires, number: number, mode: Mode) {
   }
   if (taken.includes('aborted')) return 'requested'
   // Neither waiting nor running then: it was on its way to its hand, or its end on the way to the journal.
-  const arrived = await cancelInHand(wires, number)
+  const arrived = await cancelUnbegun(wires, number)
   if (arrived !== undefined) return arrived
   await written(wires, number)
   return cancelledOr(results, number, 'requested')
 }
 
-async function cancelInHand(wires: Wires, number: number): Promise<'cancelled' | 'requested' | undefined> {
-  const removed = await takeFromHand(wires, number)
+async function cancelUnbegun(wires: Wires, number: number): Promise<'cancelled' | 'requested' | undefined> {
+  const removed = await takeBack(wires, number)
   if (removed === undefined) return undefined
   placeListener(wires).ended(removed.place, [unstarted(removed.job, { type: 'cancelled' })])
   return endOf(wires, number)
@@ -126,18 +124,19 @@ export async function retryJob(wires: Wires, number: number): Promise<void> {
 export async function rescheduleJob(wires: Wires, number: number, options: RescheduleOptions): Promise<void> {
   const change = prepareReschedule(options, wires.clock.now())
   for (let look = 1; ; look++) {
-    await releaseFromHand(wires, number)
+    await release(wires, number)
     const answered = await ask(wires, { type: 'reschedule', number, ...change })
     if (answered.type === 'rescheduled') return
-    // It was claimed while this was on its way: now it stands in its hand, unless it has begun.
     const again = look === 1 && answered.type === 'wrong-state' && answered.state === stateCodes.running
     if (!again) throw refused(wires, answered, number, WAITING)
+    // It was claimed while this was on its way: now it stands in its hand or its slot, unless it has begun.
+    await new Promise<void>((resolve) => wires.clock.setImmediate(resolve))
   }
 }
 
 /** A claimed job goes back to the journal in the same commit as what is asked next, so that nobody claims it before. */
-async function releaseFromHand(wires: Wires, number: number): Promise<void> {
-  const removed = await takeFromHand(wires, number)
+async function release(wires: Wires, number: number): Promise<void> {
+  const removed = await takeBack(wires, number)
   if (removed === undefined) return
   const ended = unstarted(removed.job, { type: 'interrupted', cause: 'recalled' })
   wires.journal.settle({ ended, settle: released(ended) })
@@ -151,7 +150,8 @@ export async function removeJob(wires: Wires, number: number): Promise<void> {
   wires.results.removed([number])
 }
 
-function takeFromHand(wires: Wires, number: number): Promise<InHand | undefined> {
+/** Out of its hand or its slot: nothing that has begun. */
+function takeBack(wires: Wires, number: number): Promise<InHand | undefined> {
   return new Promise((answer) => askDispatcher(wires, { type: 'remove', number, answer }))
 }
 
@@ -165,7 +165,7 @@ interface Wanted {
 }
 
 const RETRYABLE: Wanted = { verb: 'retry', expected: 'dead, cancelled, discarded or expired' }
-const WAITING: Wanted = { verb: 'reschedule', expected: 'scheduled or available' }
+const WAITING: Wanted = { verb: 'reschedule', expected: 'a job that has not begun' }
 const IDLE: Wanted = { verb: 'remove', expected: 'a job that does not run' }
 
 function refused({ journal }: Wires, answered: Answered, number: number, { verb, expected }: Wanted): MillraceError {

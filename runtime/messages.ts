@@ -109,8 +109,10 @@ export interface Place {
   pull(source: JobSource): void
   /** Takes back offered jobs, as far as they have not started; they come as `putBack`. */
   recall(which: (job: ClaimedJob) => boolean): void
-  /** Ends the wait of an offered job or aborts a running one. */
-  cancel(number: number, mode: 'abort' | 'terminate'): 'recalled' | 'aborted' | 'absent'
+  /** Takes back one job, unless it has started: it is whoever's asks from now on. */
+  takeBack(number: number): ClaimedJob | undefined
+  /** Aborts a running job. */
+  cancel(number: number, mode: 'abort' | 'terminate'): 'aborted' | 'absent'
   /** 'refused': it has no such size, or does not run. */
   resize(size: PlaceSize): 'resized' | 'refused' | 'over-budget'
   /** Claims that stand in slots now. */
@@ -224,7 +226,7 @@ export interface EndedGroup {
   readonly ended: readonly Ended[]
 }
 
-/** A claim in the hand of a place, which need not be that of its task any more. */
+/** A claim in the hand of a place, or in a slot of it, which need not be that of its task any more. */
 export interface InHand {
   readonly place: number
   readonly job: ClaimedJob
@@ -235,7 +237,7 @@ export type DispatcherMessage =
   | { readonly type: 'claimed'; readonly jobs: readonly ClaimedJob[] }
   | { readonly type: 'room'; readonly place: number }
   | { readonly type: 'put-back'; readonly place: number; readonly jobs: readonly ClaimedJob[] }
-  /** Takes a job out of its hand; answers `undefined` when it is in none. */
+  /** Takes a job that has not started out of its hand or its slot; answers `undefined` when it is in none. */
   | { readonly type: 'remove'; readonly number: number; answer(removed: InHand | undefined): void }
   /** What is paused now goes back to the journal, as far as it has not started. */
   | { readonly type: 'pauses-changed'; answer(): void }

@@ -6,8 +6,8 @@ describeControls([
     protection: 'a suspect that waits for its process goes back with a pause',
     mutation: {
       file: 'runtime/places/trial-place.js',
-      from: 'if (trial === undefined || this.#life?.entry !== undefined || !which(trial.job))',
-      to: 'if (true)',
+      from: 'const job = this.#letGo(which);',
+      to: 'const job = undefined;',
     },
     file: 'runtime/places/trial-place.test.js',
     test: 'when somebody pauses its task',
@@ -55,6 +55,16 @@ describeControls([
     },
     file: 'runtime/dispatch/dispatcher.test.js',
     test: 'takes once what it was told',
+  },
+  {
+    protection: 'a job that stands in a slot and has not begun can be put off',
+    mutation: {
+      file: 'runtime/dispatch/dispatcher.js',
+      from: ' ?? this.#options.places[place]?.takeBack(number)',
+      to: '',
+    },
+    file: 'runtime/dispatch/dispatcher.test.js',
+    test: 'the slot that it was offered to',
   },
   {
     protection: 'who asks a dispatcher that crashes is answered',

@@ -163,7 +163,7 @@ export class Dispatcher implements Behavior<DispatcherMessage> {
 
   #remove(number: number): InHand | undefined {
     for (const [place, hand] of this.#hands.entries()) {
-      const job = hand.remove(number)
+      const job = hand.remove(number) ?? this.#options.places[place]?.takeBack(number)
       if (job !== undefined) return { place, job }
     }
     return undefined

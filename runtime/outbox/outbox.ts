@@ -89,6 +89,10 @@ export class Outbox implements Place {
     // Nothing of it comes back before its result.
   }
 
+  takeBack(): undefined {
+    // Nor one of it.
+  }
+
   cancel(): 'absent' {
     // Each may be held: what somebody wants of it is then for who has it.
     return 'absent'

@@ -19,6 +19,8 @@ export class AbsentPlace implements Place {
 
   recall(): void {}
 
+  takeBack(): undefined {}
+
   cancel(): 'absent' {
     return 'absent'
   }

@@ -154,7 +154,11 @@ export class LoopLane implements Place, Caller {
     // Every job that a lane takes starts at once: there is nothing to take back.
   }
 
-  cancel(number: number, mode: 'abort' | 'terminate' = 'abort'): 'recalled' | 'aborted' | 'absent' {
+  takeBack(): undefined {
+    // Nor one of them.
+  }
+
+  cancel(number: number, mode: 'abort' | 'terminate' = 'abort'): 'aborted' | 'absent' {
     for (const running of this.#running) {
       if (running.job.number !== number) continue
       running.context.abort('cancel')

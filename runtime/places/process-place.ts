@@ -110,6 +110,10 @@ export class ProcessPlace implements Place {
     // A process has no job but the one that is its own: there is nothing to take back.
   }
 
+  takeBack(): undefined {
+    // Nor one of them.
+  }
+
   cancel(number: number, mode: 'abort' | 'terminate'): 'aborted' | 'absent' {
     const life = [...this.#lives].find(({ entry }) => entry?.job.number === number)
     if (life === undefined) return 'absent'

@@ -1,3 +1,4 @@
+import type { ClaimedJob } from '../messages.ts'
 import type { Seat } from './seat.ts'
 
 export interface SeatsOptions {
@@ -73,6 +74,15 @@ export class Seats {
     this.#reserve = seat
     this.#assign()
     return 'relieved'
+  }
+
+  /** Takes a job back, unless it has started. */
+  takeBack(number: number): ClaimedJob | undefined {
+    for (const { active } of this.#all) {
+      const [job] = active?.recall((entry) => entry.job.number === number) ?? []
+      if (job !== undefined) return job
+    }
+    return undefined
   }
 
   grow(): void {

@@ -131,17 +131,17 @@ export class ThreadPlace implements Place {
     }
   }
 
-  cancel(number: number, mode: 'abort' | 'terminate'): 'recalled' | 'aborted' | 'absent' {
+  takeBack(number: number): ClaimedJob | undefined {
+    const job = this.#seats.takeBack(number)
+    if (job !== undefined) this.#sizer.took(-1)
+    return job
+  }
+
+  cancel(number: number, mode: 'abort' | 'terminate'): 'aborted' | 'absent' {
     for (const seat of this.#seats) {
       const { active: thread } = seat
       const entry = thread?.entries.find((each) => each.job.number === number)
       if (entry === undefined || thread === undefined) continue
-      const [job] = thread.recall((each) => each === entry)
-      if (job !== undefined) {
-        const outcome: Outcome = { type: 'cancelled' }
-        this.#context.listener.ended(this.#options.index, [{ job, outcome, startedAt: undefined, endedAt: undefined }])
-        return 'recalled'
-      }
       thread.ask(entry, 'cancel')
       if (mode === 'terminate') this.#condemn(seat, thread, entry, { type: 'cancelled' })
       return 'aborted'

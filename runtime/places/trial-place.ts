@@ -115,25 +115,25 @@ export class TrialPlace implements Place {
     else this.#begin({ job, deaths: [] })
   }
 
-  /** What waits for its process has not started. */
   recall(which: (job: ClaimedJob) => boolean): void {
-    const trial = this.#trial
-    if (trial === undefined || this.#life?.entry !== undefined || !which(trial.job)) return
-    this.#wait?.cancel()
-    this.#trial = undefined
-    this.#context.listener.putBack(this.#options.index, [trial.job])
-    this.#restLater()
+    const job = this.#letGo(which)
+    if (job !== undefined) this.#context.listener.putBack(this.#options.index, [job])
   }
 
-  cancel(number: number, mode: 'abort' | 'terminate'): 'recalled' | 'aborted' | 'absent' {
+  takeBack(number: number): ClaimedJob | undefined {
+    const job = this.#letGo((each) => each.number === number)
+    if (job !== undefined) this.#context.listener.room(this.#options.index)
+    return job
+  }
+
+  cancel(number: number, mode: 'abort' | 'terminate'): 'aborted' | 'absent' {
     const trial = this.#trial
     if (trial?.job.number !== number) return 'absent'
-    if (this.#life?.entry === undefined) {
-      this.#end({ type: 'cancelled' }, undefined)
-      return 'recalled'
+    if (this.#life?.entry === undefined) this.#end({ type: 'cancelled' }, undefined)
+    else {
+      this.#life.ask('cancel')
+      if (mode === 'terminate') this.#life.condemn({ type: 'cancelled' })
     }
-    this.#life.ask('cancel')
-    if (mode === 'terminate') this.#life.condemn({ type: 'cancelled' })
     return 'aborted'
   }
 
@@ -153,6 +153,17 @@ export class TrialPlace implements Place {
     if (this.#life?.entry === undefined) this.#end({ type: 'interrupted', cause: 'drain' }, undefined)
     await this.#lives.stop(graceMs, () => this.#trial === undefined)
     return this.claims().map((job) => ({ place: this.name, number: job.number }))
+  }
+
+  /** What waits for its first process has not started. */
+  #letGo(which: (job: ClaimedJob) => boolean): ClaimedJob | undefined {
+    const trial = this.#trial
+    if (trial === undefined || this.#life?.entry !== undefined || trial.deaths.length > 0) return undefined
+    if (!which(trial.job)) return undefined
+    this.#wait?.cancel()
+    this.#trial = undefined
+    this.#restLater()
+    return trial.job
   }
 
   #begin(trial: Trial): void {

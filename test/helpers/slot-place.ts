@@ -13,6 +13,7 @@ export class SlotPlace implements Place {
   pulls = 0
   slots: number
   #claims: ClaimedJob[] = []
+  readonly #begun = new Set<number>()
 
   constructor(slots: number) {
     this.slots = slots
@@ -29,6 +30,13 @@ export class SlotPlace implements Place {
 
   recall(which: (job: ClaimedJob) => boolean): void {
     this.recalls.push(numbersOf(this.#claims.filter(which)))
+  }
+
+  takeBack(number: number): ClaimedJob | undefined {
+    if (this.#begun.has(number)) return undefined
+    const job = this.#claims.find((each) => each.number === number)
+    this.finish(number)
+    return job
   }
 
   cancel(): 'absent' {
@@ -53,6 +61,10 @@ export class SlotPlace implements Place {
 
   stop(): Promise<readonly Stuck[]> {
     return Promise.resolve([])
+  }
+
+  begin(number: number): void {
+    this.#begun.add(number)
   }
 
   finish(number: number): void {

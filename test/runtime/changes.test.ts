@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
 import type { Job, Runtime } from '../../runtime/index.ts'
 import { Database } from '../../runtime/index.ts'
-import { echo, kept, laneEcho, parked, traced } from '../fixtures/tasks.ts'
+import { echo, kept, laneEcho, laneHang, parked, traced } from '../fixtures/tasks.ts'
 import { leakCheck } from '../helpers/leak-check.ts'
 import { nextEvent } from '../helpers/next-event.ts'
-import { ledgerLines, scratchFolder } from '../helpers/scratch.ts'
+import { ledgerLines, ledgerOf, scratchFolder } from '../helpers/scratch.ts'
 import { startRuntime } from '../helpers/start-runtime.ts'
 
 leakCheck({ after }, { withinMs: 5_000 })
@@ -106,6 +106,63 @@ describe('a change right after the enqueue', () => {
       assert.ok(said[at] !== 'requested' || begun.has(id), 'what has not begun is cancelled'),
     )
   })
+})
+
+describe('a reschedule of jobs that stand in hands and slots', () => {
+  const LIMITS = { softLimitMs: LATER_MS, hardLimitMs: LATER_MS }
+
+  async function begun(runtime: Runtime): Promise<Job> {
+    const progress = nextEvent(runtime, 'job.progress', TIMEOUT)
+    const job = await runtime.enqueue(laneHang, null, LIMITS)
+    await progress
+    return job
+  }
+
+  function reschedule(job: Job): Promise<string> {
+    return job.reschedule({ delayMs: LATER_MS }).then(
+      () => 'rescheduled',
+      (error: { code: string }) => error.code,
+    )
+  }
+
+  for (const jobs of [3, 300]) {
+    it(`is refused only for what has begun, and nothing else begins: ${jobs} on a tier`, async (test) => {
+      const runtime = await startRuntime(test, { tiers: { default: { threads: 1 }, small: { threads: 1 } } })
+      const ledger = join(scratchFolder(), 'ledger')
+      const input = { ledger, ms: LATER_MS }
+      const all = await Promise.all(Array.from({ length: jobs }, () => runtime.enqueue(traced, input, LIMITS)))
+      const said = await Promise.all(all.map(reschedule))
+      const refused = all.filter((_, at) => said[at] === 'MILLRACE_WRONG_STATE').map(({ id }) => id)
+      const lines = await ledgerOf(ledger, refused.length)
+      assert.deepEqual(new Set(lines.map(([, id]) => id)), new Set(refused))
+      assert.equal(said.filter((each) => each === 'rescheduled').length, jobs - refused.length)
+      assert.equal(
+        (await runtime.jobs({ state: 'scheduled' }, { limit: 200 })).jobs.length,
+        Math.min(200, jobs - refused.length),
+      )
+    })
+  }
+
+  for (const [where, threads] of [
+    ['in the slots of a lane on threads', 1],
+    ['in the hand of a lane on the loop of the service', 0],
+  ] as const) {
+    it(`takes back what waits ${where}, and leaves what runs`, async (test) => {
+      const runtime = await startRuntime(test, { lanes: { network: { threads, concurrency: 2 } } })
+      const running = [await begun(runtime), await begun(runtime)]
+      const behind = await runtime.enqueue(laneHang, null, LIMITS)
+      const [{ reason }, { state }] = await Promise.all([runtime.explain(behind.id), behind.record()])
+      assert.deepEqual([reason.type, state], [threads === 1 ? 'offered' : 'in-hand', 'running'])
+      assert.deepEqual(await Promise.all(running.map(reschedule)), ['MILLRACE_WRONG_STATE', 'MILLRACE_WRONG_STATE'])
+      await behind.reschedule({ delayMs: LATER_MS, priority: 7 })
+      const record = await behind.record()
+      assert.deepEqual([record.state, record.attempts, record.priority], ['scheduled', 0, 7])
+      const again = nextEvent(runtime, 'job.progress', TIMEOUT)
+      await Promise.all(running.map((job) => job.cancel({ mode: 'terminate' })))
+      await behind.reschedule({ delayMs: 0 })
+      assert.equal((await again).id, behind.id, 'it runs once there is room')
+    })
+  }
 })
 
 describe('who waits for a result', () => {

@@ -163,6 +163,21 @@ describe('the dispatcher', () => {
     assert.deepEqual(numbersOf(dispatcher.jobs()), [1])
   })
 
+  it('takes a job out of the slot that it was offered to, unless it has begun', () => {
+    const { dispatcher, claim, places } = dispatcherOf(1, 2)
+    claim(claimOf({ ord: 1 }), claimOf({ ord: 2, task: 1 }), claimOf({ ord: 3, task: 1 }))
+    places[1]?.begin(3)
+    const removed: unknown[] = []
+    for (const number of [2, 3]) {
+      dispatcher.receive({ type: 'remove', number, answer: (from) => void removed.push(from) })
+    }
+    assert.deepEqual(removed, [{ place: 1, job: claimOf({ ord: 2, task: 1 }) }, undefined])
+    assert.deepEqual(
+      places.map((place) => numbersOf(place.claims())),
+      [[1], [3]],
+    )
+  })
+
   it('gives back what it holds when it stops, and leaves what was offered to its place', () => {
     const { dispatcher, claim, endings, ended } = dispatcherOf(1, 0)
     claim(...claimsOf(2), claimOf({ ord: 3, task: 1 }))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
 import type { RuntimeEvents } from '../../../lib/events.ts'
 import { createRuntime, Database, type Runtime, type RuntimeOptions, type Task } from '../../../runtime/index.ts'
@@ -137,10 +137,10 @@ describe('a suspect', () => {
     await assert.rejects(job.result(TIMEOUT), { code: 'MILLRACE_JOB_CANCELLED' })
   })
 
-  it('goes back while it waits for its process, when somebody pauses its task', async (test) => {
+  /** A suspect that waits for its process, which takes some seconds. */
+  async function waitingForProcess(test: TestContext) {
     const { file, ids, start } = await suspects(test, [where, null])
     const db = new Database(file)
-    // Which waits for some seconds.
     db.prepare('UPDATE millrace_jobs SET crashes = 8').run()
     db.close()
     const runtime = await start()
@@ -153,6 +153,11 @@ describe('a suspect', () => {
         (record) => record.state === state,
       )
     await stateIs('running')
+    return { runtime, job, tried, stateIs }
+  }
+
+  it('goes back while it waits for its process, when somebody pauses its task', async (test) => {
+    const { runtime, job, tried, stateIs } = await waitingForProcess(test)
     await runtime.pause({ task: where })
     const { attempts } = await stateIs('available')
     assert.equal(attempts, 0)
@@ -161,6 +166,22 @@ describe('a suspect', () => {
     await runtime.resume({ task: where })
     assert.notEqual(await job.result(TIMEOUT), process.pid)
     assert.equal(tried[0]?.verdict, 'cleared')
+  })
+
+  it('can be cancelled while it waits for its process, and was not tried then', async (test) => {
+    const { job, tried } = await waitingForProcess(test)
+    assert.equal(await job.cancel(), 'cancelled')
+    assert.deepEqual([(await job.record()).state, tried.length], ['cancelled', 0])
+  })
+
+  it('can be put off while it waits for its process, and is a suspect all the same', async (test) => {
+    const { runtime, job, tried, stateIs } = await waitingForProcess(test)
+    await job.reschedule({ delayMs: 3_600_000 })
+    const { attempts, state, crashes } = await job.record()
+    assert.deepEqual([attempts, state, crashes, tried.length], [0, 'scheduled', 8, 0])
+    await job.reschedule({ delayMs: 0 })
+    assert.match((await runtime.explain(job.id)).text, /8 deaths of its process/)
+    await stateIs('running')
   })
 
   it('goes back uncharged, and as a suspect, when the runtime stops', async (test) => {
