@@ -129,7 +129,11 @@ export interface RescheduleOptions {
   readonly delayMs?: number
   /** 0 to 9. */
   readonly priority?: number
-  /** Replaces the input. The task's schema is asked only where the job runs: a handle knows its id, and no task. */
+  /**
+   * Replaces the input. It is checked and its limit keys are named as at enqueue, where this process knows the task: it has
+   * enqueued jobs of it, or a lane on its own loop has loaded it. Elsewhere the keys stay, and the schema is asked where the
+   * job runs.
+   */
   readonly input?: unknown
 }
 
@@ -138,6 +142,8 @@ export interface Reschedule {
   readonly dueAt?: number
   readonly rank?: number
   readonly input?: string
+  /** The keys of that input, where they are known. */
+  readonly part?: string
 }
 
 export function prepareReschedule(options: RescheduleOptions, now: number): Reschedule {

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import { MillraceError } from '../lib/errors.ts'
 import type { RuntimeEvents } from '../lib/events.ts'
 import { supervise } from '../lib/supervision.ts'
-import { acrossOf, meet } from './across.ts'
+import { acrossOf } from './across.ts'
 import { askDispatcher } from './ask-dispatcher.ts'
 import { Catalog } from './catalog.ts'
 import type { Config } from './config.ts'
@@ -15,6 +15,7 @@ import { Placements } from './dispatch/placements.ts'
 import { RunWatch } from './dispatch/run-watch.ts'
 import { createEmit, type Emitter } from './emit.ts'
 import { earlyThreads, type HeadStart } from './head-start.ts'
+import { meetTask } from './known-tasks.ts'
 import { JournalAccess } from './journal/access.ts'
 import type { ConnectJournal } from './journal/link.ts'
 import { tailLostError } from './journal/mark.ts'
@@ -145,6 +146,7 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
 /** What will be remembered of jobs and stages. */
 function nothingYet(): Partial<Wires> {
   return {
+    metTasks: new Map(),
     undispatched: new Map(),
     asked: new Set(),
     unsettled: new Set(),
@@ -173,7 +175,7 @@ function publisherOf(wires: Wires, journal: JournalAccess, desk: Desk): Publishe
     journal,
     wires.clock,
     (number, duplicate) => new Job(desk, number, duplicate),
-    (task) => wires.across && meet(wires, wires.across, task),
+    (task) => meetTask(wires, task),
   )
 }
 

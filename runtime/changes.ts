@@ -7,6 +7,7 @@ import { askDispatcher } from './ask-dispatcher.ts'
 import { type Answered, ask } from './ask.ts'
 import { cancelElsewhere } from './control/cancel-elsewhere.ts'
 import { stateOf } from './journal/record.ts'
+import { keysOfNewInput } from './known-tasks.ts'
 import { giveRoom, placeListener } from './listeners.ts'
 import type { ClaimedJob, Ended, InHand } from './messages.ts'
 import type { CancelOptions } from './publish/job-handle.ts'
@@ -122,7 +123,8 @@ export async function retryJob(wires: Wires, number: number): Promise<void> {
 }
 
 export async function rescheduleJob(wires: Wires, number: number, options: RescheduleOptions): Promise<void> {
-  const change = prepareReschedule(options, wires.clock.now())
+  const asked = prepareReschedule(options, wires.clock.now())
+  const change = { ...asked, ...(asked.input !== undefined && (await keysOfNewInput(wires, number, asked.input))) }
   for (let look = 1; ; look++) {
     await release(wires, number)
     const answered = await ask(wires, { type: 'reschedule', number, ...change })

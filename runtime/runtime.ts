@@ -4,7 +4,6 @@ import type { Explanation } from '../lib/explanation.ts'
 import type { JobFilter, JobPage, PageOptions, TaskSummary } from '../lib/job.ts'
 import type { PlaceSummary } from '../lib/places.ts'
 import type { AnyTask, EnqueueArguments, EnqueueOptions, InputOf, OutputOf } from '../lib/task.ts'
-import { meet } from './across.ts'
 import { type Booted, boot, systemGround } from './boot.ts'
 import { cancelMany, purge, retryMany } from './bulk.ts'
 import { explain } from './control/explain.ts'
@@ -18,6 +17,7 @@ import { resolveConfig, type RuntimeOptions } from './config.ts'
 import type { HeadStart } from './head-start.ts'
 import { type AckOptions, enqueueAcked } from './held-enqueue.ts'
 import type { Database } from './journal/sqlite.ts'
+import { meetTask } from './known-tasks.ts'
 import type { Job } from './publish/job-handle.ts'
 import { type Transaction, transact } from './publish/transaction.ts'
 import { type ResizeOptions, resize } from './resize.ts'
@@ -60,8 +60,8 @@ export class Runtime {
    */
   transaction<R>(db: Database, run: (transaction: Transaction) => R): R {
     const { wires } = this.#booted
-    const { journal, clock, config, desk, across, publisher } = wires
-    const jobs = { refusal: publisher.refusal, desk, meet: (task: AnyTask) => across && meet(wires, across, task) }
+    const { journal, clock, config, desk, publisher } = wires
+    const jobs = { refusal: publisher.refusal, desk, meet: (task: AnyTask) => meetTask(wires, task) }
     return transact(db, config.journal.file, journal, clock, jobs, run)
   }
 

@@ -1,5 +1,6 @@
 import type { ActorRef } from '../lib/actor.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { AnyTask } from '../lib/task.ts'
 import type { Across } from './across.ts'
 import type { Catalog } from './catalog.ts'
 import type { Cluster } from './cluster/cluster.ts'
@@ -51,6 +52,8 @@ export interface Fixtures {
   readonly announcer: Announcer
   readonly publisher: Publisher<Job>
   readonly desk: Desk
+  /** Tasks of which this process has enqueued jobs, by name: with their schemas and what names their keys. */
+  readonly metTasks: Map<string, AnyTask>
   /** Running jobs that somebody wants cancelled. */
   readonly wishes: Set<number>
   readonly calls: HandlerCalls

@@ -1,3 +1,4 @@
+import type { Reschedule } from '../../lib/enqueue.ts'
 import type { ErrorRecord } from '../../lib/error-record.ts'
 import type { JobExtra } from '../../lib/job.ts'
 import type { MaxWaiting, PartLimits } from '../../lib/limits.ts'
@@ -80,13 +81,7 @@ export type Request =
   | { readonly type: 'revive'; readonly number: number }
   /** Deletes the row of a job that does not run. */
   | { readonly type: 'remove'; readonly number: number }
-  | {
-      readonly type: 'reschedule'
-      readonly number: number
-      readonly dueAt?: number
-      readonly rank?: number
-      readonly input?: string
-    }
+  | ({ readonly type: 'reschedule'; readonly number: number } & Reschedule)
   | (Many & { readonly type: 'cancel-many'; readonly keepUntil: number })
   | (Many & { readonly type: 'revive-many' })
   | (Many & { readonly type: 'purge' })

@@ -1,7 +1,7 @@
 import { type CollectedTasks, collectTasks } from '../../lib/collect-tasks.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
-import { type AroundHook, type LoadedHandler, type TaskManifest, taskManifest } from '../../lib/task.ts'
+import { type AnyTask, type AroundHook, type LoadedHandler, type TaskManifest, taskManifest } from '../../lib/task.ts'
 
 /** The handlers of the tasks modules of one thread. A lazy one is loaded when its first job comes. */
 export class Handlers {
@@ -16,6 +16,10 @@ export class Handlers {
 
   get manifests(): TaskManifest[] {
     return [...this.#tasks.handlers.values()].map(({ task }) => taskManifest(task))
+  }
+
+  task(name: string): AnyTask | undefined {
+    return this.#tasks.handlers.get(name)?.task
   }
 
   async setUp(): Promise<void> {

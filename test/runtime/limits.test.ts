@@ -54,6 +54,19 @@ describe('concurrency', () => {
     assert.deepEqual([lines.length, mostAtOnce(lines, 'all')], [10, 1])
   })
 
+  it('counts a job that gets another input under the keys of that one', async (test) => {
+    const ledger = join(scratchFolder(), 'ledger')
+    const runtime = await startRuntime(test, { tasks, tiers, lanes })
+    const long = { ledger, account: 'big', ms: 600_000 }
+    const running = await Promise.all([runtime.enqueue(perAccount, long), runtime.enqueue(perAccount, long)])
+    const job = await runtime.enqueue(perAccount, { ...long, ms: 1 })
+    assert.equal((await runtime.explain(job.id)).reason.type, 'concurrency')
+    await assert.rejects(job.reschedule({ input: { ledger, ms: 1 } }), { code: 'MILLRACE_INVALID_OPTION' })
+    await job.reschedule({ input: { ledger, account: 'small', ms: 1 } })
+    await job.result({ timeoutMs: 20_000 })
+    await Promise.all(running.map((each) => each.cancel({ mode: 'terminate' })))
+  })
+
   it('holds for what handlers enqueue, whose keys are named where they run', async (test) => {
     const ledger = join(scratchFolder(), 'ledger')
     const runtime = await startRuntime(test, { tasks, tiers, lanes })

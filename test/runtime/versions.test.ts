@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { defineTask, type MillraceError } from '../../runtime/index.ts'
+import { greet } from '../fixtures/versioned-tasks.ts'
 import { nextEvent } from '../helpers/next-event.ts'
+import { scratchFolder } from '../helpers/scratch.ts'
 import { startRuntime } from '../helpers/start-runtime.ts'
 
 /** The same tasks as in the fixture, as services of other versions know them. */
@@ -34,6 +37,36 @@ describe('the version of a task', () => {
     const present = await runtime.enqueue(plains[2], ['y'])
     assert.equal(await old.result({ timeoutMs: 10_000 }), 'x of 1')
     assert.equal(await present.result({ timeoutMs: 10_000 }), 'y')
+  })
+
+  it('is what another input is checked for, where this process knows the task in that version', async (t) => {
+    const runtime = await startRuntime(t, { tasks })
+    const later = { delayMs: 600_000 }
+    const old = await runtime.enqueue(greets[1], 'Ada Lovelace', later)
+    const present = await runtime.enqueue(greet, { given: 'Mary', family: 'Somerville' }, later)
+    await assert.rejects(present.reschedule({ input: { given: 'Ada' } }), {
+      name: 'MillraceError',
+      code: 'MILLRACE_INPUT_INVALID',
+      path: 'input.family',
+    })
+    assert.deepEqual((await present.record()).input, { given: 'Mary', family: 'Somerville' })
+    await present.reschedule({ input: { given: 'Ada', family: 'Byron' }, delayMs: 0 })
+    await old.reschedule({ input: 'Augusta King', delayMs: 0 })
+    assert.equal(await present.result({ timeoutMs: 10_000 }), 'hello Ada Byron')
+    assert.equal(await old.result({ timeoutMs: 10_000 }), 'hello Augusta King')
+  })
+
+  it('is not asked of a task that this process has only run on threads, until it runs', async (t) => {
+    const file = join(scratchFolder(), 'jobs.db')
+    const before = await startRuntime(t, { tasks, journal: { file } })
+    const input = { given: 'Mary', family: 'Somerville' }
+    const { id } = await before.enqueue(greet, input, { delayMs: 600_000 })
+    await before.stop()
+    const lanes = { network: { threads: 1 } }
+    const job = (await startRuntime(t, { tasks, lanes, journal: { file } })).job(id)
+    await job.reschedule({ input: { given: 'Ada' }, delayMs: 0 })
+    await assert.rejects(job.result({ timeoutMs: 10_000 }), { code: 'MILLRACE_INPUT_INVALID' })
+    assert.equal((await job.record()).state, 'dead')
   })
 
   it('is that of the last input where a debounced job was put off', async (t) => {
