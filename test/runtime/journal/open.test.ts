@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import {
+import fs, {
   chmodSync,
   chownSync,
   existsSync,
@@ -12,6 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -147,6 +148,32 @@ describe('opening a journal', () => {
           return true
         },
       )
+    }
+  })
+
+  it('refuses file systems of a network, whose locks hold nobody off', (test) => {
+    const type = test.mock.fn<(path: string) => number>(() => 0)
+    test.mock.method(fs, 'statfsSync', (path: string) => ({ type: type(path) }))
+    syncBuiltinESMExports()
+    test.after(() => {
+      test.mock.restoreAll()
+      syncBuiltinESMExports()
+    })
+    const folder = scratchFolder()
+    const file = join(folder, 'jobs.db')
+    // As statfs(2) has them.
+    const magic = { nfs: 0x6969, cifs: 0xff534d42, smb2: 0xfe534d42, smb: 0x517b, fuse: 0x65735546 }
+    for (const [name, number] of Object.entries(magic)) {
+      type.mock.mockImplementation((path) => (path === folder ? number : 0))
+      assert.throws(() => openJournal(optionsOf(file), START), {
+        code: 'MILLRACE_JOURNAL_FILESYSTEM',
+        message: `MILLRACE_JOURNAL_FILESYSTEM: ${folder} is on ${name}, whose locks SQLite cannot rely on; put the journal on a local disk`,
+      })
+      assert.deepEqual(readdirSync(folder), [], 'nothing is left there')
+    }
+    for (const local of [0xef53, 0x58465342, 0x01021994]) {
+      type.mock.mockImplementation(() => local)
+      openJournal(optionsOf(file), START).close()
     }
   })
 

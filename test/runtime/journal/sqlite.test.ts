@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { jobStates, stateCodes } from '../../../lib/job-state.ts'
 import { InboxWriter } from '../../../runtime/journal/inbox-writer.ts'
+import { openJournal } from '../../../runtime/journal/open.ts'
 import { journalQueries } from '../../../runtime/journal/queries.ts'
-import { openDatabase, prepare, prepareTuples, prepareValue } from '../../../runtime/journal/sqlite.ts'
+import {
+  assertSqliteVersion,
+  openDatabase,
+  prepare,
+  prepareTuples,
+  prepareValue,
+} from '../../../runtime/journal/sqlite.ts'
 import { encodeWish } from '../../../runtime/journal/wish.ts'
+import { mutant } from '../../helpers/mutant.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 import { openerOf, StoreDriver } from '../../helpers/store-driver.ts'
 
@@ -67,5 +76,45 @@ describe('a statement', () => {
     }) as typeof db.prepare
     askEverything(journal, inbox)
     assert.deepEqual(prepared, [])
+  })
+})
+
+/** A connection whose SQLite says that it is of this version. */
+function ofVersion(version: string) {
+  const db = openDatabase(':memory:')
+  db.function('sqlite_version', () => version)
+  return db
+}
+
+describe('a SQLite', () => {
+  it('that can corrupt its log is refused, with the way out', () => {
+    for (const version of ['3.51.2', '3.51', '3.50.9', '3.9.0', '2.99.99']) {
+      assert.throws(
+        () => assertSqliteVersion(ofVersion(version)),
+        {
+          code: 'MILLRACE_SQLITE_VERSION',
+          message: `MILLRACE_SQLITE_VERSION: this SQLite can corrupt its log; got ${version}, expected 3.51.3 or later; update better-sqlite3`,
+        },
+        version,
+      )
+    }
+  })
+
+  it('that cannot is not', () => {
+    for (const version of ['3.51.3', '3.51.10', '3.52.0', '3.100.0', '4.0.0']) assertSqliteVersion(ofVersion(version))
+  })
+
+  it('is looked at by everybody who opens a journal', async () => {
+    const file = join(scratchFolder(), 'jobs.db')
+    openJournal({ file, durability: 'full', keepEndedMs: 1 }, 1).close()
+    using copy = mutant({ file: 'runtime/journal/sqlite.js', from: '[3, 51, 3]', to: '[99, 0, 0]' })
+    const of = (path: string) => import(pathToFileURL(join(copy.folder, path)).href)
+    const owner = (await of('runtime/journal/open.js')) as typeof import('../../../runtime/journal/open.ts')
+    const reader = (await of('runtime/journal/read-only.js')) as typeof import('../../../runtime/journal/read-only.ts')
+    const { createPublisher } = (await of('runtime/index.js')) as typeof import('../../../runtime/index.ts')
+    const refused = { code: 'MILLRACE_SQLITE_VERSION' }
+    assert.throws(() => owner.openJournal({ file, durability: 'full', keepEndedMs: 1 }, 2), refused)
+    assert.throws(() => reader.openToRead(file), refused)
+    await assert.rejects(createPublisher({ journal: file }), refused)
   })
 })

@@ -15,8 +15,8 @@ import { markWorkers, workersSince } from '../../helpers/workers.ts'
 
 leakCheck({ after }, { withinMs: 5_000 })
 
-/** The contract says 50; a machine that is busy with other tests gets some more. */
-const SEEN_WITHIN_MS = 200
+/** The contract's, for a quarter of them: a machine that is busy makes some late, and none early. */
+const SEEN_WITHIN_MS = 50
 
 function journalIn(): string {
   return join(scratchFolder(), 'jobs.db')
@@ -58,11 +58,10 @@ describe('a job that another process publishes', () => {
       assert.equal(id, value)
       latencies.push(endedAt - at)
     }
-    const median = latencies.sort((a, b) => a - b)[10] as number
-    test.diagnostic(
-      `from the acknowledgement to the committed success: median ${median} ms, most ${latencies.at(-1)} ms`,
-    )
-    assert.ok(median < SEEN_WITHIN_MS, `median ${median} ms`)
+    const [quarter, median, most] = [5, 10, 19].map((at) => latencies.sort((a, b) => a - b)[at] as number)
+    const took = `from the acknowledgement to the committed success: ${quarter}, ${median}, ${most} ms`
+    test.diagnostic(took)
+    assert.ok(quarter !== undefined && quarter < SEEN_WITHIN_MS, took)
   })
 
   it('gives its result through the journal, where its task keeps it', async (test) => {

@@ -1,0 +1,110 @@
+import { describeControls } from './helpers/controls.ts'
+
+/** Of the file of a journal, and of what goes into it at once; and of a module and an example beside it. */
+describeControls([
+  {
+    protection: 'a SQLite that can corrupt its log is refused',
+    mutation: {
+      file: 'runtime/journal/sqlite.js',
+      from: '(parts[differing] ?? 0) < OLDEST_SQLITE[differing]',
+      to: 'version < OLDEST_SQLITE.join(".")',
+    },
+    file: 'runtime/journal/sqlite.test.js',
+    test: 'can corrupt its log is refused',
+  },
+  {
+    protection: 'the owner looks at the version of SQLite',
+    mutation: { file: 'runtime/journal/open.js', from: 'assertSqliteVersion(db);', to: '' },
+    file: 'runtime/journal/sqlite.test.js',
+    test: 'everybody who opens a journal',
+  },
+  {
+    protection: 'a publisher looks at the version of SQLite',
+    mutation: { file: 'runtime/journal/inbox-thread-main.js', from: 'assertSqliteVersion(db);', to: '' },
+    file: 'runtime/journal/sqlite.test.js',
+    test: 'everybody who opens a journal',
+  },
+  {
+    protection: 'who only reads looks at the version of SQLite',
+    mutation: { file: 'runtime/journal/read-only.js', from: 'assertSqliteVersion(db);', to: '' },
+    file: 'runtime/journal/sqlite.test.js',
+    test: 'everybody who opens a journal',
+  },
+  {
+    protection: 'a journal on a file system of a network is refused',
+    mutation: { file: 'runtime/journal/files.js', from: 'refuseNetwork(directory);', to: '' },
+    file: 'runtime/journal/open.test.js',
+    test: 'file systems of a network',
+  },
+  {
+    protection: 'a publisher syncs each of its commits',
+    mutation: {
+      file: 'runtime/journal/inbox-thread-main.js',
+      from: "db.exec('PRAGMA synchronous = FULL');",
+      to: '',
+    },
+    file: 'runtime/journal/inbox-thread.test.js',
+    test: 'syncs each of its commits',
+  },
+  {
+    protection: 'a group is bounded in bytes',
+    mutation: { file: 'runtime/journal/gather.js', from: 'GROUP_BYTES = 256 * 1024', to: 'GROUP_BYTES = 1e9' },
+    file: 'runtime/journal/gather.test.js',
+    test: 'of inputs and of options',
+  },
+  {
+    protection: 'a group is of so many jobs, so that the loop turns between acknowledgements',
+    mutation: { file: 'runtime/journal/gather.js', from: 'GROUP_JOBS = 1_000', to: 'GROUP_JOBS = 1e9' },
+    file: 'runtime/own-loop.test.js',
+    test: 'between the groups',
+  },
+  {
+    protection: 'the loop does not wait for a commit',
+    mutation: {
+      file: 'runtime/journal/client.js',
+      from: 'this.#link.send(sent.group);',
+      to: `this.#link.send(sent.group);
+        if (sent.jobs.length > 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_000);`,
+    },
+    file: 'runtime/own-loop.test.js',
+    test: 'while the disk stands still',
+  },
+  {
+    protection: 'deliveries of a group are bounded in bytes',
+    mutation: { file: 'runtime/journal/gather.js', from: ' && bytes < GROUP_BYTES; end++', to: '; end++' },
+    file: 'runtime/journal/gather.test.js',
+    test: 'so many deliveries',
+  },
+  {
+    protection: 'the owner looks into the inbox often enough',
+    mutation: { file: 'runtime/journal/thread-main.js', from: 'INBOX_POLL_MS = 20', to: 'INBOX_POLL_MS = 200' },
+    file: 'runtime/publish/inbox-publisher.test.js',
+    test: 'run by the owner soon',
+  },
+  {
+    protection: 'a lazy handler is not loaded before its first job',
+    mutation: {
+      file: 'lib/task.js',
+      from: "load: callable('lazy', load) }",
+      to: 'load: ((module) => () => module)(load()) }',
+    },
+    file: 'runtime/places/lazy.test.js',
+    test: 'loaded by its first job',
+  },
+  {
+    protection: 'a fingerprint is compared with that of other code',
+    mutation: { file: 'examples/fingerprint/tasks.js', from: "createHash('sha256')", to: "createHash('sha512')" },
+    file: 'examples/fingerprint.test.js',
+    test: 'as an independent computation does',
+  },
+  {
+    protection: 'an example that finds a difference fails',
+    mutation: {
+      file: 'examples/fingerprint/check.js',
+      from: "digest('SHA-256', content)",
+      to: "digest('SHA-256', content.subarray(1))",
+    },
+    file: 'examples/fingerprint.test.js',
+    test: 'as an independent computation does',
+  },
+])
