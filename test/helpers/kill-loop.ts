@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { stateCodes } from '../../lib/job-state.ts'
 import { formatJobId } from '../../lib/job.ts'
 import { Database } from '../../runtime/index.ts'
+import { beyondRoom } from './reruns.ts'
 import { ledgerLines } from './scratch.ts'
 
 export interface KillLoop {
@@ -28,6 +29,8 @@ export interface Verdict {
   readonly evidence: readonly string[]
   /** Begun again although its end had been committed. */
   readonly afterSettled: number
+  /** Begun again after a kill, more than their place had room for when it came. */
+  readonly beyondRoom: number
   /** Begun twice as the same attempt within one life of the process. */
   readonly overlaps: number
   /** Begun again as another attempt: no attempt fails that tells of its start, so that a kill was charged for one. */
@@ -212,6 +215,7 @@ function verdictOf(all: readonly (readonly string[])[], deadLeft: readonly strin
     lost: lost.length,
     lostIds: lost,
     afterSettled,
+    beyondRoom: beyondRoom(lines),
     overlaps,
     charged,
     ghosts: children.filter(({ last, child }) => !last && runsOf.has(child)).length,

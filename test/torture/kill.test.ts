@@ -57,6 +57,23 @@ const broken: readonly {
     shows: 'afterSettled',
   },
   {
+    // Their room is given back all the same.
+    what: 'successes wait until there are many of them',
+    mutations: [
+      {
+        file: 'runtime/journal/gather.js',
+        from: 'const finished = this.#finished;',
+        to: 'const finished = this.#finished.length < 5_000 ? [] : this.#finished;',
+      },
+      {
+        file: 'runtime/journal/gather.js',
+        from: /this\.#finished = \[\];(?=\s+this\.#settles = \[\])/,
+        to: 'if (finished.length > 0) this.#finished = [];',
+      },
+    ],
+    shows: 'beyondRoom',
+  },
+  {
     what: 'a kill costs an attempt',
     mutations: [
       {
@@ -75,7 +92,7 @@ describe('a service that is killed', () => {
     const verdict = await killLoop({ built, folder, cycles: CYCLES, withinMs: WITHIN_MS })
     test.diagnostic(JSON.stringify({ ...verdict, evidence: verdict.evidence.length }))
     const { acknowledged, ranTwice, evidence, ...faults } = verdict
-    const none = { lost: 0, afterSettled: 0, overlaps: 0, charged: 0, ghosts: 0, dead: 0, drained: 0 }
+    const none = { lost: 0, afterSettled: 0, beyondRoom: 0, overlaps: 0, charged: 0, ghosts: 0, dead: 0, drained: 0 }
     assert.deepEqual(faults, none, evidence.join('\n'))
     assert.ok(acknowledged > CYCLES * 30, `only ${acknowledged} jobs were acknowledged`)
     assert.ok(ranTwice > 0, 'no kill has hit a running job')
