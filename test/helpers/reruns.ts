@@ -7,8 +7,8 @@ const ROOM: Readonly<Record<string, number>> = {
   loop: lane.handJobs + lane.concurrency,
 }
 
-/** On a busy loop an outcome is written one commit after its room was given back, and used again. */
-const TIMES_ROOM = 2
+/** On a starved loop an outcome is written some commits after its room was given back, and used again. */
+const TIMES_ROOM = 4
 
 /**
  * How many jobs were begun anew after a kill beyond those that a place has room for: their outcomes were kept back where a
