@@ -8,7 +8,7 @@ const ROOM: Readonly<Record<string, number>> = {
 }
 
 /** On a starved loop an outcome is written some commits after its room was given back, and used again. */
-const TIMES_ROOM = 4
+const TIMES_ROOM = 3
 
 /**
  * How many jobs were begun anew after a kill beyond those that a place has room for: their outcomes were kept back where a

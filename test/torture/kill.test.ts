@@ -73,7 +73,7 @@ const broken: readonly {
     ],
     shows: 'beyondRoom',
     // As many as that have to have run.
-    withinMs: 500,
+    withinMs: 900,
   },
   {
     what: 'a kill costs an attempt',
