@@ -1,5 +1,5 @@
 import type { ErrorRecord } from './error-record.ts'
-import { duration, invalidOption, refuseUnknown, TEN_YEARS_MS } from './options.ts'
+import { duration, invalidOption, refuseUnknown } from './options.ts'
 
 /** How long to wait before the next attempt. */
 export type Backoff =
@@ -99,19 +99,13 @@ function checkedBackoff(backoff: NonNullable<RetryOptions['backoff']>, path: str
   }
 }
 
-/** Backoffs by the name that policies refer to. */
+/** Backoffs by the name that policies refer to. They never throw; what is not there or returns nothing is the default one. */
 export interface CustomBackoffs {
   get(name: string): ((attempt: number, error: ErrorRecord) => number | undefined) | undefined
 }
 
-/** What a backoff of the service's may return. */
-export function isDelay(delayMs: unknown): delayMs is number {
-  return typeof delayMs === 'number' && delayMs >= 0 && delayMs <= TEN_YEARS_MS
-}
-
 /**
  * How long to wait after attempt `attempt` (1-based) has failed, in whole ms; `undefined` when there is no other one.
- * A custom backoff that throws, is missing or returns no usable number counts as the default one: a job is not lost to it.
  * Full jitter: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 export function retryDelayMs(
@@ -143,26 +137,10 @@ function delayOf(
     case 'list':
       return backoff.delaysMs[Math.min(attempt, backoff.delaysMs.length) - 1] as number
     case 'custom':
-      return (
-        customDelay(customs.get(backoff.name), attempt, error) ??
-        delayOf(defaultBackoff, attempt, random, customs, error)
-      )
+      return customs.get(backoff.name)?.(attempt, error) ?? delayOf(defaultBackoff, attempt, random, customs, error)
   }
 }
 
 function jittered(delayMs: number, jitter: 'full' | 'none' | undefined, random: () => number): number {
   return jitter === 'none' ? delayMs : random() * delayMs
-}
-
-function customDelay(
-  custom: ReturnType<CustomBackoffs['get']>,
-  attempt: number,
-  error: ErrorRecord,
-): number | undefined {
-  try {
-    const delayMs = custom?.(attempt, error)
-    return isDelay(delayMs) ? delayMs : undefined
-  } catch {
-    return undefined
-  }
 }

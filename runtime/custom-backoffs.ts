@@ -1,7 +1,7 @@
 import type { ErrorRecord } from '../lib/error-record.ts'
 import { MillraceError, nearest } from '../lib/errors.ts'
-import { invalidOption } from '../lib/options.ts'
-import { type CustomBackoffs, isDelay } from '../lib/retry.ts'
+import { invalidOption, TEN_YEARS_MS } from '../lib/options.ts'
+import type { CustomBackoffs } from '../lib/retry.ts'
 import type { TaskManifest } from '../lib/task.ts'
 import type { CustomBackoff } from './backoffs-config.ts'
 
@@ -58,6 +58,10 @@ export class ToldBackoffs implements CustomBackoffs {
     this.#told.add(name)
     this.#tell(errorOf())
   }
+}
+
+function isDelay(delayMs: unknown): delayMs is number {
+  return typeof delayMs === 'number' && delayMs >= 0 && delayMs <= TEN_YEARS_MS
 }
 
 const EXPECTED = 'a function that returns milliseconds from 0 to ten years'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { TEN_YEARS_MS } from '../../lib/options.ts'
 import { defineTask, taskManifest } from '../../lib/task.ts'
 import type { CustomBackoff } from '../../runtime/backoffs-config.ts'
 import { resolveConfig, type RuntimeOptions } from '../../runtime/config.ts'
@@ -38,6 +39,14 @@ describe('the backoffs of a service', () => {
         'backoffs.later cannot be used; got an object, expected',
       ],
     )
+  })
+
+  it('say how long to wait up to ten years, as a number', () => {
+    const usable = [0, 0.5, TEN_YEARS_MS]
+    for (const delayMs of usable) assert.equal(backoffsOf({ own: () => delayMs }).delayOf('own'), delayMs)
+    for (const delayMs of [Number.NaN, Number.POSITIVE_INFINITY, TEN_YEARS_MS + 1, undefined, null]) {
+      assert.equal(backoffsOf({ own: () => delayMs }).delayOf('own'), undefined)
+    }
   })
 
   it('are told of with the cause where they throw', () => {
