@@ -5,6 +5,7 @@ import { condemn, free, offer, recall, stateOf } from '../../lib/slot-word.ts'
 import type { Limits } from '../catalog.ts'
 import type { ClaimedJob, Ended } from '../messages.ts'
 import { PLAIN_SUCCESS } from './attempt.ts'
+import { SlotTable } from './slot-table.ts'
 import { Slots, slotsBuffer } from './slots.ts'
 import type { BegunAttempt } from './start-news.ts'
 import type { AbortReason, Batch, FromThread, ThreadRun, ToThread } from './thread-protocol.ts'
@@ -36,7 +37,7 @@ export class Incarnation {
   readonly #slots: Slots
   readonly #free: number[]
   #entries: Entry[] = []
-  readonly #bySlot: (Entry | undefined)[] = []
+  readonly #bySlot = new SlotTable<Entry>(({ job }) => job.number)
   #abandoned = 0
   /** 'serving' once the thread has loaded its tasks; 'closing' when it gets no more work; 'ending' when it is terminated. */
   status: 'starting' | 'serving' | 'closing' | 'ending' | 'exited' = 'starting'
@@ -123,7 +124,7 @@ export class Incarnation {
         verdict: undefined,
       }
       this.#entries.push(entry)
-      this.#bySlot[slot] = entry
+      this.#bySlot.put(slot, entry)
       batch.slots.push(slot)
       batch.generations.push(generation)
       batch.numbers.push(job.number)
@@ -134,6 +135,11 @@ export class Incarnation {
       batch.overrides.push(job.extra?.overrides ?? null)
     }
     this.post(batch)
+  }
+
+  /** Where a job stands here, if it does. */
+  find(number: number): Entry | undefined {
+    return this.#bySlot.find(number)
   }
 
   state(entry: Entry): EntryState {
@@ -153,7 +159,7 @@ export class Incarnation {
   }
 
   outcome(slot: number, generation: number, outcome: Outcome): void {
-    const entry = this.#bySlot[slot]
+    const entry = this.#bySlot.get(slot)
     if (entry?.generation === generation) entry.outcome = outcome
   }
 
@@ -207,12 +213,13 @@ export class Incarnation {
   /** Gives a condemned entry up while its thread lives on: its slot stays taken, its outcome is free to be settled. */
   abandon(entry: Entry): void {
     this.#entries = this.#entries.filter((each) => each !== entry)
+    this.#bySlot.free(entry.slot)
     this.#abandoned++
   }
 
   /** The thread is done with a condemned entry. One that still stands here is settled when the thread has exited. */
   gaveBack(slot: number, generation: number): void {
-    if (this.#entries.some((entry) => entry.slot === slot)) return
+    if (this.#bySlot.get(slot) !== undefined) return
     if (free(this.#slots.words, slot, generation) !== 'free') return
     this.#free.push(slot)
     this.#abandoned--
@@ -221,6 +228,7 @@ export class Incarnation {
   /** Everything that still stands here, once the thread has exited: its last messages are read first. */
   remains(): Entry[] {
     this.#readMessages()
+    for (const { slot } of this.#entries) this.#bySlot.free(slot)
     return this.#entries.splice(0)
   }
 
@@ -235,6 +243,7 @@ export class Incarnation {
 
   #release(entry: Entry): void {
     free(this.#slots.words, entry.slot, entry.generation)
+    this.#bySlot.free(entry.slot)
     this.#free.push(entry.slot)
   }
 }

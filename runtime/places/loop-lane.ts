@@ -39,7 +39,7 @@ export class LoopLane implements Place, Caller {
   readonly #context: LoopLaneContext
   readonly #host: AttemptHost
   readonly #numbers: NumberSupply
-  readonly #running = new SlotTable<Running>()
+  readonly #running = new SlotTable<Running>(({ job }) => job.number)
   #concurrency: number
   /** All in which no attempt runs: more than may be taken, in a lane that was made smaller. */
   readonly #freeSlots: number[]
@@ -144,9 +144,8 @@ export class LoopLane implements Place, Caller {
   }
 
   find(number: number): Found | undefined {
-    for (const { job, startedAt } of this.#running) {
-      if (job.number === number) return { type: 'running', thread: 'loop', startedAt }
-    }
+    const running = this.#running.find(number)
+    if (running !== undefined) return { type: 'running', thread: 'loop', startedAt: running.startedAt }
     return this.#ended.some(({ job }) => job.number === number) ? { type: 'done' } : undefined
   }
 
@@ -159,13 +158,11 @@ export class LoopLane implements Place, Caller {
   }
 
   cancel(number: number, mode: 'abort' | 'terminate' = 'abort'): 'aborted' | 'absent' {
-    for (const running of this.#running) {
-      if (running.job.number !== number) continue
-      running.context.abort('cancel')
-      if (mode === 'terminate') this.#giveUp(running, { type: 'cancelled' })
-      return 'aborted'
-    }
-    return 'absent'
+    const running = this.#running.find(number)
+    if (running === undefined) return 'absent'
+    running.context.abort('cancel')
+    if (mode === 'terminate') this.#giveUp(running, { type: 'cancelled' })
+    return 'aborted'
   }
 
   async stop(graceMs: number): Promise<readonly Stuck[]> {

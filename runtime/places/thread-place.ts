@@ -140,7 +140,7 @@ export class ThreadPlace implements Place {
   cancel(number: number, mode: 'abort' | 'terminate'): 'aborted' | 'absent' {
     for (const seat of this.#seats) {
       const { active: thread } = seat
-      const entry = thread?.entries.find((each) => each.job.number === number)
+      const entry = thread?.find(number)
       if (entry === undefined || thread === undefined) continue
       thread.ask(entry, 'cancel')
       if (mode === 'terminate') this.#condemn(seat, thread, entry, { type: 'cancelled' })

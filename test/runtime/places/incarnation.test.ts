@@ -70,6 +70,22 @@ describe('an offer', () => {
     assert.deepEqual([thread.harvest(1_000), states(thread)], [[], ['offered']])
   })
 
+  it('is found by the number of its job until it has gone', (test) => {
+    const { thread, offer } = threadOf(test, 4)
+    offer(...claimsOf(4))
+    assert.equal(thread.find(1), thread.entries[0])
+    const [done, givenUp] = [begin(thread, 0, 1), begin(thread, 1, 1)]
+    end(thread, done, 2)
+    thread.harvest(0)
+    thread.condemn(givenUp, VERDICT)
+    thread.abandon(givenUp)
+    thread.recall(({ job }) => job.number === 3)
+    const found = [1, 2, 3, 4].map((number) => thread.find(number)?.job.number)
+    assert.deepEqual(found, [undefined, undefined, undefined, 4])
+    thread.remains()
+    assert.equal(thread.find(4), undefined)
+  })
+
   it('may stand in a slot again, in a later generation', (test) => {
     const { thread, offer } = threadOf(test, 1)
     for (let round = 1; round <= 3; round++) {
