@@ -9,5 +9,5 @@ export function askDispatcher(
   asked.add(question)
   if (dispatch.tell(question) === 'accepted') return
   asked.delete(question)
-  question.answer(undefined)
+  question.answer([])
 }

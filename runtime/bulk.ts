@@ -1,50 +1,85 @@
-import { jobStates, stateCodes } from '../lib/job-state.ts'
+import { type JobState, jobStates, stateCodes } from '../lib/job-state.ts'
 import type { JobFilter } from '../lib/job.ts'
 import { ask } from './ask.ts'
+import { cancelAllUnbegun, cancelBegun } from './changes.ts'
+import { cancelElsewhere } from './control/cancel-elsewhere.ts'
 import { heldBy } from './held.ts'
+import { type Ends, isUpTo } from './journal/number-ranges.ts'
 import type { Answer, Selection } from './journal/protocol.ts'
 import { selectionOf } from './selection.ts'
 import type { Wires } from './wires.ts'
 
 /** Jobs that one commit of a bulk operation changes, so that nobody's own commit waits for more. */
 const AT_ONCE = 500
-const PAGE = 200
+/** Jobs that are looked for in the hands at once: a hand seldom has more. */
+const LOOKED_FOR_AT_ONCE = 4_000
+/** Attempts that one turn of the loop asks to end: what hears of it is the work of their handlers. */
+const ABORTED_AT_ONCE = 100
 
 type Changed = Extract<Answer, { readonly type: 'changed' }>
 
-/** Those that wait are cancelled in the journal; those in memory, and those that are away, one by one, as their handles would. */
+/**
+ * Those that wait are cancelled in the journal, then those in memory, as their handles would; of those that are away whoever
+ * has them hears. A job goes the same way, so that none is passed over which moves on meanwhile.
+ */
 export async function cancelMany(wires: Wires, filter: JobFilter): Promise<number> {
   const where = selectionOf(wires, filter, ['scheduled', 'available', 'running', 'away'])
-  const waiting = where.states.filter((state) => state !== stateCodes.running && state !== stateCodes.away)
-  let count = await many(wires, 'cancel-many', { ...where, states: waiting }, ({ numbers, tasks }) =>
+  const waiting = await many(wires, 'cancel-many', only(where, 'scheduled', 'available'), ({ numbers, tasks }) =>
     wires.announcer.cancelled(numbers, tasks),
   )
-  if (where.states.includes(stateCodes.away)) count += await cancelAway(wires, filter)
-  if (!where.states.includes(stateCodes.running)) return count
-  const meant = [...heldBy(wires)].filter(({ task }) => where.tasks?.includes(task) ?? true)
-  const ends = await Promise.all(meant.map(({ number }) => wires.desk.cancel(number, undefined)))
-  for (const end of ends) if (end !== 'ended') count++
+  const { ends } = waiting
+  let { count } = waiting
+  if (where.states.includes(stateCodes.running)) count += await cancelHeld(wires, where, ends)
+  if (where.states.includes(stateCodes.away)) {
+    const away = await many(
+      wires,
+      'cancel-many',
+      only(where, 'away'),
+      ({ numbers }) => cancelElsewhere(wires, numbers),
+      ends,
+    )
+    count += away.count
+  }
   return count
 }
 
-/** Asks those who have them; they stay away until the outcome is home. */
-async function cancelAway({ desk, clock }: Wires, filter: JobFilter): Promise<number> {
-  const begunAt = clock.now()
+function only({ states, tasks }: Selection, ...wanted: readonly JobState[]): Selection {
+  return { states: wanted.map((state) => stateCodes[state]).filter((state) => states.includes(state)), tasks }
+}
+
+/** What has not started is taken out of the hands and slots first, or it would start while the rest is asked to end. */
+async function cancelHeld(wires: Wires, { tasks }: Selection, ends: Ends | undefined): Promise<number> {
+  const meant = new Set<number>()
+  for (const { number, task } of heldBy(wires)) {
+    if (isUpTo(number, ends) && (tasks?.includes(task) ?? true)) meant.add(number)
+  }
   let count = 0
-  let after: string | undefined
-  do {
-    const page = await desk.page({ ...filter, state: 'away' }, { limit: PAGE, ...(after !== undefined && { after }) })
-    const meant = page.jobs.filter(({ createdAt }) => createdAt <= begunAt)
-    const ends = await Promise.all(meant.map(({ id }) => desk.cancel(desk.numberOf(id), undefined)))
-    count += ends.filter((end) => end !== 'ended').length
-    after = page.next
-  } while (after !== undefined)
+  for await (const some of lots(wires, [...meant], LOOKED_FOR_AT_ONCE)) {
+    const unstarted = await cancelAllUnbegun(wires, new Set(some))
+    for (const number of unstarted) meant.delete(number)
+    count += unstarted.length
+  }
+  for await (const some of lots(wires, [...meant], ABORTED_AT_ONCE)) {
+    const came = await Promise.all(some.map((number) => cancelBegun(wires, number)))
+    count += came.filter((end) => end !== 'ended').length
+  }
   return count
+}
+
+/** So many at once, each lot in a turn of the loop of its own. */
+async function* lots({ clock }: Wires, numbers: readonly number[], size: number): AsyncGenerator<readonly number[]> {
+  for (let at = 0; at < numbers.length; at += size) {
+    await new Promise<void>((resolve) => clock.setImmediate(resolve))
+    yield numbers.slice(at, at + size)
+  }
 }
 
 export async function retryMany(wires: Wires, filter: JobFilter): Promise<number> {
   const where = selectionOf(wires, filter, ['dead', 'cancelled', 'discarded', 'expired'], ['dead'])
-  return many(wires, 'revive-many', where, ({ numbers }) => numbers.forEach((number) => wires.results.reopened(number)))
+  const { count } = await many(wires, 'revive-many', where, ({ numbers }) =>
+    numbers.forEach((number) => wires.results.reopened(number)),
+  )
+  return count
 }
 
 export async function purge(wires: Wires, filter: JobFilter): Promise<number> {
@@ -53,26 +88,31 @@ export async function purge(wires: Wires, filter: JobFilter): Promise<number> {
     filter,
     jobStates.filter((state) => state !== 'running' && state !== 'away'),
   )
-  return many(wires, 'purge', where, ({ numbers }) => wires.results.removed(numbers))
+  const { count } = await many(wires, 'purge', where, ({ numbers }) => wires.results.removed(numbers))
+  return count
 }
 
-/** Repeats a bounded request until it has been at all that is there when it begins; returns how many jobs it changed. */
+/**
+ * Repeats a bounded request until it has been at all that is there when it begins, or else was when the one did whose `ends`
+ * it is given; returns how many jobs it changed.
+ */
 async function many(
   wires: Wires,
   type: 'cancel-many' | 'revive-many' | 'purge',
   where: Selection,
-  changed: (jobs: Changed) => void,
-): Promise<number> {
+  changed: (jobs: Changed) => void | Promise<void>,
+  upTo?: Ends,
+): Promise<{ readonly count: number; readonly ends: Ends | undefined }> {
   const { clock, config } = wires
   let count = 0
   let after: number | undefined
-  let ends: readonly number[] | undefined
+  let ends = upTo
   do {
     const keepUntil = clock.now() + config.journal.keepEndedMs
     const answered = (await ask(wires, { type, where, limit: AT_ONCE, keepUntil, after, ends })) as Changed
-    changed(answered)
+    await changed(answered)
     count += answered.numbers.length
     ;({ next: after, ends } = answered)
   } while (after !== undefined)
-  return count
+  return { count, ends }
 }

@@ -15,6 +15,9 @@ import { released } from './settle/decide.ts'
 import type { Results } from './settle/results.ts'
 import type { Wires } from './wires.ts'
 
+/** Ends of one group, which is settled in one turn of the loop. */
+const TOLD_AT_ONCE = 100
+
 /** What somebody changes of one job. A claim may be on its way from the journal to its place in any of these moments. */
 
 /**
@@ -26,13 +29,40 @@ export async function cancelJob(
   number: number,
   options: CancelOptions | undefined,
 ): Promise<'cancelled' | 'requested' | 'ended'> {
-  const { wishes, results, across } = wires
   const mode = modeOf(options)
-  if (across?.deliveries.has(number) === true) return cancelTaken(wires, number, mode)
+  if (isTaken(wires, number)) return cancelTaken(wires, number, mode)
+  return wishing(wires, number, async () => {
+    return (await cancelUnbegun(wires, number)) ?? cancelWherever(wires, number, mode)
+  })
+}
+
+/** The same of one that stands in no hand or has begun: of many jobs `cancelAllUnbegun` tells which do with one look. */
+export async function cancelBegun(wires: Wires, number: number): Promise<'cancelled' | 'requested' | 'ended'> {
+  if (isTaken(wires, number)) return abortTaken(wires, number, 'abort')
+  return wishing(wires, number, () => cancelWherever(wires, number, 'abort'))
+}
+
+/** Cancels those of the jobs that have not begun, after one look at each hand and slot. Resolves to them when that is committed. */
+export async function cancelAllUnbegun(wires: Wires, numbers: ReadonlySet<number>): Promise<readonly number[]> {
+  const removed = await takeAllBack(wires, numbers)
+  const { ended } = placeListener(wires)
+  for (const place of wires.places.keys()) {
+    const jobs = removed.flatMap((each) => (each.place === place ? unstarted(each.job, { type: 'cancelled' }) : []))
+    for (let at = 0; at < jobs.length; at += TOLD_AT_ONCE) ended(place, jobs.slice(at, at + TOLD_AT_ONCE))
+  }
+  if (removed.length > 0) await allWritten(wires)
+  return removed.map(({ job }) => job.number)
+}
+
+async function wishing(
+  { wishes, results }: Wires,
+  number: number,
+  cancel: () => Promise<'cancelled' | 'requested' | 'ended'>,
+): Promise<'cancelled' | 'requested' | 'ended'> {
   const before = results.recent(number)
   wishes.add(number)
   try {
-    const came = await cancelWherever(wires, number, mode)
+    const came = await cancel()
     if (came === 'requested') return came
     wishes.delete(number)
     return came === 'ended' && before === undefined ? cancelledOr(results, number, 'ended') : came
@@ -42,22 +72,27 @@ export async function cancelJob(
   }
 }
 
+function isTaken({ across }: Wires, number: number): boolean {
+  return across?.deliveries.has(number) === true
+}
+
 /** A delivery has no handle: how it ends is told to the node that has the job. */
 async function cancelTaken(wires: Wires, number: number, mode: Mode): Promise<'cancelled' | 'requested'> {
   wires.wishes.add(number)
   const removed = await takeBack(wires, number)
-  if (removed === undefined) {
-    for (const place of wires.places) place.cancel(number, mode)
-    return 'requested'
-  }
+  if (removed === undefined) return abortTaken(wires, number, mode)
   placeListener(wires).ended(removed.place, [unstarted(removed.job, { type: 'cancelled' })])
   return 'cancelled'
 }
 
+function abortTaken({ wishes, places }: Wires, number: number, mode: Mode): 'requested' {
+  wishes.add(number)
+  for (const place of places) place.cancel(number, mode)
+  return 'requested'
+}
+
 async function cancelWherever(wires: Wires, number: number, mode: Mode) {
   const { places, clock, config, results, announcer } = wires
-  const unbegun = await cancelUnbegun(wires, number)
-  if (unbegun !== undefined) return unbegun
   const keepUntil = clock.now() + config.journal.keepEndedMs
   const asked = ask(wires, { type: 'cancel', number, keepUntil })
   const taken = places.map((place) => place.cancel(number, mode))
@@ -107,6 +142,14 @@ async function written({ clock, journal, unsettled }: Wires, number: number): Pr
   await journal.barrier()
 }
 
+/** The same of all ends that have been told so far. */
+async function allWritten({ clock, journal, unsettled }: Wires): Promise<void> {
+  const told = [...unsettled]
+  while (told.some((group) => unsettled.has(group))) await new Promise<void>((resolve) => clock.setImmediate(resolve))
+  await journal.barrier()
+  if (journal.end !== undefined) throw journal.end
+}
+
 type Mode = NonNullable<CancelOptions['mode']>
 
 function modeOf(options: CancelOptions = {}): Mode {
@@ -153,8 +196,13 @@ export async function removeJob(wires: Wires, number: number): Promise<void> {
 }
 
 /** Out of its hand or its slot: nothing that has begun. */
-function takeBack(wires: Wires, number: number): Promise<InHand | undefined> {
-  return new Promise((answer) => askDispatcher(wires, { type: 'remove', number, answer }))
+async function takeBack(wires: Wires, number: number): Promise<InHand | undefined> {
+  const [removed] = await takeAllBack(wires, new Set([number]))
+  return removed
+}
+
+function takeAllBack(wires: Wires, numbers: ReadonlySet<number>): Promise<readonly InHand[]> {
+  return new Promise((answer) => askDispatcher(wires, { type: 'remove', numbers, answer }))
 }
 
 function unstarted(job: ClaimedJob, outcome: Ended['outcome']): Ended {

@@ -109,8 +109,8 @@ export interface Place {
   pull(source: JobSource): void
   /** Takes back offered jobs, as far as they have not started; they come as `putBack`. */
   recall(which: (job: ClaimedJob) => boolean): void
-  /** Takes back one job, unless it has started: it is whoever's asks from now on. */
-  takeBack(number: number): ClaimedJob | undefined
+  /** Takes back those of these jobs that have not started: they are whoever's asks from now on. */
+  takeBack(numbers: ReadonlySet<number>): readonly ClaimedJob[]
   /** Aborts a running job. */
   cancel(number: number, mode: 'abort' | 'terminate'): 'aborted' | 'absent'
   /** 'refused': it has no such size, or does not run. */
@@ -237,8 +237,8 @@ export type DispatcherMessage =
   | { readonly type: 'claimed'; readonly jobs: readonly ClaimedJob[] }
   | { readonly type: 'room'; readonly place: number }
   | { readonly type: 'put-back'; readonly place: number; readonly jobs: readonly ClaimedJob[] }
-  /** Takes a job that has not started out of its hand or its slot; answers `undefined` when it is in none. */
-  | { readonly type: 'remove'; readonly number: number; answer(removed: InHand | undefined): void }
+  /** Takes jobs that have not started out of their hands and slots, with one look at each; answers with those. */
+  | { readonly type: 'remove'; readonly numbers: ReadonlySet<number>; answer(removed: readonly InHand[]): void }
   /** What is paused now goes back to the journal, as far as it has not started. */
   | { readonly type: 'pauses-changed'; answer(): void }
   /** A place takes nothing more: its hand goes back to the journal. */

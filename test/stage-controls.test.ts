@@ -60,17 +60,17 @@ describeControls([
     protection: 'a job that stands in a slot and has not begun can be put off',
     mutation: {
       file: 'runtime/dispatch/dispatcher.js',
-      from: ' ?? this.#options.places[place]?.takeBack(number)',
-      to: '',
+      from: 'this.#options.places[place]?.takeBack(numbers) ?? []',
+      to: '[]',
     },
     file: 'runtime/dispatch/dispatcher.test.js',
-    test: 'the slot that it was offered to',
+    test: 'the slots that they were offered to',
   },
   {
     protection: 'who asks a dispatcher that crashes is answered',
     mutation: {
       file: 'runtime/dispatch/dispatcher.js',
-      from: 'question.answer(undefined);',
+      from: 'question.answer([]);',
       to: '',
     },
     file: 'runtime/dispatch/dispatcher.test.js',

@@ -86,7 +86,7 @@ export class Dispatcher implements Behavior<DispatcherMessage> {
         return
       case 'remove':
         asked.delete(message)
-        return message.answer(this.#remove(message.number))
+        return message.answer(this.#remove(message.numbers))
       case 'pauses-changed':
         asked.delete(message)
         this.#withdraw((job) => this.#options.isHeld(job))
@@ -103,7 +103,7 @@ export class Dispatcher implements Behavior<DispatcherMessage> {
     this.#takeRest()
     this.#hands.forEach((_, place) => this.#giveBack(place))
     const { asked } = this.#options
-    for (const question of asked) question.answer(undefined)
+    for (const question of asked) question.answer([])
     asked.clear()
   }
 
@@ -161,12 +161,12 @@ export class Dispatcher implements Behavior<DispatcherMessage> {
     }
   }
 
-  #remove(number: number): InHand | undefined {
-    for (const [place, hand] of this.#hands.entries()) {
-      const job = hand.remove(number) ?? this.#options.places[place]?.takeBack(number)
-      if (job !== undefined) return { place, job }
-    }
-    return undefined
+  #remove(numbers: ReadonlySet<number>): InHand[] {
+    return this.#hands.flatMap((hand, place) => {
+      const held = hand.removeAll(({ number }) => numbers.has(number))
+      const offered = this.#options.places[place]?.takeBack(numbers) ?? []
+      return [...held, ...offered].map((job) => ({ place, job }))
+    })
   }
 
   #giveBack(place: number): void {

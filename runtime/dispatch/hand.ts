@@ -47,14 +47,6 @@ export class Hand {
     return rank < 0 ? undefined : rank
   }
 
-  remove(number: number): ClaimedJob | undefined {
-    for (const ring of this.#byRank) {
-      const [found] = this.#removeFrom(ring, (job) => job.number === number)
-      if (found !== undefined) return found
-    }
-    return undefined
-  }
-
   removeAll(which: (job: ClaimedJob) => boolean): ClaimedJob[] {
     return this.#byRank.flatMap((ring) => this.#removeFrom(ring, which))
   }

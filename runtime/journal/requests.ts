@@ -4,10 +4,11 @@ import { undoable } from './each.ts'
 import { comeHome, giveUpAway } from './home.ts'
 import { holderOf } from './keys.ts'
 import type { Ledger } from './ledger.ts'
+import { type Ends, RANGES } from './number-ranges.ts'
 import type { Answer, ClaimColumns, EndedRow, Request, Selection } from './protocol.ts'
 import { claimOne } from './claim-one.ts'
 import { prepareRequests, type Row } from './request-statements.ts'
-import { INBOX_NUMBERS_FROM, SUSPECT_RANK, TAKEN_NUMBERS_FROM } from './schema.ts'
+import { SUSPECT_RANK } from './schema.ts'
 import type { Placed } from './statements.ts'
 import { sweep } from './retention.ts'
 import { endUnrun, unwant } from './taken.ts'
@@ -22,13 +23,6 @@ const BLIND: ReadonlySet<Request['type']> = new Set(['come-home', 'sent-home', '
 
 /** Rows that a request for many jobs looks at in one commit, so that nobody's own commit waits for more. */
 const LOOK_JOBS = 4_000
-
-/** The owner's own, a broker's and the inbox's. */
-const RANGES = [
-  { from: 1, before: TAKEN_NUMBERS_FROM },
-  { from: TAKEN_NUMBERS_FROM, before: INBOX_NUMBERS_FROM },
-  { from: INBOX_NUMBERS_FROM, before: Number.MAX_SAFE_INTEGER },
-] as const
 
 /** Carries out one administrative write under a savepoint of its own: what fails is undone and fails only its caller. */
 export class Requests {
@@ -235,13 +229,12 @@ export class Requests {
     }
   }
 
-  /** The last row of each range of numbers; in each new ones come behind it. */
-  #ends(): number[] {
+  #ends(): Ends {
     return RANGES.map(({ before }) => this.#sql.lastBefore.get(before) ?? 0)
   }
 
   /** The next rows up to an end. Between the ranges nothing is passed over but what is new. */
-  #lookFrom(after: number, ends: readonly number[]): { readonly after: number; readonly last: number } | undefined {
+  #lookFrom(after: number, ends: Ends): { readonly after: number; readonly last: number } | undefined {
     for (const [range, { from }] of RANGES.entries()) {
       const behind = Math.max(after, from - 1)
       const last = this.#sql.lookTo.get(behind, ends[range] as number, LOOK_JOBS)

@@ -89,8 +89,8 @@ export class Outbox implements Place {
     // Nothing of it comes back before its result.
   }
 
-  takeBack(): undefined {
-    // Nor one of it.
+  takeBack(): readonly [] {
+    return []
   }
 
   cancel(): 'absent' {

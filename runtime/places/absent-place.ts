@@ -19,7 +19,9 @@ export class AbsentPlace implements Place {
 
   recall(): void {}
 
-  takeBack(): undefined {}
+  takeBack(): readonly [] {
+    return []
+  }
 
   cancel(): 'absent' {
     return 'absent'

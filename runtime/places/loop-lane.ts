@@ -153,8 +153,8 @@ export class LoopLane implements Place, Caller {
     // Every job that a lane takes starts at once: there is nothing to take back.
   }
 
-  takeBack(): undefined {
-    // Nor one of them.
+  takeBack(): readonly [] {
+    return []
   }
 
   cancel(number: number, mode: 'abort' | 'terminate' = 'abort'): 'aborted' | 'absent' {

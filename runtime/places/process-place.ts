@@ -110,8 +110,8 @@ export class ProcessPlace implements Place {
     // A process has no job but the one that is its own: there is nothing to take back.
   }
 
-  takeBack(): undefined {
-    // Nor one of them.
+  takeBack(): readonly [] {
+    return []
   }
 
   cancel(number: number, mode: 'abort' | 'terminate'): 'aborted' | 'absent' {

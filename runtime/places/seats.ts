@@ -76,13 +76,9 @@ export class Seats {
     return 'relieved'
   }
 
-  /** Takes a job back, unless it has started. */
-  takeBack(number: number): ClaimedJob | undefined {
-    for (const { active } of this.#all) {
-      const [job] = active?.recall((entry) => entry.job.number === number) ?? []
-      if (job !== undefined) return job
-    }
-    return undefined
+  /** Takes back those of these jobs that have not started. */
+  takeBack(numbers: ReadonlySet<number>): ClaimedJob[] {
+    return [...this].flatMap(({ active }) => active?.recall(({ job }) => numbers.has(job.number)) ?? [])
   }
 
   grow(): void {

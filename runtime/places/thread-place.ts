@@ -131,10 +131,10 @@ export class ThreadPlace implements Place {
     }
   }
 
-  takeBack(number: number): ClaimedJob | undefined {
-    const job = this.#seats.takeBack(number)
-    if (job !== undefined) this.#sizer.took(-1)
-    return job
+  takeBack(numbers: ReadonlySet<number>): readonly ClaimedJob[] {
+    const jobs = this.#seats.takeBack(numbers)
+    this.#sizer.took(-jobs.length)
+    return jobs
   }
 
   cancel(number: number, mode: 'abort' | 'terminate'): 'aborted' | 'absent' {

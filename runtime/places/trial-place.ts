@@ -120,10 +120,11 @@ export class TrialPlace implements Place {
     if (job !== undefined) this.#context.listener.putBack(this.#options.index, [job])
   }
 
-  takeBack(number: number): ClaimedJob | undefined {
-    const job = this.#letGo((each) => each.number === number)
-    if (job !== undefined) this.#context.listener.room(this.#options.index)
-    return job
+  takeBack(numbers: ReadonlySet<number>): readonly ClaimedJob[] {
+    const job = this.#letGo(({ number }) => numbers.has(number))
+    if (job === undefined) return []
+    this.#context.listener.room(this.#options.index)
+    return [job]
   }
 
   cancel(number: number, mode: 'abort' | 'terminate'): 'aborted' | 'absent' {

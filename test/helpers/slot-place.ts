@@ -32,11 +32,10 @@ export class SlotPlace implements Place {
     this.recalls.push(numbersOf(this.#claims.filter(which)))
   }
 
-  takeBack(number: number): ClaimedJob | undefined {
-    if (this.#begun.has(number)) return undefined
-    const job = this.#claims.find((each) => each.number === number)
-    this.finish(number)
-    return job
+  takeBack(numbers: ReadonlySet<number>): readonly ClaimedJob[] {
+    const jobs = this.#claims.filter(({ number }) => numbers.has(number) && !this.#begun.has(number))
+    for (const { number } of jobs) this.finish(number)
+    return jobs
   }
 
   cancel(): 'absent' {

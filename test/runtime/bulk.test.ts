@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { Job, Runtime } from '../../runtime/index.ts'
-import { echo, hang, laneEcho, parked, traced } from '../fixtures/tasks.ts'
+import { echo, hang, laneEcho, laneWait, parked, traced } from '../fixtures/tasks.ts'
 import { scratchFolder } from '../helpers/scratch.ts'
 import { startRuntime } from '../helpers/start-runtime.ts'
 
@@ -22,6 +22,34 @@ describe('cancelMany', () => {
     assert.deepEqual(tasks.find(({ task }) => task === 'traced')?.jobs, { cancelled: 2_000 })
     assert.equal((await other.record()).state, 'scheduled')
     assert.equal(await runtime.cancelMany({ task: traced }), 0)
+  })
+
+  it('asks what runs to end in many turns of the loop, and starts nothing that waits behind it', async (test) => {
+    const [concurrency, jobs] = [1_000, 1_500]
+    const runtime = await startRuntime(test, { lanes: { network: { concurrency } } })
+    let [asked, inTurn, most] = [0, 0, 0]
+    runtime.on('job.progress', () => {
+      asked++
+      if (inTurn++ === 0) setImmediate(() => (inTurn = 0))
+      most = Math.max(most, inTurn)
+    })
+    await runtime.enqueueMany(laneWait, Array<null>(jobs).fill(null))
+    assert.equal(await runtime.cancelMany({ task: laneWait }), jobs)
+    await runtime.idle()
+    const { jobs: states } = (await runtime.tasks()).find(({ task }) => task === laneWait.name) ?? {}
+    assert.deepEqual(states, { cancelled: jobs })
+    assert.ok(most > 0 && most <= 100, `${most} in one turn`)
+    assert.ok(asked <= concurrency, `${asked} had begun`)
+  })
+
+  it('leaves alone what comes when it has begun, also where that runs at once', async (test) => {
+    const runtime = await startRuntime(test)
+    await runtime.enqueueMany(laneWait, Array<null>(20).fill(null))
+    const cancelling = runtime.cancelMany({ task: laneWait })
+    const late = await runtime.enqueue(laneWait, null)
+    assert.equal(await cancelling, 20)
+    assert.equal((await late.record()).state, 'running')
+    assert.equal(await late.cancel(), 'requested')
   })
 })
 

@@ -135,6 +135,17 @@ describe('a job that is cancelled where it was enqueued', () => {
     assert.ok(jobs.every(({ id }) => !begun.includes(id)))
   })
 
+  it('is not among those of a cancelMany that had begun before', async (test) => {
+    const store = memoryStore()
+    const { runtime } = await bootNode(test, memory(store), publisher)
+    await workerThatWent(test, store, runtime)
+    const jobs = await Promise.all(Array.from({ length: 20 }, () => runtime.enqueue(quick, null)))
+    for (const { id } of jobs) await isAway(runtime, id)
+    const cancelling = runtime.cancelMany({ task: quick })
+    await Promise.all(Array.from({ length: 20 }, () => runtime.enqueue(quick, null)))
+    assert.equal(await cancelling, jobs.length)
+  })
+
   it('is cancelled by any node that has its id', async (test) => {
     const store = memoryStore()
     const { runtime } = await bootNode(test, memory(store), publisher)

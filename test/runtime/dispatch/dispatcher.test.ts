@@ -151,27 +151,39 @@ describe('the dispatcher', () => {
     assert.deepEqual(numbersOf(place.claims()), [1, 2, 3, 4])
   })
 
-  it('takes a job out of whichever hand it is in, which need not be that of its task any more', () => {
+  it('takes jobs out of whichever hand they are in, which need not be that of their task any more', () => {
     const { dispatcher, claim, moved } = dispatcherOf(0, 0)
     claim(claimOf({ ord: 1 }), claimOf({ ord: 2, task: 1 }))
     moved.set(1, 0)
+    claim(claimOf({ ord: 3 }), claimOf({ ord: 4 }))
     const removed: unknown[] = []
-    const remove = (number: number) =>
-      dispatcher.receive({ type: 'remove', number, answer: (from) => void removed.push(from?.place) })
-    for (const number of [2, 2, 7]) remove(number)
-    assert.deepEqual(removed, [1, undefined, undefined])
-    assert.deepEqual(numbersOf(dispatcher.jobs()), [1])
+    const remove = (...numbers: readonly number[]) =>
+      dispatcher.receive({
+        type: 'remove',
+        numbers: new Set(numbers),
+        answer: (from) => void removed.push(from.map(({ place, job }) => [place, job.number])),
+      })
+    remove(2)
+    remove(2, 7)
+    remove(4, 1, 2)
+    assert.deepEqual(removed, [
+      [[1, 2]],
+      [],
+      [
+        [0, 1],
+        [0, 4],
+      ],
+    ])
+    assert.deepEqual(numbersOf(dispatcher.jobs()), [3])
   })
 
-  it('takes a job out of the slot that it was offered to, unless it has begun', () => {
+  it('takes jobs out of the slots that they were offered to, unless they have begun', () => {
     const { dispatcher, claim, places } = dispatcherOf(1, 2)
     claim(claimOf({ ord: 1 }), claimOf({ ord: 2, task: 1 }), claimOf({ ord: 3, task: 1 }))
     places[1]?.begin(3)
     const removed: unknown[] = []
-    for (const number of [2, 3]) {
-      dispatcher.receive({ type: 'remove', number, answer: (from) => void removed.push(from) })
-    }
-    assert.deepEqual(removed, [{ place: 1, job: claimOf({ ord: 2, task: 1 }) }, undefined])
+    dispatcher.receive({ type: 'remove', numbers: new Set([2, 3]), answer: (from) => void removed.push(...from) })
+    assert.deepEqual(removed, [{ place: 1, job: claimOf({ ord: 2, task: 1 }) }])
     assert.deepEqual(
       places.map((place) => numbersOf(place.claims())),
       [[1], [3]],
@@ -223,11 +235,14 @@ describe('the dispatcher', () => {
     const answers: unknown[] = []
     const answer = (removed?: unknown) => void answers.push(removed, dispatcher.held)
     const read: DispatcherQuestion = { type: 'pauses-changed', answer }
-    asked.add(read).add({ type: 'remove', number: 1, answer }).add({ type: 'pauses-changed', answer })
+    asked
+      .add(read)
+      .add({ type: 'remove', numbers: new Set([1]), answer })
+      .add({ type: 'pauses-changed', answer })
     dispatcher.receive(read)
     assert.deepEqual(answers.splice(0), [undefined, 1])
     dispatcher.stop()
-    assert.deepEqual(answers, [undefined, 0, undefined, 0])
+    assert.deepEqual(answers, [[], 0, [], 0])
     assert.equal(asked.size, 0)
   })
 
