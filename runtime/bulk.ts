@@ -28,42 +28,36 @@ export async function cancelMany(wires: Wires, filter: JobFilter): Promise<numbe
     wires.announcer.cancelled(numbers, tasks),
   )
   const { ends } = waiting
-  let { count } = waiting
-  if (where.states.includes(stateCodes.running)) count += await cancelHeld(wires, where, ends)
-  if (where.states.includes(stateCodes.away)) {
-    const away = await many(
-      wires,
-      'cancel-many',
-      only(where, 'away'),
-      ({ numbers }) => cancelElsewhere(wires, numbers),
-      ends,
-    )
-    count += away.count
+  // One that was being sent when it was asked may be away by now: it is one job.
+  const asked = where.states.includes(stateCodes.running) ? await cancelHeld(wires, where, ends) : new Set<number>()
+  const tellOthers = ({ numbers }: Changed) => {
+    for (const number of numbers) asked.add(number)
+    return cancelElsewhere(wires, numbers)
   }
-  return count
+  if (where.states.includes(stateCodes.away)) await many(wires, 'cancel-many', only(where, 'away'), tellOthers, ends)
+  return waiting.count + asked.size
 }
 
 function only({ states, tasks }: Selection, ...wanted: readonly JobState[]): Selection {
   return { states: wanted.map((state) => stateCodes[state]).filter((state) => states.includes(state)), tasks }
 }
 
-/** What has not started is taken out of the hands and slots first, or it would start while the rest is asked to end. */
-async function cancelHeld(wires: Wires, { tasks }: Selection, ends: Ends | undefined): Promise<number> {
+/** What has not started is taken out of hands and slots first, or it would start meanwhile. Resolves to all that was not too late. */
+async function cancelHeld(wires: Wires, { tasks }: Selection, ends: Ends | undefined): Promise<Set<number>> {
   const meant = new Set<number>()
   for (const { number, task } of heldBy(wires)) {
     if (isUpTo(number, ends) && (tasks?.includes(task) ?? true)) meant.add(number)
   }
-  let count = 0
+  const unstarted = new Set<number>()
   for await (const some of lots(wires, [...meant], LOOKED_FOR_AT_ONCE)) {
-    const unstarted = await cancelAllUnbegun(wires, new Set(some))
-    for (const number of unstarted) meant.delete(number)
-    count += unstarted.length
+    for (const number of await cancelAllUnbegun(wires, new Set(some))) unstarted.add(number)
   }
-  for await (const some of lots(wires, [...meant], ABORTED_AT_ONCE)) {
+  const rest = [...meant].filter((number) => !unstarted.has(number))
+  for await (const some of lots(wires, rest, ABORTED_AT_ONCE)) {
     const came = await Promise.all(some.map((number) => cancelBegun(wires, number)))
-    count += came.filter((end) => end !== 'ended').length
+    for (const [at, number] of some.entries()) if (came[at] === 'ended') meant.delete(number)
   }
-  return count
+  return meant
 }
 
 /** So many at once, each lot in a turn of the loop of its own. */
