@@ -67,7 +67,7 @@ export interface RecycleConfig {
 }
 
 export interface LaneConfig {
-  /** Jobs at once. Default 1,000. */
+  /** Jobs at once on its loop, or on the loop of each of its threads; `limits` bounds all together. Default 1,000. */
   readonly concurrency?: number
   /** 0 (default): the service's own event loop; more: as many threads with a loop each. */
   readonly threads?: number

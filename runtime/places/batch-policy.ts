@@ -10,8 +10,6 @@ const STUCK_MS = 4
 /** Nothing is batched behind a job of a task that usually takes longer than this. */
 const SLOW_MS = 2
 
-const MAX_LANE_SLOTS = 8_192
-
 /**
  * How many jobs to offer to a thread, and when to take them back. Small jobs go in large batches; a job that is known to
  * be slow goes alone; one that turns out to be slow loses what was offered behind it.
@@ -28,7 +26,7 @@ export class BatchPolicy {
     this.#concurrency = concurrency
     this.#batch = batch
     const ahead = batch === 1 ? 0 : batch
-    this.slots = concurrency === 1 ? batch + ahead : Math.min(MAX_LANE_SLOTS, concurrency + batch)
+    this.slots = concurrency === 1 ? batch + ahead : concurrency + batch
   }
 
   observe(ended: readonly Ended[]): void {
@@ -41,10 +39,9 @@ export class BatchPolicy {
   }
 
   spaceOn(thread: Incarnation, now: number): number {
-    const { entries } = thread
     if (this.#concurrency > 1) return thread.free
-    if (entries.length > this.slots - this.#batch) return 0
-    if (entries.some((entry) => this.#isSlow(entry.job))) return 0
+    if (thread.size > this.slots - this.#batch) return 0
+    if (thread.entries.some((entry) => this.#isSlow(entry.job))) return 0
     return this.#runsFor(thread, now) > STUCK_MS ? 0 : this.#batch
   }
 
@@ -61,7 +58,7 @@ export class BatchPolicy {
 
   /** Whether something waits behind a job that has run for too long. */
   isStuck(thread: Incarnation, now: number): boolean {
-    if (this.#concurrency > 1 || thread.entries.length < 2) return false
+    if (this.#concurrency > 1 || thread.size < 2) return false
     return this.#runsFor(thread, now) > STUCK_MS
   }
 

@@ -36,7 +36,8 @@ export class Incarnation {
   readonly #received: (message: FromThread) => void
   readonly #slots: Slots
   readonly #free: number[]
-  #entries: Entry[] = []
+  /** Oldest first, and among them as many at most that have gone: to take out each by itself would be a look at all. */
+  #offers: Entry[] = []
   readonly #bySlot = new SlotTable<Entry>(({ job }) => job.number)
   #abandoned = 0
   /** 'serving' once the thread has loaded its tasks; 'closing' when it gets no more work; 'ending' when it is terminated. */
@@ -68,7 +69,13 @@ export class Incarnation {
 
   /** Claims that were offered and are not settled yet, oldest first. */
   get entries(): readonly Entry[] {
-    return this.#entries
+    if (this.#offers.length > this.size) this.#forgetGone()
+    return this.#offers
+  }
+
+  /** How many those are. */
+  get size(): number {
+    return this.#bySlot.size
   }
 
   /** Attempts that were given up and go on all the same. */
@@ -123,7 +130,7 @@ export class Incarnation {
         asked: undefined,
         verdict: undefined,
       }
-      this.#entries.push(entry)
+      this.#offers.push(entry)
       this.#bySlot.put(slot, entry)
       batch.slots.push(slot)
       batch.generations.push(generation)
@@ -152,10 +159,12 @@ export class Incarnation {
   }
 
   /** Attempts that have begun and not ended. */
-  *begun(): Generator<BegunAttempt> {
-    for (const entry of this.#entries) {
-      if (this.state(entry) === 'taken') yield { entry, startedAt: this.startedAt(entry) }
+  begun(): BegunAttempt<Entry>[] {
+    const begun: BegunAttempt<Entry>[] = []
+    for (const entry of this.entries) {
+      if (this.state(entry) === 'taken') begun.push({ entry, startedAt: this.startedAt(entry) })
     }
+    return begun
   }
 
   outcome(slot: number, generation: number, outcome: Outcome): void {
@@ -169,30 +178,42 @@ export class Incarnation {
    * `epochOffset` turns the thread's monotonic times into instants.
    */
   harvest(epochOffset: number): Ended[] {
-    const done: Entry[] = []
-    const left: Entry[] = []
-    for (const entry of this.#entries) (this.state(entry) === 'done' ? done : left).push(entry)
+    return this.#takeOut(
+      this.#slots.done.take().map((slot) => this.#bySlot.get(slot) as Entry),
+      epochOffset,
+    )
+  }
+
+  /** The same of a thread that has exited, perhaps between a mark and its note of it: with a look at each. */
+  harvestRest(epochOffset: number): Ended[] {
+    return this.#takeOut(
+      this.entries.filter((entry) => this.state(entry) === 'done'),
+      epochOffset,
+    )
+  }
+
+  #takeOut(done: readonly Entry[], epochOffset: number): Ended[] {
     if (done.length === 0) return []
-    this.#entries = left
     this.jobs += done.length
     this.#readMessages()
-    return done.map((entry) => {
+    const ended = done.map((entry) => {
       const startedAt = epochOffset + this.#slots.startedAt(entry.slot)
       const endedAt = epochOffset + this.#slots.endedAt(entry.slot)
       this.#release(entry)
       return { job: entry.job, outcome: entry.outcome ?? PLAIN_SUCCESS, startedAt, endedAt }
     })
+    if (this.#offers.length > 2 * this.size) this.#forgetGone()
+    return ended
   }
 
   /** Takes back what has not started, as far as `which` holds; in the order in which it was offered. */
   recall(which: (entry: Entry) => boolean): ClaimedJob[] {
     const recalled: ClaimedJob[] = []
-    this.#entries = this.#entries.filter((entry) => {
-      if (!which(entry) || recall(this.#slots.words, entry.slot, entry.generation) === 'lost') return true
+    for (const entry of this.entries) {
+      if (!which(entry) || recall(this.#slots.words, entry.slot, entry.generation) === 'lost') continue
       recalled.push(entry.job)
       this.#release(entry)
-      return false
-    })
+    }
     return recalled
   }
 
@@ -212,7 +233,6 @@ export class Incarnation {
 
   /** Gives a condemned entry up while its thread lives on: its slot stays taken, its outcome is free to be settled. */
   abandon(entry: Entry): void {
-    this.#entries = this.#entries.filter((each) => each !== entry)
     this.#bySlot.free(entry.slot)
     this.#abandoned++
   }
@@ -228,8 +248,9 @@ export class Incarnation {
   /** Everything that still stands here, once the thread has exited: its last messages are read first. */
   remains(): Entry[] {
     this.#readMessages()
-    for (const { slot } of this.#entries) this.#bySlot.free(slot)
-    return this.#entries.splice(0)
+    const remains = [...this.entries]
+    for (const { slot } of remains) this.#bySlot.free(slot)
+    return remains
   }
 
   /** What the thread has posted and no event has brought yet. */
@@ -239,6 +260,10 @@ export class Incarnation {
       if (next === undefined) return
       this.#received(next.message)
     }
+  }
+
+  #forgetGone(): void {
+    this.#offers = this.#offers.filter((each) => this.#bySlot.get(each.slot) === each)
   }
 
   #release(entry: Entry): void {

@@ -1,12 +1,10 @@
-import type { Clock, Timer } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { ClaimedJob } from '../messages.ts'
 import { hardLimitOutcome } from './ends.ts'
+import { Looks } from './looks.ts'
 import type { ProcessLife } from './process-life.ts'
 import type { BegunAttempt, StartNews } from './start-news.ts'
-
-/** While jobs run, their limits are looked at this often. */
-const TICK_MS = 5
 
 /** A process that has not begun its job after this long is held up by something else, and is replaced. */
 const BEGIN_MS = 10_000
@@ -24,27 +22,29 @@ export interface ProcessWatchOptions {
 /** Keeps the jobs of processes to their limits. */
 export class ProcessWatch {
   readonly #options: ProcessWatchOptions
-  #tick: Timer | undefined
+  readonly #looks: Looks
 
   constructor(options: ProcessWatchOptions) {
     this.#options = options
+    const { clock, lives, starts } = options
+    this.#looks = new Looks({
+      clock,
+      wanted: () => [...lives()].some(({ entry }) => entry !== undefined),
+      look: () => {
+        const now = clock.monotonicMs()
+        starts.tell(begunOn(lives()))
+        for (const life of lives()) this.#enforce(life, now)
+      },
+    })
   }
 
   /** Looks from now on for as long as any of them has a job. */
   start(): void {
-    const { clock, lives } = this.#options
-    if (this.#tick !== undefined || [...lives()].every(({ entry }) => entry === undefined)) return
-    this.#tick = clock.setTimer(TICK_MS, () => {
-      this.#tick = undefined
-      const now = clock.monotonicMs()
-      this.#options.starts.tell(begunOn(lives()))
-      for (const life of lives()) this.#enforce(life, now)
-      this.start()
-    })
+    this.#looks.start()
   }
 
   stop(): void {
-    this.#tick?.cancel()
+    this.#looks.stop()
   }
 
   #enforce(life: ProcessLife, now: number): void {

@@ -130,9 +130,13 @@ export class Runner {
     context.end()
     if (outcome !== PLAIN_SUCCESS) this.#tell(slot, generation, outcome)
     this.#running.delete(slot)
-    this.#options.slots.end(slot, this.#options.clock.monotonicMs())
-    if (finish(this.#options.slots.words, slot, generation) === 'lost') this.#lost(context)
-    else if (++this.#unreported >= REPORT_EVERY) this.#report()
+    const { slots, clock } = this.#options
+    slots.end(slot, clock.monotonicMs())
+    if (finish(slots.words, slot, generation) === 'lost') this.#lost(context)
+    else {
+      slots.done.note(slot)
+      if (++this.#unreported >= REPORT_EVERY) this.#report()
+    }
     this.#pump()
   }
 

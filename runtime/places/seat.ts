@@ -8,8 +8,8 @@ import type { ChildPort, ClaimedJob, Ended, Running } from '../messages.ts'
 import { lateExit, NEIGHBOUR } from './ends.ts'
 import { type Entry, Incarnation } from './incarnation.ts'
 import { enqueueNow, giveNumbers } from './owner-answers.ts'
-import type { RunEnd, TierPool } from './tier-pool.ts'
 import type { FromThread, JournalFacts, ThreadRun } from './thread-protocol.ts'
+import type { RunEnd, TierPool } from './tier-pool.ts'
 
 /** On a machine that has far too much to do it may take longer; what is alive after this is not waited for any more. */
 const HOPELESS_MS = 3_000
@@ -248,7 +248,7 @@ export class Seat {
     if (!this.#zombies.delete(thread)) return
     const { clock } = this.#options
     const offset = clock.now() - clock.monotonicMs()
-    const ended = [...thread.harvest(offset)]
+    const ended = thread.harvestRest(offset)
     const unstarted: ClaimedJob[] = [...thread.recall(() => true)]
     const remains = thread.remains()
     const innocent = ({ job }: Entry) => thread.endedBy !== undefined && thread.endedBy !== job.number

@@ -1,22 +1,24 @@
 /**
  * The memory that a thread and its place share: for each slot its word (lib/slot-word.ts), a word by which the place
- * asks the attempt to end, and the times at which the attempt began and ended; for the thread its beat: when its loop
- * last turned or began something.
+ * asks the attempt to end, and the times at which the attempt began and ended; for the thread which slots it has marked done,
+ * and its beat: when its loop last turned or began something.
  */
 
 import { stateOf } from '../../lib/slot-word.ts'
+import { DoneSlots } from './done-slots.ts'
 import type { AbortReason } from './thread-protocol.ts'
 
 const abortCodes = { 'soft-limit': 1, cancel: 2, drain: 3 } as const satisfies Record<AbortReason, number>
 const abortReasons: readonly (AbortReason | undefined)[] = [undefined, 'soft-limit', 'cancel', 'drain']
 
 export function slotsBuffer(slots: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(8 * (2 * slots + 1) + 4 * 2 * slots)
+  return new SharedArrayBuffer(8 * (2 * slots + 1) + 4 * 2 * slots + DoneSlots.bytes(slots))
 }
 
 export class Slots {
   /** The slot words, by slot. */
   readonly words: Int32Array
+  readonly done: DoneSlots
   readonly #startedAt: Float64Array
   readonly #endedAt: Float64Array
   readonly #aborts: Int32Array
@@ -28,6 +30,7 @@ export class Slots {
     this.#beatAt = new Float64Array(buffer, 16 * slots, 1)
     this.words = new Int32Array(buffer, 16 * slots + 8, slots)
     this.#aborts = new Int32Array(buffer, 16 * slots + 8 + 4 * slots, slots)
+    this.done = new DoneSlots(buffer, 16 * slots + 8 + 8 * slots, slots)
   }
 
   /** Monotonic ms of the last sign of life; 0 before the first. */

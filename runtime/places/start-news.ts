@@ -3,8 +3,8 @@ import type { Catalog } from '../catalog.ts'
 import type { ClaimedJob, PlaceListener, Start } from '../messages.ts'
 
 /** An attempt that has begun; what it is is the same object at each look. */
-export interface BegunAttempt {
-  readonly entry: { readonly job: ClaimedJob }
+export interface BegunAttempt<E = { readonly job: ClaimedJob }> {
+  readonly entry: E
   /** Monotonic ms. */
   readonly startedAt: number
 }

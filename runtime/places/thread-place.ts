@@ -1,4 +1,3 @@
-import type { Timer } from '../../lib/clock.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { TaskManifest } from '../../lib/task.ts'
 import type { ClaimedJob, Found, JobSource, Place, PlaceReport, PlaceSize, Resizing, Stuck } from '../messages.ts'
@@ -7,19 +6,17 @@ import { hardLimitOutcome } from './ends.ts'
 import { ABORT_MS, EXIT_MS } from './grace.ts'
 import type { Entry, Incarnation } from './incarnation.ts'
 import { Inspector } from './inspector.ts'
+import { Looks } from './looks.ts'
 import { Readiness } from './readiness.ts'
 import { Seat } from './seat.ts'
 import { Seats } from './seats.ts'
 import { Sizer } from './sizer.ts'
-import { type PlaceContext, seatsAtFirst, type ThreadPlaceOptions } from './thread-place-options.ts'
 import { StandIn } from './stand-in.ts'
 import { StartNews } from './start-news.ts'
+import { type PlaceContext, seatsAtFirst, type ThreadPlaceOptions } from './thread-place-options.ts'
 import { TierPool } from './tier-pool.ts'
 import { Turnover } from './turnover.ts'
 import { until, within } from './until.ts'
-
-/** While claims stand in slots the place looks at them this often: for limits, and for who is stuck behind whom. */
-const TICK_MS = 5
 
 /** A tier, or a lane on threads of its own. */
 export class ThreadPlace implements Place {
@@ -37,7 +34,7 @@ export class ThreadPlace implements Place {
   readonly #policy: BatchPolicy
   #source: JobSource | undefined
   #status: 'running' | 'stopping' | 'failed' = 'running'
-  #tick: Timer | undefined
+  readonly #looks: Looks
   #stopping: Promise<readonly Stuck[]> | undefined
 
   constructor(options: ThreadPlaceOptions, context: PlaceContext) {
@@ -58,6 +55,11 @@ export class ThreadPlace implements Place {
       seats: this.#seats,
       news: (news) => context.listener.thread(options.index, news),
     })
+    this.#looks = new Looks({
+      clock: context.clock,
+      wanted: () => [...this.#seats].some(({ active }) => (active?.size ?? 0) > 0),
+      look: () => this.#look(),
+    })
     this.#turnover = this.#turnoverOf(options)
     const resized = (resizing: Resizing) => {
       this.#turnover.resize(resizing)
@@ -77,7 +79,7 @@ export class ThreadPlace implements Place {
       limits: options.threads,
       standIn: this.#standIn,
       waiting: () => this.#source?.size ?? 0,
-      busy: () => this.#working().filter(({ entries }) => entries.length > 0).length,
+      busy: () => this.#working().filter(({ size }) => size > 0).length,
       starting: () => this.#seats.working.length - this.#working().length,
       resized,
     })
@@ -112,7 +114,7 @@ export class ThreadPlace implements Place {
     if (this.#status !== 'running') return
     const now = this.#context.clock.monotonicMs()
     this.#source = source
-    const threads = this.#working().sort((a, b) => a.entries.length - b.entries.length)
+    const threads = this.#working().sort((a, b) => a.size - b.size)
     for (let at = 0; at < threads.length && source.size > 0; at++) {
       const thread = threads[at] as Incarnation
       const share = Math.ceil(source.size / (threads.length - at))
@@ -122,7 +124,7 @@ export class ThreadPlace implements Place {
       thread.offer(jobs.map((job) => this.#describe(job)))
       this.#sizer.took(jobs.length)
     }
-    this.#watch()
+    this.#looks.start()
   }
 
   recall(which: (job: ClaimedJob) => boolean): void {
@@ -178,7 +180,7 @@ export class ThreadPlace implements Place {
     const left = Promise.all([...this.#seats].map((seat) => seat.left))
     // Threads tear down what their modules have set up, in what is left of the grace.
     await within(clock, left, Math.max(endsAt - clock.monotonicMs(), EXIT_MS))
-    this.#tick?.cancel()
+    this.#looks.stop()
     this.#sizer.stop()
     const stuck = this.claims().map((job) => ({ place: this.name, number: job.number }))
     const destroyed = Promise.all([...this.#seats].map((seat) => seat.destroy()))
@@ -261,15 +263,6 @@ export class ThreadPlace implements Place {
     this.#context.listener.putBack(this.#options.index, recalled)
   }
 
-  #watch(): void {
-    if (this.#tick !== undefined || [...this.#seats].every((seat) => (seat.active?.entries.length ?? 0) === 0)) return
-    this.#tick = this.#context.clock.setTimer(TICK_MS, () => {
-      this.#tick = undefined
-      this.#look()
-      this.#watch()
-    })
-  }
-
   /** One look at every thread: what it finished, what is stuck behind what, what is over its limits. */
   #look(): void {
     const now = this.#context.clock.monotonicMs()
@@ -281,16 +274,15 @@ export class ThreadPlace implements Place {
         this.#giveBack(thread, () => true)
         this.#context.listener.room(this.#options.index)
       }
-      this.#starts.tell(thread.begun())
-      for (const entry of thread.entries) this.#enforce(seat, thread, entry, now)
+      const begun = thread.begun()
+      this.#starts.tell(begun)
+      for (const { entry, startedAt } of begun) this.#enforce(seat, thread, entry, now - startedAt)
     }
     this.#inspector.look(now)
     this.#standIn.look(now)
   }
 
-  #enforce(seat: Seat, thread: Incarnation, entry: Entry, now: number): void {
-    if (thread.state(entry) !== 'taken') return
-    const runningMs = now - thread.startedAt(entry)
+  #enforce(seat: Seat, thread: Incarnation, entry: Entry, runningMs: number): void {
     if (this.kind === 'tier') this.#context.listener.runs(entry.job, runningMs)
     if (runningMs >= entry.limits.softLimitMs) thread.ask(entry, 'soft-limit')
     if (runningMs < entry.limits.hardLimitMs) return

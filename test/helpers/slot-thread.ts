@@ -29,5 +29,7 @@ export function end(thread: Incarnation, { slot, generation }: Entry, endedAt: n
   if (outcome !== undefined) thread.run.port.postMessage({ type: 'outcome', slot, generation, outcome })
   const slots = slotsOf(thread)
   slots.end(slot, endedAt)
-  return finish(slots.words, slot, generation)
+  const result = finish(slots.words, slot, generation)
+  if (result === 'done') slots.done.note(slot)
+  return result
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { receiveMessageOnPort } from 'node:worker_threads'
 import type { Outcome } from '../../../lib/outcome.ts'
+import { finish } from '../../../lib/slot-word.ts'
 import type { ClaimedJob, Ended } from '../../../runtime/messages.ts'
 import { PLAIN_SUCCESS } from '../../../runtime/places/attempt.ts'
 import { type Entry, Incarnation } from '../../../runtime/places/incarnation.ts'
@@ -115,6 +116,19 @@ describe('an offer', () => {
     offer(claimOf())
     end(thread, begin(thread, 0, 1), 2, VALUE)
     assert.deepEqual(outcomesOf(thread.harvest(0)), [[1, VALUE]])
+  })
+})
+
+describe('what a thread has marked done and not noted, since it was ended between the two', () => {
+  it('is harvested once it has exited', (test) => {
+    const { thread, offer } = threadOf(test, 3)
+    offer(...claimsOf(3))
+    const [noted, marked] = [begin(thread, 0, 1), begin(thread, 1, 1)]
+    end(thread, noted, 2)
+    finish(new Slots(thread.run.slots, 3).words, marked.slot, marked.generation)
+    assert.deepEqual(outcomesOf(thread.harvest(0)), [[1, PLAIN_SUCCESS]])
+    assert.deepEqual(outcomesOf(thread.harvestRest(0)), [[2, PLAIN_SUCCESS]])
+    assert.deepEqual(numbersOf(thread.remains().map(({ job }) => job)), [3])
   })
 })
 
