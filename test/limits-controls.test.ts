@@ -73,7 +73,7 @@ describeControls([
   },
   {
     protection: 'starts in processes are told while they run',
-    mutation: { file: 'runtime/places/process-watch.js', from: 'this.#options.starts.tell(begunOn(lives()));', to: '' },
+    mutation: { file: 'runtime/places/process-watch.js', from: 'starts.tell(begunOn(lives()));', to: '' },
     file: 'runtime/limits.test.js',
     test: 'not held up in processes',
   },
