@@ -47,6 +47,22 @@ describeControls([
     test: 'syncs each of its commits',
   },
   {
+    protection: 'a thread that could not open has ended before the next one opens',
+    mutation: {
+      file: 'runtime/journal/access.js',
+      from: /await this\.#connection\?\.exited;(?!\s+this\.#status)/,
+      to: '',
+    },
+    file: 'runtime/journal/access.test.js',
+    test: 'is opened by the next one when one cannot',
+  },
+  {
+    protection: 'a thread that could not open is not heard any more',
+    mutation: { file: 'runtime/journal/access.js', from: "if (status === 'open')\n", to: '' },
+    file: 'runtime/journal/access.test.js',
+    test: 'is opened by the next one when one cannot',
+  },
+  {
     protection: 'a group is bounded in bytes',
     mutation: { file: 'runtime/journal/gather.js', from: 'GROUP_BYTES = 256 * 1024', to: 'GROUP_BYTES = 1e9' },
     file: 'runtime/journal/gather.test.js',

@@ -9,7 +9,7 @@ import type { ConnectJournal, JournalConnection } from './link.ts'
 import type { JournalListener } from './listener.ts'
 import type { JournalOptions } from './open.ts'
 import type { ClaimedJob, Ended, Start } from '../messages.ts'
-import type { Answer, FromJournal, OpenedJournal, Request, Routes } from './protocol.ts'
+import type { Answer, OpenedJournal, Request, Routes } from './protocol.ts'
 import type { JournalQueries } from './queries.ts'
 import { Settings } from './settings.ts'
 import type { Turnstile } from './turnstile.ts'
@@ -38,7 +38,6 @@ export class JournalAccess {
   #losses: readonly number[] = []
   #end: Error | undefined
   #lastError = new Error('the journal thread exited')
-  #opening: { resolve(opened: OpenedJournal): void; reject(error: Error): void } | undefined
 
   constructor(options: JournalOptions, connect: ConnectJournal, clock: Clock, listener: JournalAccessListener) {
     this.#options = options
@@ -189,33 +188,33 @@ export class JournalAccess {
     this.#client.abandon(this.name, error)
   }
 
+  /** Each connection is heard for itself: one that could not open has nothing to say of those that come after it. */
   #start(resume: number | undefined): Promise<OpenedJournal> {
     return new Promise((resolve, reject) => {
-      this.#opening = { resolve, reject }
+      let status: 'opening' | 'open' | 'over' = 'opening'
+      const fail = (error: Error) => {
+        status = 'over'
+        reject(error)
+      }
       this.#connection = this.#connect(this.#options, resume, {
-        received: (message) => this.#received(message),
-        exited: (error) => this.#exited(error),
+        received: (message) => {
+          if (status === 'over') return
+          if (message.type === 'opened') {
+            status = 'open'
+            resolve(message.journal)
+          } else if (message.type === 'fault' && status === 'opening') fail(fromErrorRecord(message.fault.error))
+          else this.#client.received(message)
+        },
+        exited: (error) => {
+          if (status === 'open') this.#exited(error)
+          fail(error)
+        },
       })
     })
   }
 
-  #received(message: FromJournal): void {
-    if (message.type === 'opened') this.#settleOpening({ opened: message.journal })
-    else if (message.type === 'fault' && this.#opening !== undefined) {
-      this.#settleOpening({ error: fromErrorRecord(message.fault.error) })
-    } else this.#client.received(message)
-  }
-
-  #settleOpening(result: { opened: OpenedJournal } | { error: Error }): void {
-    const opening = this.#opening
-    this.#opening = undefined
-    if ('opened' in result) opening?.resolve(result.opened)
-    else opening?.reject(result.error)
-  }
-
   #exited(error: Error): void {
-    if (this.#opening !== undefined) return this.#settleOpening({ error })
-    if (this.#status !== 'open') return
+    if (this.#status !== 'open' || this.#end !== undefined) return
     this.#lastError = error
     this.#client.lost(error)
     void this.#reopen()
@@ -223,21 +222,24 @@ export class JournalAccess {
 
   async #reopen(): Promise<void> {
     const epoch = (this.#opened as OpenedJournal).epoch
-    for (;;) {
+    while (this.#end === undefined) {
       const losses = addRestart(this.#losses, this.#clock.monotonicMs(), RESTARTS)
       if (losses === undefined) return this.#listener.gaveUp(diedTooOften(this.#options.file, this.#lastError))
       this.#losses = losses
-      try {
-        const opened = await this.#start(epoch)
-        this.#client.attach(this.#connection as JournalConnection, opened)
-        return this.#listener.reopened(opened)
-      } catch (error) {
-        this.#lastError = error as Error
-        // Whoever has it now keeps it.
-        if ((error as { code?: unknown }).code === 'MILLRACE_JOURNAL_LOST')
-          return this.#listener.gaveUp(this.#lastError)
-      }
+      const opened = await this.#start(epoch).catch((error: Error) => error)
+      if (!(opened instanceof Error)) return this.#goOn(opened)
+      this.#lastError = opened
+      // Whoever has it now keeps it.
+      if ((opened as { code?: unknown }).code === 'MILLRACE_JOURNAL_LOST') return this.#listener.gaveUp(opened)
+      // Until then it may have the lock.
+      await this.#connection?.exited
     }
+  }
+
+  #goOn(opened: OpenedJournal): void {
+    if (this.#end !== undefined) return
+    this.#client.attach(this.#connection as JournalConnection, opened)
+    this.#listener.reopened(opened)
   }
 }
 

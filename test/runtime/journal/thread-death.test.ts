@@ -54,13 +54,7 @@ function publishing(
 
 /** A runtime whose journal thread dies once: with a reply of this kind, which is lost along with it. */
 async function forgetfulRuntime(test: TestContext, isLost: (reply: Reply) => boolean): Promise<Runtime> {
-  const config = resolveConfig({
-    tasks: fixtureTasks,
-    journal: { file: join(scratchFolder(), 'jobs.db') },
-    tiers: { default: { threads: 1 }, small: { threads: 1 } },
-    lanes: { network: {} },
-  })
-  const connect: ConnectJournal = (options, resume, listener) => {
+  return runtimeOver(test, (options, resume, listener) => {
     const mark = markWorkers()
     let status: 'heard' | 'lost' = 'heard'
     const received = (message: FromJournal) => {
@@ -71,7 +65,16 @@ async function forgetfulRuntime(test: TestContext, isLost: (reply: Reply) => boo
       if (status === 'heard') listener.received(message)
     }
     return startJournalThread(options, resume, { exited: (error) => listener.exited(error), received })
-  }
+  })
+}
+
+async function runtimeOver(test: TestContext, connect: ConnectJournal): Promise<Runtime> {
+  const config = resolveConfig({
+    tasks: fixtureTasks,
+    journal: { file: join(scratchFolder(), 'jobs.db') },
+    tiers: { default: { threads: 1 }, small: { threads: 1 } },
+    lanes: { network: {} },
+  })
   const runtime = new Runtime(await boot(config, { ...systemGround(), connect }))
   test.after(() => runtime.stop({ graceMs: 0 }))
   return runtime
@@ -107,6 +110,20 @@ describe('the journal thread', () => {
     await runtime.enqueue(parked, null)
     assert.equal((await runtime.job(id).record()).state, 'available')
     assert.deepEqual(readdirSync(elsewhere), [])
+  })
+
+  it('is opened again also when that fails once', async (test) => {
+    const mark = markWorkers()
+    let openings = 0
+    const runtime = await runtimeOver(test, (options, resume, listener) => {
+      const file = ++openings === 2 ? scratchFolder() : options.file
+      return startJournalThread({ ...options, file }, resume, listener)
+    })
+    const down = nextEvent(runtime, 'journal.down')
+    void workersSince(mark)[0]?.terminate()
+    await down
+    await runtime.enqueue(parked, null)
+    assert.equal(openings, 3)
   })
 
   it('may die at any time: nothing that was acknowledged is lost, and nothing is written twice', async (test) => {
