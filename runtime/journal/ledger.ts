@@ -235,4 +235,9 @@ export class Ledger {
   inboxIsEmpty(): void {
     this.#inbox = 'empty'
   }
+
+  /** What a transaction of ours found there is not true any more: it was rolled back. */
+  forgetInbox(): void {
+    this.#inbox = 'unknown'
+  }
 }

@@ -147,12 +147,15 @@ export class Store {
     const { nextOrd, nextNumber } = ledger
     const tasks = ledger.tasks.names.length
     const restoreRooms = ledger.rooms.snapshot()
+    const restoreAsked = ledger.admission.snapshot()
     return () => {
       if (ledger.db.inTransaction) ledger.rollback.run()
       ledger.nextOrd = nextOrd
       ledger.nextNumber = nextNumber
       ledger.tasks.truncate(tasks)
       restoreRooms()
+      restoreAsked()
+      ledger.forgetInbox()
       ledger.homes.truncate(0)
       ledger.late.undoTo(0)
       // Claims of a trial or a probe that was not committed would run a job that nobody has claimed.

@@ -15,7 +15,7 @@ export class Admission {
   /** By task index: bounds of it, and of all that run in its place. */
   #bounds: readonly (readonly Bound[] | undefined)[] = []
   /** Tasks of which somebody waits to be let in. */
-  readonly #asked = new Set<number>()
+  #asked = new Set<number>()
 
   constructor(waitingOf: (task: number) => number) {
     this.#waitingOf = waitingOf
@@ -61,6 +61,14 @@ export class Admission {
       room.push(task, jobs)
     }
     return room
+  }
+
+  /** For undoing what a rolled back transaction has told, or asked. */
+  snapshot(): () => void {
+    const asked = new Set(this.#asked)
+    return () => {
+      this.#asked = asked
+    }
   }
 
   #roomIn({ limit, tasks }: Bound): number {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { Gather } from '../../../runtime/journal/gather.ts'
+import { inboxOf } from '../../../runtime/journal/inbox-writer.ts'
 import { NUMBERS_AHEAD } from '../../../runtime/journal/numbers.ts'
-import { StoreDriver } from '../../helpers/store-driver.ts'
+import type { Group } from '../../../runtime/journal/protocol.ts'
+import { openDatabase } from '../../../runtime/journal/sqlite.ts'
+import { scratchFolder } from '../../helpers/scratch.ts'
+import { openerOf, StoreDriver } from '../../helpers/store-driver.ts'
 
 const HUGE = JSON.stringify('x'.repeat(500_000))
 
@@ -10,6 +16,16 @@ function fillDisk(journal: StoreDriver): () => void {
   const pages = journal.db.pragma('page_count', { simple: true }) as number
   journal.db.pragma(`max_page_count = ${pages}`)
   return () => journal.db.pragma('max_page_count = 1000000')
+}
+
+/** A lot of two groups, of which the second one asks for more than a full disk has. */
+function hopelessLot(journal: StoreDriver, first: (gather: Gather) => void): Group[] {
+  const huge = { number: 900, task: 1, input: HUGE, extra: null, accepted() {}, refused() {} }
+  return [first, (gather: Gather) => gather.addJob(huge)].map((fill, at) => {
+    const gather = new Gather()
+    fill(gather)
+    return gather.take(journal.ledger.commits + at + 1, journal.now, 0).group
+  })
 }
 
 function dump(journal: StoreDriver): unknown {
@@ -51,6 +67,33 @@ describe('a commit', () => {
     assert.deepEqual(journal.commit().claims, [])
     journal.request({ type: 'trial' })
     assert.equal(journal.held(number).claim, 2, 'the control: the next trial is one')
+  })
+
+  it('that fails leaves jobs of others in the inbox, and knows that', (test) => {
+    const file = join(scratchFolder(), 'jobs.db')
+    const journal = new StoreDriver({ open: openerOf(test, file) })
+    const db = openDatabase(file)
+    test.after(() => db.close())
+    journal.commit()
+    inboxOf(db, file).put({ task: 'alpha', input: '{}', extra: null, createdAt: 5 })
+    const makeRoom = fillDisk(journal)
+    const lot = hopelessLot(journal, () => undefined)
+    assert.throws(() => journal.store.commit(lot), { code: 'SQLITE_FULL' })
+    makeRoom()
+    assert.equal(journal.ledger.inboxMayHaveRows(), 'yes')
+    journal.commit()
+    assert.equal(journal.ledger.waiting.total, 1)
+  })
+
+  it('that fails lets nobody in, who is let in by the next', () => {
+    const journal = new StoreDriver({ maxWaiting: { alpha: { limit: 1, beyond: 'wait' } } })
+    for (const as of ['waiting', 'held-back']) assert.equal(journal.enqueue('alpha').as, as)
+    const makeRoom = fillDisk(journal)
+    const lot = hopelessLot(journal, (gather) => gather.addRoom(0, 1, 2 ** 20))
+    assert.throws(() => journal.store.commit(lot), { code: 'SQLITE_FULL' })
+    makeRoom()
+    journal.addRoom(1)
+    assert.deepEqual(journal.commit().roomOf, [0, 1])
   })
 
   it('that changes nothing is not written', () => {
