@@ -190,8 +190,10 @@ function writeWithExtra(ledger: Ledger, job: NewJob): number {
   return scheduled ? appended.scheduled : claimed ? claimedAs(rank) : appended.waiting
 }
 
+/** Of a task with limits nobody knows: what waits before it may be held up by them, or it may itself. */
 function isHopeless(ledger: Ledger, task: number, rank: number, { useByMs }: JobExtra): boolean {
-  return !isOutboundRank(rank) && useByMs !== undefined && ledger.paces.isHopeless(task, rank, useByMs)
+  if (useByMs === undefined || isOutboundRank(rank) || ledger.regulator.has(task)) return false
+  return ledger.paces.isHopeless(task, rank, useByMs)
 }
 
 /** It is known already that it will not start in time: whoever waits for it need not. */

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { HeldBack } from '../../../../runtime/journal/held-back.ts'
 import type { NewJob } from '../../../../runtime/journal/gather.ts'
-import { StoreDriver } from '../../../helpers/store-driver.ts'
+import { type DriverOptions, StoreDriver } from '../../../helpers/store-driver.ts'
 
 const reject = { alpha: { limit: 2, beyond: 'reject' } } as const
 const wait = { alpha: { limit: 2, beyond: 'wait' } } as const
@@ -130,8 +130,8 @@ describe('who is held back', () => {
 
 describe('a job that is of use for a while only', () => {
   /** Waiting jobs of which the place takes two in each of so many hundredths of a second. */
-  function busy(forMs: number): StoreDriver {
-    const journal = new StoreDriver()
+  function busy(forMs: number, options: DriverOptions = {}): StoreDriver {
+    const journal = new StoreDriver(options)
     for (let job = 0; job < 1_000; job++) journal.add('alpha')
     journal.enqueue('alpha', { useByMs: 1_000_000, expiresAt: journal.now + 1_000_000 })
     for (let ms = 0; ms < forMs; ms += 10) {
@@ -156,5 +156,12 @@ describe('a job that is of use for a while only', () => {
     const journal = busy(2_000)
     assert.equal(journal.enqueue('alpha', withinMs(journal, 2_500)).as, 'waiting')
     assert.equal(journal.enqueue('alpha', { ...withinMs(journal, 1_000), key: 'l', priority: 9 }).as, 'waiting')
+  })
+
+  it('waits where its task has limits: nobody knows when they let it go', () => {
+    const journal = busy(2_000, { limits: { beta: { concurrency: { limit: 5, by: 'c' } } } })
+    const part = JSON.stringify({ c: 'new' })
+    assert.equal(journal.enqueue('beta', { ...withinMs(journal, 1_000), part }).as, 'waiting')
+    assert.equal(journal.enqueue('alpha', withinMs(journal, 1_000)).as, 'expired', 'the control')
   })
 })
