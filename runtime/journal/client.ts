@@ -196,7 +196,6 @@ export class JournalClient {
         this.#fault = message.fault
         return
       case 'opened':
-      case 'closed':
         return
     }
   }

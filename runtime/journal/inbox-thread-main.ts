@@ -36,7 +36,6 @@ export type FromInbox =
   | { readonly type: 'written'; readonly first: number }
   | { readonly type: 'refused'; readonly error: ErrorRecord }
   | { readonly type: 'record'; readonly request: number; readonly job: StoredJob | undefined }
-  | { readonly type: 'closed' }
 
 if (isMainThread || parentPort === null) throw new Error('the inbox thread is started by createPublisher')
 
@@ -124,7 +123,6 @@ function serve(file: string): void {
         send({ type: 'record', request: message.request, job: inbox.record(message.number) })
       } else {
         inbox.close()
-        send({ type: 'closed' })
         return port.close()
       }
     }

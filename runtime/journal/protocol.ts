@@ -327,7 +327,6 @@ export type FromJournal =
   /** The inbox has rows: send a group, even an empty one. */
   | { readonly type: 'inbox' }
   | { readonly type: 'overgrown'; readonly logBytes: number }
-  | { readonly type: 'closed' }
   | { readonly type: 'fault'; readonly fault: JournalFault }
 
 export type {

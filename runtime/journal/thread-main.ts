@@ -156,7 +156,6 @@ function endWith(fault: JournalFault): never {
 
 function close(journal: OpenJournal): void {
   journal.close()
-  send({ type: 'closed' })
   queries.close()
   port.close()
 }

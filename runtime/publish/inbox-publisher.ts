@@ -165,7 +165,6 @@ export class JournalPublisher {
         this.#requests.delete(message.request)
         return
       case 'opened':
-      case 'closed':
         return
     }
   }
