@@ -4,6 +4,7 @@ import type { JobExtra } from '../../lib/job.ts'
 import type { ClaimedJob } from '../messages.ts'
 import type { NewJob, Sent } from './gather.ts'
 import { CLAIMED, WAITS } from './crossing.ts'
+import type { JournalListener } from './listener.ts'
 import { type Answer, appended, type ClaimColumns, type Reply, type TakenAnswers, type TakenJob } from './protocol.ts'
 import { overloaded } from './refusal.ts'
 import { OUTBOUND_RANK, rankOf } from './schema.ts'
@@ -29,6 +30,22 @@ export function acknowledge(sent: Sent, reply: Reply, holdBack: (job: NewJob) =>
 export function answerOthers({ barriers, requests }: Sent, { answers }: Reply): void {
   for (const barrier of barriers) barrier.passed()
   requests.forEach((entry, at) => entry.answered(answers[at] as Answer))
+}
+
+type Unsettled = Pick<Reply, 'stale' | 'failedSettles'>
+
+export const ALL_SETTLED: Unsettled = { stale: [], failedSettles: [] }
+
+const NONE: ReadonlySet<number> = new Set()
+
+/** Tells which outcomes of a group are written, and which cannot be. */
+export function reportSettles({ finished, settles }: Sent, reply: Unsettled, listener: JournalListener): void {
+  if (finished.length === 0 && settles.length === 0) return
+  const { stale, failedSettles } = reply
+  const none = stale.length === 0 && failedSettles.length === 0
+  const unsettled = none ? NONE : new Set([...stale, ...failedSettles.map(({ number }) => number)])
+  listener.settled(finished, settles, unsettled)
+  for (const { number, error } of failedSettles) listener.unsettled(number, fromErrorRecord(error))
 }
 
 /** The jobs that a commit wrote as claimed, as the hand takes them. */

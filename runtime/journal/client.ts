@@ -1,7 +1,8 @@
 import type { Clock } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import type { ClaimedJob, Ended, Start } from '../messages.ts'
-import { acknowledge, acknowledgeTaken, answerOthers, claimedJobs, shortCutsOf } from './acknowledge.ts'
+import { acknowledge, acknowledgeTaken, ALL_SETTLED, answerOthers } from './acknowledge.ts'
+import { claimedJobs, reportSettles, shortCutsOf } from './acknowledge.ts'
 import { Gather, type NewJob, refuseSent, refuseTaken } from './gather.ts'
 import type { Sent, SettleEntry, TakenEntry } from './gather.ts'
 import { HeldBack } from './held-back.ts'
@@ -17,8 +18,6 @@ import { TaskNames } from './task-names.ts'
 /** Two groups under way: one commits while the next crosses over, so the journal thread never waits for this one. */
 const WINDOW = 2
 
-const NONE: ReadonlySet<number> = new Set()
-
 /**
  * The owner's side of the journal. Every write of a tick goes into one group; a group is sent when fewer than two are
  * under way, so that under load groups grow by themselves while the ones before them commit.
@@ -31,8 +30,12 @@ export class JournalClient {
   readonly #tasks = new TaskNames()
   #sent: Sent[] = []
   #link: JournalLink | undefined
-  #status: 'closed' | 'open' | 'degraded' | 'down' = 'closed'
+  /** A loss of the thread does not change it: a disk that was full may be so still. */
+  #status: 'closed' | 'open' | 'degraded' = 'closed'
+  /** Why it is degraded. */
   #fault: JournalFault | undefined
+  /** What the thread has said of why it ends. */
+  #lastWords: Error | undefined
   #flush: 'idle' | 'planned' = 'idle'
   #lastGroup = 0
   #waiting = 0
@@ -78,10 +81,10 @@ export class JournalClient {
       this.#numbers.begin(opened.firstNumber)
       this.#lastGroup = opened.commits
       this.#tasks.add(opened.tasks)
+      this.#status = 'open'
     }
     ;({ waiting: this.#waiting, claimable: this.#claimable } = opened)
     this.#routes = 'unknown'
-    this.#status = 'open'
     this.#numbers.reserved(opened.numbersUntil)
     this.#comesNext(opened)
     this.#resolveLost(opened)
@@ -193,7 +196,7 @@ export class JournalClient {
       case 'overgrown':
         return this.#listener.overgrown(message.logBytes)
       case 'fault':
-        this.#fault = message.fault
+        this.#lastWords = fromErrorRecord(message.fault.error)
         return
       case 'opened':
         return
@@ -203,8 +206,8 @@ export class JournalClient {
   lost(error: Error): void {
     if (this.#status === 'closed') return
     this.#link = undefined
-    this.#status = 'down'
-    this.#listener.down(this.#fault === undefined ? error : fromErrorRecord(this.#fault.error))
+    this.#listener.down(this.#lastWords ?? error)
+    this.#lastWords = undefined
   }
 
   /** Claims whose settle is not committed yet. */
@@ -254,7 +257,7 @@ export class JournalClient {
       this.#listener.learnedTasks(reply.newTasks)
     }
     this.#plan()
-    this.#reportSettles(sent, reply)
+    reportSettles(sent, reply, this.#listener)
     if (reply.jobsRefused === undefined) this.#acknowledge(sent, reply)
     else this.#refuseJobs(sent, reply.jobsRefused)
     answerOthers(sent, reply)
@@ -273,14 +276,6 @@ export class JournalClient {
     ;[this.#nextDueAt, this.#suspects] = [nextDueAt, suspects]
     this.#listener.nextDueAt(nextDueAt)
     this.#listener.suspects(suspects)
-  }
-
-  #reportSettles(sent: Sent, reply: Reply): void {
-    if (sent.finished.length === 0 && sent.settles.length === 0) return
-    const none = reply.stale.length === 0 && reply.failedSettles.length === 0
-    const unsettled = none ? NONE : new Set([...reply.stale, ...reply.failedSettles.map(({ number }) => number)])
-    this.#listener.settled(sent.finished, sent.settles, unsettled)
-    for (const { number, error } of reply.failedSettles) this.#listener.unsettled(number, fromErrorRecord(error))
   }
 
   #acknowledge(sent: Sent, reply: Reply): void {
@@ -338,7 +333,7 @@ export class JournalClient {
     for (const sent of lost) {
       // Asked again, the journal says what has become of them.
       sent.taken.forEach((entry) => this.#gather.addTaken(entry))
-      this.#listener.settled(sent.finished, sent.settles, NONE)
+      reportSettles(sent, ALL_SETTLED, this.#listener)
       resolveLostGroup(sent, name, this.#gather.askFirst)
     }
     this.#lastGroup = Math.max(this.#lastGroup, commits)

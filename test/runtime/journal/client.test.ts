@@ -161,6 +161,20 @@ describe('a few outcomes', () => {
   })
 })
 
+describe('the death of its thread', () => {
+  it('is told with what the thread has said of it, and not with what an earlier one has', () => {
+    const told: string[] = []
+    const client = new JournalClient(new ManualClock(), { ...DEAF, down: ({ message }) => void told.push(message) })
+    const link = { send: () => undefined }
+    client.attach(link, OPENED)
+    client.received({ type: 'fault', fault: { kind: 'io', error: { name: 'SqliteError', message: 'disk I/O' } } })
+    client.lost(new Error('exited'))
+    client.attach(link, OPENED)
+    client.lost(new Error('out of memory'))
+    assert.deepEqual(told, ['disk I/O', 'out of memory'])
+  })
+})
+
 describe('a group whose reply was lost with the journal thread', () => {
   it('is acknowledged and not sent again as far as it was committed', async () => {
     const { heard, client, groups, link } = await withLostGroup(undefined, undefined)
@@ -332,6 +346,27 @@ describe('a journal that refuses what is new', () => {
     await turn()
     assert.deepEqual(heard.slice(3), ['healthy', 'passed'])
     await asked[1]
+  })
+
+  it('refuses and is tried again after its thread has died too, and tells when it takes jobs again', async () => {
+    const heard: string[] = []
+    const clock = new ManualClock()
+    const client = new JournalClient(clock, listener(heard))
+    const groups: Group[] = []
+    const link = { send: (group: Group) => void groups.push(group) }
+    client.attach(link, OPENED)
+    client.append(job(1, heard))
+    await turn()
+    const fault = { kind: 'disk-full', error: { name: 'SqliteError', message: 'full' } } as const
+    client.received({ type: 'refused', number: 1, fault })
+    client.lost(new Error('the thread died'))
+    client.attach(link, OPENED)
+    client.append(job(2, heard))
+    await turn()
+    assert.deepEqual(heard, ['refused MILLRACE_DISK_FULL', 'degraded', 'down', 'refused MILLRACE_DISK_FULL'])
+    clock.advance(1_000)
+    client.received({ type: 'reply', reply: replyTo(groups[1] as Group) })
+    assert.deepEqual([heard.at(-1), client.refusal], ['healthy', undefined])
   })
 
   it('is tried again each second, however often it was healthy in between', async () => {
