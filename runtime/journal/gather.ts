@@ -68,6 +68,8 @@ export class Gather {
   #names: string[] = []
   #room = new Map<number, { jobs: number; bytes: number }>()
   #routes: Routes | undefined
+  /** The group that has the newest routes: room that was given back in an older one is in their capacity. */
+  #routedIn = 0
   /** Set when a group has to be sent although it carries nothing: time has passed, or the inbox has rows. */
   #nudged: 'yes' | 'no' = 'no'
 
@@ -169,6 +171,7 @@ export class Gather {
   /** New routes start room anew: what was given back before is in their capacity. */
   route(routes: Routes): void {
     this.#routes = routes
+    this.#routedIn = Number.POSITIVE_INFINITY
     this.#room.clear()
   }
 
@@ -179,8 +182,15 @@ export class Gather {
   /** Groups that were not committed. */
   sendAgain(groups: readonly Sent[]): void {
     for (const sent of groups.toReversed()) this.restore(sent)
-    for (const { jobs } of groups) for (const job of jobs) this.addJob(job)
-    for (const { taken } of groups) for (const entry of taken) this.addTaken(entry)
+    this.#putInFront(groups.flatMap(({ jobs }) => jobs))
+    this.#taking = [...groups.flatMap(({ taken }) => taken), ...this.#taking]
+  }
+
+  /** Jobs that were taken before those that wait, and are not written: barriers go on waiting for them. */
+  #putInFront(jobs: readonly NewJob[]): void {
+    this.#jobs = [...jobs, ...this.#jobs.slice(this.#at)]
+    this.#at = 0
+    this.#taken -= jobs.length
   }
 
   /** Takes everything that was not written back in, to be sent again. */
@@ -192,9 +202,14 @@ export class Gather {
     this.#names = [...sent.group.names, ...this.#names]
     this.#barriers = [...sent.barriers, ...this.#barriers]
     this.#requests = [...sent.requests, ...this.#requests]
-    this.#routes ??= sent.group.routes
-    for (let at = 0; at < sent.group.room.length; at += 3) {
-      this.addRoom(sent.group.room[at] as number, sent.group.room[at + 1] as number, sent.group.room[at + 2] as number)
+    this.#restoreRoom(sent.group)
+  }
+
+  #restoreRoom({ number, routes, room }: Group): void {
+    if (number < this.#routedIn) return
+    this.#routes = routes ?? this.#routes
+    for (let at = 0; at < room.length; at += 3) {
+      this.addRoom(room[at] as number, room[at + 1] as number, room[at + 2] as number)
     }
   }
 
@@ -245,6 +260,7 @@ export class Gather {
     this.#asks = []
     this.#names = []
     this.#room.clear()
+    if (this.#routes !== undefined) this.#routedIn = number
     this.#routes = undefined
     this.#nudged = 'no'
     return { group, jobs, finished, settles, requests, taken, barriers }
