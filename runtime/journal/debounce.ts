@@ -11,10 +11,10 @@ export function putOff(ledger: Ledger, number: number, input: string, extra: Job
   const row = ledger.sql.waitingRow.get(number)
   if (row === undefined) return 'left-alone'
   const { state, ...placed } = row
-  if (state === stateCodes.available) ledger.ceasesToWait({ ...placed, task: ledger.tasks.indexOfId(row.task) })
   const { dueAt, part = null, expiresAt = null, overrides } = extra
   const version = overrides === undefined ? 1 : (readOverrides(overrides).version ?? 1)
   ledger.sql.putOff.run(dueAt as number, input, part, expiresAt, version, version, number)
+  if (state === stateCodes.available) ledger.ceasesToWait({ ...placed, task: ledger.tasks.indexOfId(row.task) })
   ledger.timesChanged = 'yes'
   return 'put-off'
 }

@@ -39,6 +39,18 @@ describe('a debounced job', () => {
     assert.equal(journal.held(first.number).input, '"two"')
   })
 
+  it('waits on where it cannot be put off', () => {
+    const journal = new StoreDriver()
+    const first = journal.enqueue('alpha', debounced(journal, 'one'))
+    journal.advance(1_000)
+    const overrides = (text: string | null) => journal.db.prepare('UPDATE millrace_jobs SET overrides = ?').run(text)
+    overrides('{')
+    assert.equal(journal.enqueue('alpha', debounced(journal, 'two')).as, 'failed')
+    overrides(null)
+    assert.equal(journal.ledger.waiting.total, 1)
+    assert.deepEqual(journal.claim(1), [first.number])
+  })
+
   it('is left alone once it is claimed: the next is a new one, which has the key', () => {
     const journal = new StoreDriver()
     const first = journal.enqueue('alpha', debounced(journal, 'one'))
