@@ -61,7 +61,7 @@ function putIntoInbox(file: string, wishes: readonly Wish[]): number {
   const db = openDatabase(file, { fileMustExist: true, timeout: PATIENCE_MS })
   try {
     db.pragma('synchronous = FULL')
-    // Only the owner checkpoints.
+    // A few rows are no reason to move the log: whoever writes more does that.
     db.pragma('wal_autocheckpoint = 0')
     const inbox = new InboxWriter(db)
     return db

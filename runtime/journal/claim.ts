@@ -63,7 +63,7 @@ class Head {
   }
 }
 
-/** Takes the next jobs for every place that has gone half empty; their rows become running in this transaction. */
+/** Takes the next jobs for every place that wants a refill; their rows become running in this transaction. */
 export function claimForRooms(ledger: Ledger): ClaimColumns[] {
   const claims: ClaimColumns[] = []
   for (let place = 0; place < ledger.rooms.places; place++) {

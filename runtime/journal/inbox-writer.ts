@@ -84,7 +84,7 @@ export function inboxOf(db: Database, journalFile: string): InboxWriter {
   }
   const synchronous = prepareValue<[], number>(db, 'PRAGMA synchronous').get() ?? 0
   if (synchronous < 2) db.exec('PRAGMA synchronous = FULL')
-  // Only the owner checkpoints: two that do at once is what corrupted logs before SQLite 3.51.3.
+  // It commits on its caller's loop, which shall not wait until the log has been moved: that is for the owner's thread.
   db.exec('PRAGMA wal_autocheckpoint = 0')
   const writer = new InboxWriter(db)
   prepared.set(db, { file: journalFile, writer })
