@@ -28,10 +28,6 @@ export class TaskList {
     return this.#learn(name, this.#find.get(name) as number)
   }
 
-  indexOf(name: string): number | undefined {
-    return this.#indexOfName.get(name)
-  }
-
   nameOf(index: number): string {
     return this.#names[index] as string
   }

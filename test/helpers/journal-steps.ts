@@ -273,7 +273,7 @@ export class Play {
   #compareCounts(): void {
     const { ledger, tasks } = this.driver
     for (const task of tasks) {
-      const index = ledger.tasks.indexOf(task) as number
+      const index = ledger.tasks.names.indexOf(task)
       for (let priority = 0; priority < 10; priority++) {
         const waiting = this.model.inState('available').filter((job) => job.task === task && job.priority === priority)
         const again = waiting.filter(({ retried }) => retried)
