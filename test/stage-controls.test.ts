@@ -137,7 +137,7 @@ describeControls([
   {
     protection: 'a closed place takes nothing, whatever it gives back',
     mutation: {
-      file: 'runtime/journal/rooms.js',
+      file: 'runtime/journal/place-rooms.js',
       from: 'return (this.#capacity[place]?.jobs ?? 0) > 0',
       to: 'return true',
     },
@@ -157,7 +157,7 @@ describeControls([
   {
     protection: 'what outranks a full hand does not wait for half of it',
     mutation: {
-      file: 'runtime/journal/rooms.js',
+      file: 'runtime/journal/place-rooms.js',
       from: 'if (firstRank < (this.#lowestRank[place] ?? 0))',
       to: 'if (false)',
     },

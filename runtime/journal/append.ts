@@ -68,7 +68,7 @@ function appendPlain(
   enqueuedAt: number,
   route: Route,
 ): number {
-  const rank = ledger.outbox.rankOf(task, DEFAULT_RANK)
+  const rank = ledger.outbound.rankOf(task, DEFAULT_RANK)
   const claimed = route === 'short-cut' && mayClaim(ledger, task, rank)
   const away = claimed || route === 'wait' ? undefined : turnedAway(ledger, task)
   if (away !== undefined) return away
@@ -89,7 +89,7 @@ function claimedAs(rank: number): number {
 }
 
 export function useRoom(ledger: Ledger, task: number, bytes: number, rank: number): void {
-  ledger.rooms.use(isOutboundRank(rank) ? ledger.outbox.place : ledger.waiting.placeOf(task), bytes, rank)
+  ledger.rooms.use(isOutboundRank(rank) ? ledger.outbound.place : ledger.waiting.placeOf(task), bytes, rank)
 }
 
 /** For callers who can be told; what has been acknowledged elsewhere is written whatever waits. */
@@ -102,7 +102,7 @@ function turnedAway(ledger: Ledger, task: number): number | undefined {
 /** Whether its place, or the outbox where it goes out, has room for it and nothing that goes before it. */
 export function mayClaim(ledger: Ledger, task: number, rank: number): boolean {
   if (isOutboundRank(rank)) {
-    const { place, waiting } = ledger.outbox
+    const { place, waiting } = ledger.outbound
     return ledger.rooms.has(place) && !waiting.anyBefore(place, rank - OUTBOUND_RANK)
   }
   const place = ledger.waiting.placeOf(task)
@@ -147,7 +147,7 @@ function isDuplicate(ledger: Ledger, { input, extra }: NewJob, holder: number): 
 function whereNotTurnedAway(ledger: Ledger, job: NewJob, write: () => number): number {
   const { task, extra, route } = job
   if (route === 'wait' || !ledger.admission.bounds(task)) return write()
-  if (isScheduled(ledger, job) || mayClaim(ledger, task, ledger.outbox.rankOf(task, rankOf(extra.priority))))
+  if (isScheduled(ledger, job) || mayClaim(ledger, task, ledger.outbound.rankOf(task, rankOf(extra.priority))))
     return write()
   return turnedAway(ledger, task) ?? write()
 }
@@ -156,12 +156,12 @@ function whereNotTurnedAway(ledger: Ledger, job: NewJob, write: () => number): n
 function isScheduled(ledger: Ledger, { task, extra, now }: NewJob): boolean {
   const { dueAt, debounce } = extra
   if (dueAt === undefined || dueAt <= now) return false
-  return debounce === 'yes' || !ledger.outbox.holdsBack(task, dueAt - now)
+  return debounce === 'yes' || !ledger.outbound.holdsBack(task, dueAt - now)
 }
 
 function writeWithExtra(ledger: Ledger, job: NewJob): number {
   const { number, task, input, extra, enqueuedAt, now, route } = job
-  const rank = ledger.outbox.rankOf(task, rankOf(extra.priority))
+  const rank = ledger.outbound.rankOf(task, rankOf(extra.priority))
   const scheduled = isScheduled(ledger, job)
   const expired = extra.expiresAt !== undefined && extra.expiresAt <= now
   const claimed = !scheduled && !expired && route === 'short-cut' && mayClaim(ledger, task, rank)

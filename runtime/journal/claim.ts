@@ -77,8 +77,8 @@ export function claimForRooms(ledger: Ledger): ClaimColumns[] {
 function claimForPlace(ledger: Ledger, place: number): ClaimColumns {
   const claim = emptyClaim(place)
   const heads =
-    place === ledger.outbox.place
-      ? headsOf(ledger, ledger.outbox.waiting, OUTBOUND_RANK, place)
+    place === ledger.outbound.place
+      ? headsOf(ledger, ledger.outbound.waiting, OUTBOUND_RANK, place)
       : headsOf(ledger, ledger.waiting, 0, place)
   const again =
     ledger.retried.firstRank(place) === undefined ? NONE : headsOf(ledger, ledger.retried, RETRIED_RANK, place)
@@ -104,9 +104,9 @@ function claimForPlace(ledger: Ledger, place: number): ClaimColumns {
 }
 
 /** The rank of what would be claimed first for a place: retries are behind all fresh work. */
-function firstRankOf({ waiting, retried, regulator, outbox }: Ledger, place: number): number | undefined {
-  if (place === outbox.place) {
-    const out = outbox.waiting.firstRank(place)
+function firstRankOf({ waiting, retried, regulator, outbound }: Ledger, place: number): number | undefined {
+  if (place === outbound.place) {
+    const out = outbound.waiting.firstRank(place)
     return out === undefined ? undefined : out + OUTBOUND_RANK
   }
   const [fresh, limited] = [waiting.firstRank(place), regulator.firstRank(place)]

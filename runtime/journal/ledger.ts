@@ -1,13 +1,13 @@
 import { MillraceError } from '../../lib/errors.ts'
 import { RANKS, Waiting } from './waiting.ts'
 import { prepareStatements, type Statements } from './statements.ts'
-import { Rooms } from './rooms.ts'
+import { PlaceRooms } from './place-rooms.ts'
 import { TaskList } from './task-list.ts'
 import { Admission } from './limits/admission.ts'
 import { Paces } from './limits/paces.ts'
 import { Regulator, type WaitingJob } from './limits/regulator.ts'
 import { NUMBERS_AHEAD } from './numbers.ts'
-import { Outbox } from './outbox.ts'
+import { OutboundJobs } from './outbound-jobs.ts'
 import { HomewardTexts } from './homeward-texts.ts'
 import { LateRows, newRow } from './late-rows.ts'
 import type { Routes } from './protocol.ts'
@@ -29,7 +29,7 @@ export class Ledger {
   /** What waits to be tried again. */
   readonly retried = new Waiting()
   /** What waits to go to a broker. */
-  readonly outbox = new Outbox()
+  readonly outbound = new OutboundJobs()
   readonly taken = new TakenHere()
   readonly late = new LateRows()
   /** What goes home with the group that is applied. */
@@ -38,7 +38,7 @@ export class Ledger {
   mayBeUnwanted: 'yes' | 'no' = 'yes'
   readonly retryBudget = new RetryBudget()
   readonly paces = new Paces(this.waiting)
-  readonly rooms = new Rooms()
+  readonly rooms = new PlaceRooms()
   readonly regulator: Regulator
   readonly admission = new Admission((task) => this.waitingOf(task))
   /** Waiting jobs that each place was given so far: one in eight is the oldest, however few a claim takes. */
@@ -95,7 +95,7 @@ export class Ledger {
   recount(): void {
     this.waiting.clear()
     this.retried.clear()
-    this.outbox.waiting.clear()
+    this.outbound.waiting.clear()
     this.suspects = 0
     this.taken.clear()
     for (const [number, origin] of this.sql.takenHere.all()) this.taken.add(number, JSON.parse(origin) as Origin)
@@ -121,7 +121,7 @@ export class Ledger {
   /** Counts jobs that begin to wait, or with a negative number cease to; suspects are counted apart. */
   addWaiting(task: number, rank: number, jobs: number): void {
     if (rank < RANKS) this.waiting.add(task, rank, jobs)
-    else if (isOutboundRank(rank)) this.outbox.add(task, rank, jobs)
+    else if (isOutboundRank(rank)) this.outbound.add(task, rank, jobs)
     else if (rank >= RETRIED_RANK) this.retried.add(task, rank - RETRIED_RANK, jobs)
     else this.suspects += jobs
   }
@@ -136,13 +136,13 @@ export class Ledger {
     this.waiting.route(routes.places.length, routes.placeOf, limited)
     this.retried.route(routes.places.length, routes.placeOf, limited)
     this.retryBudget.route(routes.places.map(({ retryEvery }) => retryEvery))
-    this.outbox.route(routes)
+    this.outbound.route(routes)
     if (routes.places.length > 0) this.#redirect(now)
   }
 
   /** The rank under which a job waits, by the way that its task goes; what was taken from a broker runs here. */
   rankOf(task: number, rank: number, number: number): number {
-    return this.taken.has(number) ? rank : this.outbox.rankOf(task, rank)
+    return this.taken.has(number) ? rank : this.outbound.rankOf(task, rank)
   }
 
   /** Jobs that waited before it was known which way their task goes, or when it went another. */
@@ -150,8 +150,8 @@ export class Ledger {
     let changes = 0
     this.tasks.names.forEach((_, task) => {
       const id = this.tasks.idOf(task)
-      if (!this.outbox.goesOut(task)) {
-        if (this.outbox.waiting.ofTask(task) === 0) return
+      if (!this.outbound.goesOut(task)) {
+        if (this.outbound.waiting.ofTask(task) === 0) return
         changes += this.sql.keepForLater.run(id, now).changes + this.sql.keepHere.run(id).changes
       } else if (this.waiting.ofTask(task) + this.retried.ofTask(task) > 0) changes += this.sql.sendOut.run(id).changes
     })
@@ -196,16 +196,18 @@ export class Ledger {
 
   /** Waiting jobs that could be claimed, were there room. */
   get claimable(): number {
-    return this.waiting.unlimited + this.retried.unlimited + this.outbox.waiting.unlimited + this.regulator.claimable()
+    return (
+      this.waiting.unlimited + this.retried.unlimited + this.outbound.waiting.unlimited + this.regulator.claimable()
+    )
   }
 
   /** Jobs that wait for a claim, of all tasks that have a place. */
   get waitingJobs(): number {
-    return this.waiting.total + this.retried.total + this.outbox.waiting.total
+    return this.waiting.total + this.retried.total + this.outbound.waiting.total
   }
 
   waitingOf(task: number): number {
-    return this.waiting.ofTask(task) + this.retried.ofTask(task) + this.outbox.waiting.ofTask(task)
+    return this.waiting.ofTask(task) + this.retried.ofTask(task) + this.outbound.waiting.ofTask(task)
   }
 
   #nextInTime(): number | undefined {

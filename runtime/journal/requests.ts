@@ -150,7 +150,7 @@ export class Requests {
     if (row === undefined) return { type: 'absent' }
     const holder = row.key === null ? undefined : holderOf(this.#ledger, row.task, row.key, now)
     if (holder !== undefined && holder !== number) return { type: 'key-taken', number: holder }
-    const rank = this.#ledger.outbox.rankOf(this.#ledger.tasks.indexOfId(row.task), row.rank % SUSPECT_RANK)
+    const rank = this.#ledger.outbound.rankOf(this.#ledger.tasks.indexOfId(row.task), row.rank % SUSPECT_RANK)
     const changes = this.#sql.revive.run(this.#ledger.nextOrd, rank, number).changes
     if (changes === 0) return { type: 'wrong-state', state: row.state }
     if (row.key !== null && holder === undefined) this.#ledger.sql.takeKey.run(row.task, row.key, number, null)
@@ -163,7 +163,7 @@ export class Requests {
     if (row === undefined) return { type: 'absent' }
     if (this.#ledger.taken.has(row.id)) return { type: 'wrong-state', state: row.state }
     const asked = request.rank === undefined ? row.rank : request.rank + row.rank - (row.rank % SUSPECT_RANK)
-    const rank = this.#ledger.outbox.rankOf(this.#ledger.tasks.indexOfId(row.task), asked)
+    const rank = this.#ledger.outbound.rankOf(this.#ledger.tasks.indexOfId(row.task), asked)
     const later = request.dueAt === undefined ? row.state === stateCodes.scheduled : request.dueAt > now
     // Of which no time is said keeps its place in the order.
     const ord = request.dueAt === undefined || later ? row.ord : this.#ledger.nextOrd++

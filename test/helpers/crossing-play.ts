@@ -344,7 +344,7 @@ export class CrossingPlay {
     assert.equal(new Set(jobs).size, jobs.length, 'no job is here twice')
     const { available } = stateCodes
     assert.equal(this.worker.ledger.waitingJobs, idsOf(this.worker, available).length)
-    assert.equal(this.origin.ledger.outbox.waiting.total, idsOf(this.origin, available).length)
+    assert.equal(this.origin.ledger.outbound.waiting.total, idsOf(this.origin, available).length)
     assert.equal(this.origin.ledger.waiting.total, 0)
     for (const number of here) assert.ok(this.worker.ledger.taken.has(number))
   }

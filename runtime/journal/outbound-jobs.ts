@@ -3,7 +3,7 @@ import { isOutboundRank, isSuspectRank, OUTBOUND_RANK, SUSPECT_RANK } from './sc
 import { Waiting } from './waiting.ts'
 
 /** Which jobs go to a broker instead of their place, and how many of them wait for that. */
-export class Outbox {
+export class OutboundJobs {
   readonly waiting = new Waiting()
   #outbound: Outbound | undefined
   #places = 0

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Rooms } from '../../../runtime/journal/rooms.ts'
+import { PlaceRooms } from '../../../runtime/journal/place-rooms.ts'
 
 const MIB = 1024 * 1024
 /** The usual priority, of what a place has and of what waits for it. */
 const RANK = 5
 
 /** One place with so much room. */
-function roomsOf(jobs: number, bytes = 8 * MIB): Rooms {
-  const rooms = new Rooms()
+function roomsOf(jobs: number, bytes = 8 * MIB): PlaceRooms {
+  const rooms = new PlaceRooms()
   rooms.reset([{ jobs, bytes }])
   return rooms
 }
@@ -37,7 +37,7 @@ describe('the room of a place', () => {
   it('is worth one while nothing is held, however small it is', () => {
     for (const jobs of [1, 7, 8, 100]) assert.equal(roomsOf(jobs).wantsRefill(0, RANK), true)
     assert.equal(roomsOf(0).wantsRefill(0, RANK), false)
-    assert.equal(new Rooms().wantsRefill(0, RANK), false)
+    assert.equal(new PlaceRooms().wantsRefill(0, RANK), false)
   })
 
   it('is none while one of both is used up', () => {

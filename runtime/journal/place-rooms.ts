@@ -6,7 +6,7 @@ const PARTS = 8
  * Room of every place in jobs and bytes, as granted by the owner and used up by claims. A place whose capacity is none is
  * closed: what it gives back meanwhile makes no room.
  */
-export class Rooms {
+export class PlaceRooms {
   #jobs: number[] = []
   #bytes: number[] = []
   /** The lowest priority that each place was given since its room began: 0 is the highest. */
