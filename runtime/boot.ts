@@ -150,6 +150,7 @@ function nothingYet(): Partial<Wires> {
     undispatched: new Map(),
     asked: new Set(),
     unsettled: new Set(),
+    unwritten: new Set(),
     stopped: new Map(),
     leftBehind: new Set(),
     places: [],

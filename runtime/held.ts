@@ -1,4 +1,4 @@
-import { type ClaimedJob, isSuspect } from './messages.ts'
+import { type ClaimedJob, type ClaimName, isSuspect } from './messages.ts'
 import { placeOfClaim } from './place-of.ts'
 import type { Wires } from './wires.ts'
 
@@ -32,18 +32,20 @@ function* placed(wires: Wires): Generator<Occupant> {
   }
 }
 
-/** Every claim that anything in this process holds: also what has given its room back, and is not settled yet. */
+/** Every claim that anything in this process holds: also what has given its room back, and is not settled yet or never. */
 export function* heldBy({
   dispatcher,
   undispatched,
   places,
   leftBehind,
   unsettled,
+  unwritten,
   journal,
-}: Wires): Generator<ClaimedJob> {
+}: Wires): Generator<ClaimName> {
   for (const jobs of undispatched.keys()) yield* jobs
   yield* dispatcher.jobs()
   for (const place of [...places, ...leftBehind]) yield* place.claims()
   for (const { ended } of unsettled) for (const { job } of ended) yield job
   yield* journal.unsettled()
+  yield* unwritten
 }

@@ -35,7 +35,8 @@ export function journalListener(wires: Wires, fail: (error: Error) => void): Jou
       settledAcross(wires, wires.across, settles, stale)
       cancelHandedOver(wires, settles, stale)
     },
-    unsettled(number, error) {
+    unsettled({ number, task, claim }, error) {
+      wires.unwritten.add({ number, task, claim })
       wires.results.refuse(number, error)
       emit.emit('job.unsettled', { id: publicIdOf(wires, number), error })
     },

@@ -25,6 +25,9 @@ export interface ClaimedJob {
   readonly extra: ClaimExtra | null
 }
 
+/** All that is kept of a claim of which no more is needed. */
+export type ClaimName = Pick<ClaimedJob, 'number' | 'task' | 'claim'>
+
 /** What a place reports of a claim; kept by the place until the settler says that it is committed. */
 export interface Ended {
   readonly job: ClaimedJob

@@ -15,6 +15,7 @@ import type { Emit, Emitter } from './emit.ts'
 import type { JournalAccess } from './journal/access.ts'
 import type {
   ClaimedJob,
+  ClaimName,
   DispatcherMessage,
   DispatcherQuestion,
   EndedGroup,
@@ -60,6 +61,8 @@ export interface Fixtures {
   readonly placements: Placements
   readonly runWatch: RunWatch
   readonly unsettled: Set<EndedGroup>
+  /** Claims whose outcome the journal could not write: they stay running, and run again at the next start. */
+  readonly unwritten: Set<ClaimName>
   /** Claims on their way to the dispatcher: they stand in no hand yet, or no more in a place, which is named then. */
   readonly undispatched: Map<readonly ClaimedJob[], number | undefined>
   /** Questions to the dispatcher that it has not answered. */

@@ -47,6 +47,12 @@ describeControls([
     test: 'until the commit that ends it',
   },
   {
+    protection: 'claims whose outcome can never be written are held',
+    mutation: { file: 'runtime/held.js', from: 'yield* unwritten;', to: '' },
+    file: 'runtime/supervise/held.test.js',
+    test: 'can never be written',
+  },
+  {
     protection: 'claims that a dispatcher has found itself are not taken once more',
     mutation: {
       file: 'runtime/dispatch/dispatcher.js',

@@ -4,7 +4,7 @@ import { weightOf } from '../../lib/job.ts'
 import type { TaskManifest, TaskPlace } from '../../lib/task.ts'
 import type { Catalog } from '../catalog.ts'
 import type { Answer, PlaceRoute, Request, Routes } from '../journal/protocol.ts'
-import type { ClaimedJob, Place, RouterMessage } from '../messages.ts'
+import type { ClaimedJob, ClaimName, Place, RouterMessage } from '../messages.ts'
 
 export interface RouterJournal {
   readonly taskNames: readonly string[]
@@ -31,7 +31,7 @@ export interface RouterOptions {
   /** Places, by index, that have given up: their tasks are parked. */
   readonly stopped: ReadonlyMap<number, Error>
   /** Every claim that anything in this process still holds. */
-  held(): Iterable<ClaimedJob>
+  held(): Iterable<ClaimName>
   /** Those of them whose room has not been given back, each with the place that it takes room of. */
   occupants(): Iterable<{ readonly place: number; readonly job: ClaimedJob }>
   /** Throws for a task that this runtime has not what it takes for. */

@@ -2,7 +2,7 @@ import { overridesWithId } from '../../lib/envelope.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import type { JobExtra } from '../../lib/job.ts'
 import type { ClaimedJob } from '../messages.ts'
-import type { NewJob, Sent } from './gather.ts'
+import type { NewJob, Sent, SettleEntry } from './gather.ts'
 import { CLAIMED, WAITS } from './crossing.ts'
 import type { JournalListener } from './listener.ts'
 import { type Answer, appended, type ClaimColumns, type Reply, type TakenAnswers, type TakenJob } from './protocol.ts'
@@ -45,7 +45,19 @@ export function reportSettles({ finished, settles }: Sent, reply: Unsettled, lis
   const none = stale.length === 0 && failedSettles.length === 0
   const unsettled = none ? NONE : new Set([...stale, ...failedSettles.map(({ number }) => number)])
   listener.settled(finished, settles, unsettled)
-  for (const { number, error } of failedSettles) listener.unsettled(number, fromErrorRecord(error))
+  if (failedSettles.length > 0) reportUnwritten(settles, failedSettles, listener)
+}
+
+function reportUnwritten(
+  settles: readonly SettleEntry[],
+  failedSettles: Reply['failedSettles'],
+  listener: JournalListener,
+): void {
+  const failed = new Map(failedSettles.map(({ number, error }) => [number, fromErrorRecord(error)]))
+  for (const { ended } of settles) {
+    const error = failed.get(ended.job.number)
+    if (error !== undefined) listener.unsettled(ended.job, error)
+  }
 }
 
 /** The jobs that a commit wrote as claimed, as the hand takes them. */

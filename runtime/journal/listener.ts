@@ -13,7 +13,7 @@ export interface JournalListener {
   /** What other processes wanted of jobs is committed. */
   wished(wished: Reply['wished']): void
   /** An outcome that the journal could not write; its job stays running until the next start. */
-  unsettled(number: number, error: Error): void
+  unsettled(job: ClaimedJob, error: Error): void
   nextDueAt(at: number | undefined): void
   suspects(count: number): void
   learnedTasks(names: readonly string[]): void

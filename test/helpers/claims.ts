@@ -11,6 +11,6 @@ export function claimsOf(count: number, claim: Partial<ClaimedJob> = {}): Claime
   return Array.from({ length: count }, (_, at) => claimOf({ ord: at + 1, ...claim }))
 }
 
-export function numbersOf(jobs: Iterable<ClaimedJob>): number[] {
+export function numbersOf(jobs: Iterable<Pick<ClaimedJob, 'number'>>): number[] {
   return [...jobs].map(({ number }) => number)
 }

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { boot, systemGround } from '../../../runtime/boot.ts'
 import { resolveConfig } from '../../../runtime/config.ts'
+import { stateCodes } from '../../../lib/job-state.ts'
 import { heldBy } from '../../../runtime/held.ts'
+import { Database } from '../../../runtime/index.ts'
 import type { Wires } from '../../../runtime/wires.ts'
-import { parked } from '../../fixtures/tasks.ts'
+import { misbehave, parked } from '../../fixtures/tasks.ts'
 import { claimOf, numbersOf } from '../../helpers/claims.ts'
 import { leakCheck } from '../../helpers/leak-check.ts'
-import { fixtureTasks } from '../../helpers/start-runtime.ts'
+import { nextEvent } from '../../helpers/next-event.ts'
+import { scratchFolder } from '../../helpers/scratch.ts'
+import { fixtureTasks, startRuntime } from '../../helpers/start-runtime.ts'
 import { journalListener, placeListener } from '../../../runtime/listeners.ts'
 
 leakCheck({ after }, { withinMs: 5_000 })
@@ -40,5 +45,32 @@ describe('what this process holds', () => {
     placeListener(wires).putBack(0, [claimOf({ number: 8, task })])
     assert.deepEqual(held(), [8])
     assert.equal(wires.desk.isQuiet(), false)
+  })
+
+  it('contains a claim whose outcome can never be written, so that it runs again at the next start only', async (test) => {
+    const file = join(scratchFolder(), 'jobs.db')
+    const options = { journal: { file } }
+    const runtime = await startRuntime(test, options)
+    const db = new Database(file)
+    test.after(() => db.close())
+    db.exec(`CREATE TRIGGER no_dead BEFORE UPDATE ON millrace_jobs WHEN new.state = ${stateCodes.dead}
+      BEGIN SELECT raise(ABORT, 'not this one'); END`)
+    const told: string[] = []
+    runtime.on('job.unsettled', ({ id }) => told.push(id))
+    const unsettled = nextEvent(runtime, 'job.unsettled')
+    const job = await runtime.enqueue(misbehave, { how: 'throw null' })
+    const refused = assert.rejects(job.result(), /not this one/)
+    await unsettled
+    await refused
+    // Each of these has the journal compare what runs with what is held.
+    await runtime.pause({ task: 'echo' })
+    await runtime.resume({ task: 'echo' })
+    await runtime.idle()
+    const { state, claim } = await job.record()
+    assert.deepEqual([state, claim, told], ['running', 1, [job.id]])
+    await runtime.stop()
+    db.exec('DROP TRIGGER no_dead')
+    const next = await startRuntime(test, options)
+    await assert.rejects(next.job(job.id).result({ timeoutMs: 5_000 }), { code: 'MILLRACE_JOB_FAILED' })
   })
 })
