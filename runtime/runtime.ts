@@ -1,4 +1,3 @@
-import { MillraceError } from '../lib/errors.ts'
 import type { RuntimeEvents } from '../lib/events.ts'
 import type { Explanation } from '../lib/explanation.ts'
 import type { JobFilter, JobPage, PageOptions, TaskSummary } from '../lib/job.ts'
@@ -21,7 +20,8 @@ import { meetTask } from './known-tasks.ts'
 import type { Job } from './publish/job-handle.ts'
 import { type Transaction, transact } from './publish/transaction.ts'
 import { type ResizeOptions, resize } from './resize.ts'
-import { drain, graceOf, type StopOptions, tearDown } from './supervise/drain.ts'
+import { graceOf, type StopOptions } from './supervise/drain.ts'
+import { stopAll } from './supervise/stop.ts'
 import type { EnqueuedMany } from './publish/many-run.ts'
 
 /** Durable jobs inside this process. Make one with `createRuntime`. */
@@ -152,43 +152,28 @@ export class Runtime {
 
   /** Starts nothing new, gives running jobs the grace, returns the rest uncharged. Called again it is the same stop. */
   stop(options: StopOptions = {}): Promise<{ readonly stuck: readonly string[] }> {
-    if (this.#stopping === undefined) {
-      try {
-        this.#stopping = this.#stop(graceOf(options))
-      } catch (error) {
-        return Promise.reject(error as Error)
-      }
+    if (this.#stopping !== undefined) return this.#stopping
+    try {
+      return this.#stop(graceOf(options))
+    } catch (error) {
+      return Promise.reject(error as Error)
     }
+  }
+
+  /** It is known before it begins, which is told: who stops it when they hear of that gets the same one. */
+  #stop(graceMs: number): Promise<{ readonly stuck: readonly string[] }> {
+    const { wires, root } = this.#booted
+    let begin = () => {}
+    this.#stopping = new Promise((resolve) => {
+      begin = () => resolve(stopAll(wires, root, graceMs))
+    })
+    begin()
     return this.#stopping
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
-
-  async #stop(graceMs: number): Promise<{ readonly stuck: readonly string[] }> {
-    const { wires, root } = this.#booted
-    const { clock, emit, publisher, desk, results } = wires
-    const endsAt = clock.monotonicMs() + graceMs
-    wires.stopping = 'asked'
-    emit.emit('runtime.stopping', {})
-    publisher.close()
-    const stuck = (await drain(wires, graceMs)).map((number) => desk.idOf(number))
-    root.stop()
-    await root.exited
-    await tearDown(wires, endsAt - clock.monotonicMs())
-    results.rejectAll(stopped())
-    wires.across?.handOvers.rejectAll(stopped())
-    emit.emit('runtime.stopped', { stuck })
-    return { stuck }
-  }
-}
-
-function stopped(): MillraceError {
-  return new MillraceError(
-    'MILLRACE_STOPPING',
-    'the runtime has stopped before the job ended; the job goes on in the next one; ask there for its result',
-  )
 }
 
 /** `createRuntime`, once it is loaded; `head` has been started meanwhile. */

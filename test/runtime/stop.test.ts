@@ -63,6 +63,20 @@ describe('stop', () => {
     assert.equal((await next.job(id).record()).state, 'available')
   })
 
+  for (const hears of ['on', 'once'] as const) {
+    it(`is the same for who calls it when they hear of it, with ${hears}`, async (test) => {
+      const runtime = await startRuntime(test)
+      const stops: Promise<unknown>[] = []
+      let told = 0
+      runtime[hears]('runtime.stopping', () => stops.push(runtime.stop({ graceMs: 5 })))
+      runtime.on('runtime.stopped', () => told++)
+      const stopped = runtime.stop({ graceMs: 0 })
+      assert.deepEqual([stops.length, stops[0] === stopped], [1, true])
+      await stopped
+      assert.equal(told, 1)
+    })
+  }
+
   it('names a stuck job once, also one that is in time for its limits', async (test) => {
     const runtime = await startRuntime(test)
     const ledger = join(scratchFolder(), 'ledger')
