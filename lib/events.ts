@@ -168,11 +168,17 @@ export interface RuntimeEvents {
   'node.status': (event: { readonly node: string; readonly status: NodeStatus }) => void
   /** Somebody has sent what is no message of the control of nodes; it was dropped. */
   'node.refused': (event: { readonly error: Error }) => void
-  /** Another node has asked this one to drain: it has begun to stop. */
-  'node.drain': (event: { readonly graceMs: number }) => void
+  /**
+   * Another node has asked this one to drain, with a grace or without: it begins to stop when all have heard of it. A
+   * listener that calls `stop` says with which grace.
+   */
+  'node.drain': (event: { readonly graceMs: number | undefined }) => void
   /** Something of the runtime's own work failed and will be tried again. */
   'runtime.error': (event: { readonly error: Error }) => void
-  /** Too many threads hang: the runtime has begun to stop. End the process by SIGKILL then, as `stopOnSignals` does. */
+  /**
+   * Too many threads hang: the runtime begins to stop when all have heard of it; a listener that calls `stop` says with
+   * which grace. End the process by SIGKILL then, as `stopOnSignals` does.
+   */
   'runtime.unfit': (event: { readonly error: Error }) => void
   /** The runtime cannot go on: every promise that waited was rejected with this. */
   'runtime.failed': (event: { readonly error: Error }) => void

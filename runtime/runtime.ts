@@ -29,11 +29,14 @@ export class Runtime {
   readonly #booted: Booted
   #stopping: Promise<{ readonly stuck: readonly string[] }> | undefined
 
-  /** Where it is unfit others hear of it before it stops: they may say with which grace. @internal */
+  /** Where it stops by itself others hear of it before: they may say with which grace. @internal */
   constructor(booted: Booted) {
+    const { emitter } = booted.wires
     this.#booted = booted
-    booted.wires.emitter.once('runtime.unfit', () => queueMicrotask(() => void this.stop()))
-    booted.wires.emitter.once('node.drain', (options) => void this.stop(options))
+    emitter.once('runtime.unfit', () => queueMicrotask(() => void this.stop()))
+    emitter.once('node.drain', ({ graceMs }) =>
+      queueMicrotask(() => void this.stop(graceMs === undefined ? {} : { graceMs })),
+    )
   }
 
   /** Resolves once the job is durable; with `ack: 'broker'` once a broker holds it. */

@@ -23,7 +23,7 @@ export type NodeRequest =
   | { readonly verb: 'cancel'; readonly ids: readonly string[] }
   /** As `runtime.resize`. */
   | ({ readonly verb: 'resize'; readonly place: string } & ResizeOptions)
-  /** As `runtime.stop`; answered before. */
+  /** As `runtime.stop`; answered before. Without a grace the node itself says which. */
   | ({ readonly verb: 'drain' } & StopOptions)
 
 /** What a node answers. */
@@ -106,7 +106,7 @@ const verbs: { readonly [V in NodeVerb]: Verb<V> } = {
     },
     async carryOut({ clock, emit }, { graceMs }) {
       // Not before the answer is on its way.
-      clock.setImmediate(() => emit.emit('node.drain', { graceMs: graceOf(graceMs === undefined ? {} : { graceMs }) }))
+      clock.setImmediate(() => emit.emit('node.drain', { graceMs }))
       return null
     },
     read: nothing,

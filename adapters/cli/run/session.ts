@@ -4,6 +4,7 @@ import type { AnyTask } from '../../../lib/task.ts'
 import { JournalReader } from '../../../runtime/cli-support.ts'
 import { createRuntime, type Runtime } from '../../../runtime/index.ts'
 import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts'
+import { giveGraceToOwnStops } from '../own-stops.ts'
 import { reportError } from '../report-error.ts'
 import type { Terminal } from '../terminal.ts'
 import { count, duration, plural } from '../text.ts'
@@ -70,6 +71,7 @@ export async function runLines(settings: RunSettings, terminal: Terminal): Promi
     ...places,
     backoffs,
   })
+  giveGraceToOwnStops(runtime, settings.graceMs)
   // Above all what a journal has lost, of which the next run knows nothing any more.
   runtime.on('runtime.error', ({ error }) => terminal.err(`warning: ${error.message}`))
   try {

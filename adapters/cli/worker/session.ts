@@ -1,5 +1,6 @@
 import { createRuntime, type Runtime, type RuntimeOptions } from '../../../runtime/index.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { giveGraceToOwnStops } from '../own-stops.ts'
 import { Interruption } from '../run/interruption.ts'
 import type { Terminal } from '../terminal.ts'
 import { logEvents, logLine } from './log-lines.ts'
@@ -10,6 +11,7 @@ export async function work(options: RuntimeOptions, graceMs: number, { err }: Te
   const runtime = await createRuntime(options)
   logEvents(runtime, err)
   err(logLine('started', startOf(runtime)))
+  giveGraceToOwnStops(runtime, graceMs)
   const ends = endsOf(runtime)
   try {
     await Promise.race([interruption.signal, ends])

@@ -83,6 +83,17 @@ describe('a verb', () => {
     await stopped
   })
 
+  it('says with which grace another node shall drain, or leaves that to it', async (t) => {
+    for (const graceMs of [5, undefined]) {
+      const [one, two] = await new RuntimeNodes(t).pair(PATIENCE)
+      const drain = nextEvent(two.runtime, 'node.drain', PATIENCE)
+      const stopped = nextEvent(two.runtime, 'runtime.stopped', PATIENCE)
+      await one.runtime.ask({ verb: 'drain', ...(graceMs !== undefined && { graceMs }) }, { nodes: ['two'] })
+      assert.deepEqual(await drain, { graceMs })
+      await stopped
+    }
+  })
+
   it('is refused before it is sent where no node could carry it out', async (t) => {
     const one = await new RuntimeNodes(t).start('one')
     const requests: readonly (readonly [unknown, string])[] = [
