@@ -11,6 +11,8 @@ export const exitCodes = {
   internal: 70,
   interrupted: 130,
   terminated: 143,
+  /** By itself, since nothing else ends threads that hang in native calls. */
+  killed: 137,
 } as const
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]

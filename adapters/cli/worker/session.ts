@@ -19,7 +19,7 @@ export async function work(options: RuntimeOptions, graceMs: number, { err }: Te
     if (stuck.length === 0) return exitCodes.ok
     // Nothing else ends a thread that hangs in a native call.
     process.kill(process.pid, 'SIGKILL')
-    return exitCodes.failed
+    return exitCodes.killed
   } finally {
     interruption.end()
   }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { logLine } from '../../../adapters/cli/worker/log-lines.ts'
+import { EventEmitter } from 'eventemitter3'
+import { logEvents, logLine } from '../../../adapters/cli/worker/log-lines.ts'
 import { sizesOf, workerPlaces } from '../../../adapters/cli/worker/places.ts'
-import { defineTask, MillraceError } from '../../../runtime/index.ts'
+import { defineTask, MillraceError, type Runtime } from '../../../runtime/index.ts'
 
 describe('a line of the log of a worker', () => {
   it('is one line, whatever is in the event', () => {
@@ -14,6 +15,17 @@ describe('a line of the log of a worker', () => {
         'reason="two words\\n\\"quoted\\"" error="MILLRACE_BROKER_LOST: it is\\naway"',
     )
     assert.equal(logLine('x', { error: { name: 'E', message: 'of a record' } }, 0).slice(24), 'x error="of a record"')
+  })
+})
+
+describe('the log of a worker', () => {
+  it('tells what begins as well as what ends', () => {
+    const runtime = new EventEmitter()
+    const lines: string[] = []
+    logEvents(runtime as unknown as Runtime, (line) => lines.push(line.slice(24)))
+    for (const name of ['task.suspended', 'task.resumed']) runtime.emit(name, { task: 'a' })
+    runtime.emit('job.succeeded', { task: 'a' })
+    assert.deepEqual(lines, ['task.suspended task=a', 'task.resumed task=a'])
   })
 })
 
