@@ -4,6 +4,8 @@ import { INBOX_NUMBERS_FROM } from '../journal/schema.ts'
 import { RecentEnds } from './recent-ends.ts'
 
 interface Waiter {
+  /** Of the job that it waits for, which may become another. */
+  number: number
   resolve(value: unknown): void
   reject(error: unknown): void
 }
@@ -58,22 +60,19 @@ export class Results {
   /** Who waits for a duplicate waits for the first job from now on. */
   follow(duplicate: number, first: number): void {
     const waiters = this.#take(duplicate)
+    for (const waiter of waiters) waiter.number = first
     if (waiters.length > 0) this.#waiters.set(first, [...(this.#waiters.get(first) ?? []), ...waiters])
   }
 
   wait(number: number): { readonly promise: Promise<unknown>; leave(): void } {
-    let waiter: Waiter | undefined
+    let leave = () => {}
     const promise = new Promise<unknown>((resolve, reject) => {
-      waiter = { resolve, reject }
+      const waiter = { number, resolve, reject }
       const waiters = this.#waiters.get(number)
       if (waiters === undefined) this.#waiters.set(number, [waiter])
       else waiters.push(waiter)
+      leave = () => this.#leave(waiter)
     })
-    const leave = () => {
-      const left = this.#waiters.get(number)?.filter((each) => each !== waiter) ?? []
-      if (left.length === 0) this.#waiters.delete(number)
-      else this.#waiters.set(number, left)
-    }
     return { promise, leave }
   }
 
@@ -104,6 +103,13 @@ export class Results {
   missed(upTo: number): readonly number[] {
     this.#doubt(upTo)
     return [...this.#waiters.keys()]
+  }
+
+  #leave(waiter: Waiter): void {
+    const { number } = waiter
+    const left = this.#waiters.get(number)?.filter((each) => each !== waiter) ?? []
+    if (left.length === 0) this.#waiters.delete(number)
+    else this.#waiters.set(number, left)
   }
 
   #take(number: number): Waiter[] {

@@ -40,6 +40,15 @@ describe('who waits for a result', () => {
     left.leave()
   })
 
+  it('is waited for no more after leaving, also where it has come to wait for another job', () => {
+    const results = resultsFrom()
+    const [left, stays] = [results.wait(7), results.wait(7)]
+    results.follow(7, 1)
+    left.leave()
+    stays.leave()
+    assert.deepEqual(results.missed(0), [])
+  })
+
   it('hears why when nothing will come any more', async () => {
     const results = resultsFrom()
     const waiting = [results.wait(1).promise, results.wait(7).promise]
