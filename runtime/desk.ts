@@ -28,6 +28,9 @@ import type { Wires } from './wires.ts'
 
 const IDLE_LOOK_MS = 5
 
+/** What the error that a timeout names may take: the journal's thread may wait for another writer just then. */
+const LAST_ERROR_MS = 250
+
 /** Answers questions about jobs, and wishes about single ones. */
 export class Desk implements JobDesk {
   readonly #wires: Wires
@@ -249,7 +252,14 @@ export class Desk implements JobDesk {
 
   /** Of an attempt, if one has failed; nobody waits long for it, nor hears that it cannot be read. */
   async #lastError(number: number): Promise<ErrorRecord | undefined> {
-    const row = await this.#row(number).catch(() => undefined)
+    const row = await new Promise<StoredJob | undefined>((resolve) => {
+      const timer = this.#wires.clock.setTimer(LAST_ERROR_MS, () => resolve(undefined))
+      const answered = (found?: StoredJob) => {
+        timer.cancel()
+        resolve(found)
+      }
+      this.#row(number).then(answered, () => answered())
+    })
     return row === undefined ? undefined : toJobRecord(this.journalName, row).history.at(-1)?.error
   }
 

@@ -78,6 +78,22 @@ describe('a result that is asked for by an id', () => {
     assert.equal(await runtime.job(id).result(), 1)
   })
 
+  it('is given up in time while the journal waits for another writer', async (test) => {
+    const file = join(scratchFolder(), 'jobs.db')
+    const runtime = await startRuntime(test, { journal: { file } })
+    const { id } = await runtime.enqueue(parked, null)
+    const db = new Database(file)
+    test.after(() => db.close())
+    db.exec('BEGIN IMMEDIATE')
+    const late = runtime.enqueue(parked, null)
+    const askedAt = performance.now()
+    await assert.rejects(runtime.job(id).result({ timeoutMs: 100 }), { code: 'MILLRACE_RESULT_TIMEOUT' })
+    const tookMs = performance.now() - askedAt
+    db.exec('COMMIT')
+    await late
+    assert.ok(tookMs < 2_500, `it took ${tookMs} ms, and the journal waits for 5 s`)
+  })
+
   it('comes when it is asked for inside of the transaction that enqueues the job', SOON, async (test) => {
     const file = join(scratchFolder(), 'jobs.db')
     const runtime = await startRuntime(test, { journal: { file } })
