@@ -114,7 +114,8 @@ export class TestRuntime extends Runtime {
         { task: task.name, state: ['available', 'scheduled'] },
         { limit: PAGE, ...(after !== undefined && { after }) },
       )
-      found.push(...(page.jobs as EnqueuedJob<InputOf<T>>[]).filter(({ input }) => matches(input, match)))
+      const jobs = page.jobs.filter((job) => !hasRun(job)) as EnqueuedJob<InputOf<T>>[]
+      found.push(...jobs.filter(({ input }) => matches(input, match)))
       after = page.next
     } while (after !== undefined)
     // Where time stands still all were made at once: their numbers tell.
@@ -150,6 +151,11 @@ export class TestRuntime extends Runtime {
   override stop(options?: StopOptions): Promise<{ readonly stuck: readonly string[] }> {
     return this.#life.stopped(super.stop(options))
   }
+}
+
+/** Not so one that has only been claimed, or was put off before it began. */
+function hasRun({ attempts, crashes, history }: JobRecord): boolean {
+  return attempts + crashes > 0 || history.some(({ startedAt }) => startedAt !== undefined)
 }
 
 function matches(input: unknown, match: unknown): boolean {

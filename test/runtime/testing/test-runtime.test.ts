@@ -61,6 +61,31 @@ describe('testRuntime', () => {
     )
   })
 
+  it('does not show what has run and will again', async () => {
+    const dozing = defineTask({
+      name: 'dozing',
+      run: (_input: null, { metadata }) => (metadata['doze'] === 'yes' ? snooze(60_000) : null),
+    })
+    await using runtime = await testRuntime({ tasks: [flaky, dozing] })
+    await runtime.enqueue(flaky, { failures: 1 })
+    await runtime.enqueue(dozing, null, { metadata: { doze: 'yes' } })
+    await runtime.drain()
+    const waiting = await runtime.enqueue(flaky, { failures: 0 }, { delayMs: 100_000 })
+    assert.deepEqual(
+      (await runtime.enqueued(flaky)).map(({ id }) => id),
+      [waiting.id],
+    )
+    assert.deepEqual(await runtime.enqueued(dozing), [])
+  })
+
+  it('shows what has only been put off', async () => {
+    const limited = defineTask({ name: 'limited', rate: { limit: 1, perMs: 60_000 }, run: (_input: null) => {} })
+    await using runtime = await testRuntime({ tasks: [limited] })
+    for (let jobs = 0; jobs < 3; jobs++) await runtime.enqueue(limited, null)
+    await runtime.advance(1_000)
+    assert.equal((await runtime.enqueued(limited)).length, 2)
+  })
+
   it('finds what has not run by a part of a part of its input', async () => {
     const nested = defineTask({ name: 'nested', run: (_input: { a: { b: number; c: number[] } }) => {} })
     await using runtime = await testRuntime({ tasks: [nested] })
