@@ -40,7 +40,6 @@ export class Upkeep implements Behavior<UpkeepMessage> {
   #dueAt: number | undefined
   #sweep: Timer | undefined
   #trial: Timer | undefined
-  #trialAfterMs = TRIAL_MS
   #status: 'running' | 'stopped' = 'running'
 
   constructor(options: UpkeepOptions) {
@@ -61,7 +60,8 @@ export class Upkeep implements Behavior<UpkeepMessage> {
       case 'suspects':
         return this.#suspects(message.count)
       case 'trial-postponed':
-        this.#trialAfterMs = POSTPONED_TRIAL_MS
+        this.#trial?.cancel()
+        return this.#planTrial(POSTPONED_TRIAL_MS)
     }
   }
 
@@ -79,10 +79,13 @@ export class Upkeep implements Behavior<UpkeepMessage> {
 
   /** How many jobs wait for their trial, as of the journal's last commit. */
   #suspects(count: number): void {
-    if (count === 0 || this.#trial !== undefined || this.#status === 'stopped') return
-    this.#trial = this.#options.clock.setTimer(this.#trialAfterMs, () => {
+    if (count > 0 && this.#trial === undefined) this.#planTrial(TRIAL_MS)
+  }
+
+  #planTrial(afterMs: number): void {
+    if (this.#status === 'stopped') return
+    this.#trial = this.#options.clock.setTimer(afterMs, () => {
       this.#trial = undefined
-      this.#trialAfterMs = TRIAL_MS
       this.#options.journal.request({ type: 'trial' }).catch(this.#options.onError)
     })
   }
