@@ -56,8 +56,9 @@ export class Announcer {
 
   /** Waiting jobs that the journal has ended since their time to start was over. */
   expired(jobs: readonly { readonly number: number; readonly task: number }[]): void {
-    const { results, emit, catalog } = this.#options
+    const { results, emit, catalog, wishes } = this.#options
     for (const { number, task } of jobs) {
+      wishes.delete(number)
       results.ended(number, { state: 'expired' })
       emit.emit('job.expired', { id: this.#idOf(number), task: catalog.name(task) })
     }

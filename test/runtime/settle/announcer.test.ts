@@ -147,10 +147,12 @@ describe('the announcer', () => {
   })
 
   it('tells of jobs that the journal has let expire', () => {
-    const { announcer, results, told } = announcerOf(...all)
+    const { announcer, results, wishes, told } = announcerOf(...all)
+    wishes.add(1)
     announcer.expired([{ number: 1, task: 0 }])
     assert.deepEqual(told, [['job.expired', { id, task: 'work' }]])
     assert.deepEqual(results.recent(1), { state: 'expired' })
+    assert.deepEqual([...wishes], [], 'it may be retried, and nobody wants that cancelled')
   })
 
   it('tells how long an attempt ran only of one that has begun', () => {
