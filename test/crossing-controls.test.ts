@@ -29,7 +29,7 @@ describeControls([
   },
   {
     protection: 'a newer claim takes the row from the one that is here',
-    mutation: { file: 'runtime/journal/taken.js', from: 'remove(ledger, here) !== undefined', to: 'false' },
+    mutation: { file: 'runtime/journal/taken.js', from: ': remove(ledger, here)', to: ': undefined' },
     ...crossing,
   },
   {

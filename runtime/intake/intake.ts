@@ -6,7 +6,7 @@ import { fromErrorRecord } from '../../lib/error-record.ts'
 import type { MillraceError } from '../../lib/errors.ts'
 import type { Writable } from '../../lib/writable.ts'
 import type { TakenEntry } from '../journal/gather.ts'
-import type { TakenAnswer, TakenJob } from '../journal/protocol.ts'
+import type { Instead, TakenAnswer, TakenJob } from '../journal/protocol.ts'
 import { type Deliveries, unread, verdictOf } from './deliveries.ts'
 import { judge, type Judgement, stray } from './judge.ts'
 import { ROOM_MS, Rooms } from './rooms.ts'
@@ -34,7 +34,7 @@ export interface IntakeOptions {
   /** The index of a task that jobs may start of here now; -1 for any other. */
   runnable(envelope: JobEnvelope): number
   /** A job has lost its row here to a newer claim of it: what its delivery is told. */
-  overtaken(number: number): Settlement | undefined
+  overtaken(older: Instead): Settlement | undefined
   /** How many jobs a place runs at once; 0 while it starts none. */
   parallelOf(place: number): number
   /** How many jobs of it have ended in all. */

@@ -49,14 +49,19 @@ export type TakenVerdict =
   | { readonly type: 'again'; readonly attempt: number; readonly dueAt: number }
   | { readonly type: 'dead'; readonly reason: string }
 
+export interface Instead {
+  readonly number: number
+  readonly was: 'waiting' | 'running'
+}
+
 /** What became of a taken delivery. */
 export type TakenAnswer =
   /** Its row is here. As with a new job, one that is claimed at once goes straight to the hand: claim 1, `takenOrd` + index. */
   | {
       readonly type: 'taken'
       readonly claimed: 'yes' | 'no'
-      /** The number of an older claim of it that was here, and has lost its row to this one: its settle would be stale. */
-      readonly instead?: number
+      /** An older claim of it that was here, and has lost its row to this one: where it runs its settle will be stale. */
+      readonly instead?: Instead
     }
   /** Exactly this claim has ended here. */
   | { readonly type: 'ended'; readonly verdict: TakenVerdict }
@@ -67,6 +72,15 @@ export type TakenAnswer =
   /** Somebody wants it cancelled. */
   | { readonly type: 'unwanted' }
   | { readonly type: 'failed'; readonly error: ErrorRecord }
+
+/** A job of which no outcome has come home in its time. */
+export interface GivenUp {
+  readonly number: number
+  /** By its index. */
+  readonly task: number
+  /** The one that was away, 1-based. */
+  readonly attempt: number
+}
 
 /** The two answers of nearly all, which stand for many at once. */
 export const CLAIMED = { type: 'taken', claimed: 'yes' } as const satisfies TakenAnswer

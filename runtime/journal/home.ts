@@ -56,18 +56,15 @@ function attemptKey(claim: number, { attempt }: Homecoming['settle'], of: 'note'
 export function giveUpAway(ledger: Ledger, now: number, limit: number, keepUntil: number): Answer {
   const overdue = ledger.sql.overdueAway.all(now, limit)
   const error = toErrorRecord(noOutcome())
-  for (const { id, claim, attempt } of overdue) {
+  const jobs = overdue.map(({ id, task, claim, attempt: ended }) => {
+    const attempt = ended + 1
     ledger.sql.freeKey.run(id)
     ledger.sql.giveUp.run(now, keepUntil, id)
     const record: AttemptRecord = { claim, attempt, endedAt: now, type: 'failed', error }
     recordAttempt(ledger, id, (claim + 1) * PUBLICATIONS - 1, JSON.stringify(record))
-  }
-  return {
-    type: 'changed',
-    numbers: overdue.map(({ id }) => id),
-    tasks: overdue.map(({ task }) => ledger.tasks.indexOfId(task)),
-    next: overdue.length === limit ? overdue.at(-1)?.id : undefined,
-  }
+    return { number: id, task: ledger.tasks.indexOfId(task), attempt }
+  })
+  return { type: 'given-up', jobs }
 }
 
 export function noOutcome(): MillraceError {

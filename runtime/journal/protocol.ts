@@ -4,6 +4,7 @@ import type { JobExtra } from '../../lib/job.ts'
 import type { MaxWaiting, PartLimits } from '../../lib/limits.ts'
 import type { Transition } from '../../lib/job-state.ts'
 import type {
+  GivenUp,
   DeliveredColumns,
   Homecoming,
   Homeward,
@@ -150,6 +151,7 @@ export type Answer =
       readonly tasks: readonly number[]
       readonly next: number | undefined
     }
+  | { readonly type: 'given-up'; readonly jobs: readonly GivenUp[] }
   /** By index: 'stale' found no such job that is away, or of another claim. */
   | { readonly type: 'home'; readonly came: readonly ('came' | 'stale' | 'failed')[] }
   | { readonly type: 'unsent'; readonly homes: readonly Homeward[] }
@@ -330,6 +332,8 @@ export type FromJournal =
   | { readonly type: 'fault'; readonly fault: JournalFault }
 
 export type {
+  GivenUp,
+  Instead,
   DeliveredColumns,
   Homecoming,
   Homeward,

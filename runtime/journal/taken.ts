@@ -72,9 +72,10 @@ function take(ledger: Ledger, job: TakenJob, now: number): TakenAnswer {
   if (ledger.mayBeUnwanted === 'yes' && ledger.sql.isUnwanted.get(job.id, now, job.createdAt) !== undefined) {
     return { type: 'unwanted' }
   }
-  const instead = here !== undefined && remove(ledger, here) !== undefined ? here : undefined
+  const older = here === undefined ? undefined : remove(ledger, here)
   const claimed = write(ledger, job, now)
-  return instead === undefined ? claimed : { ...claimed, instead }
+  if (here === undefined || older === undefined) return claimed
+  return { ...claimed, instead: { number: here, was: older.state === stateCodes.running ? 'running' : 'waiting' } }
 }
 
 /** Of an older claim than this one there is nothing to say. */

@@ -8,7 +8,7 @@ import type { Catalog } from '../catalog.ts'
 import type { Emit } from '../emit.ts'
 import type { SettleEntry } from '../journal/gather.ts'
 import { noOutcome } from '../journal/home.ts'
-import type { Settle } from '../journal/protocol.ts'
+import type { GivenUp, Settle } from '../journal/protocol.ts'
 import type { Recovered } from '../journal/recover.ts'
 import type { Ended } from '../messages.ts'
 import type { Results } from './results.ts'
@@ -84,15 +84,14 @@ export class Announcer {
   }
 
   /** Jobs that were away for too long. */
-  gaveUp(numbers: readonly number[], tasks: readonly number[]): void {
+  gaveUp(jobs: readonly GivenUp[]): void {
     const { results, emit, catalog, wishes } = this.#options
     const error = toErrorRecord(noOutcome())
-    numbers.forEach((number, at) => {
+    for (const { number, task, attempt } of jobs) {
       wishes.delete(number)
       results.ended(number, { state: 'dead', error })
-      const task = catalog.name(tasks[at] as number)
-      emit.emit('job.dead', { id: this.#idOf(number), task, attempt: 1, ranMs: undefined, error })
-    })
+      emit.emit('job.dead', { id: this.#idOf(number), task: catalog.name(task), attempt, ranMs: undefined, error })
+    }
   }
 
   #settled(ended: Ended, settle: Settle): void {

@@ -97,9 +97,9 @@ function intakeOf(wires: Wires, across: Across): Intake {
       const isHeld = pauses.holds(task, place) || (suspensions.holds(index) && deliveries.anyOf(task))
       return place < 0 || isHeld ? -1 : index
     },
-    overtaken(number) {
-      // Where it has not started it does not: its end would be stale.
-      wires.wishes.add(number)
+    overtaken({ number, was }) {
+      // Where it has not started it does not: its end would be stale. That takes the wish away, which no other end would.
+      if (was === 'running') wires.wishes.add(number)
       return deliveries.ended(number, { type: 'done' }, clock.now())
     },
     isStopping: () => wires.stopping === 'asked',

@@ -5,6 +5,7 @@ import { Dispatcher } from '../dispatch/dispatcher.ts'
 import { Promoter } from '../dispatch/promoter.ts'
 import { Router } from '../dispatch/router.ts'
 import { heldBy, occupants } from '../held.ts'
+import type { GivenUp } from '../journal/protocol.ts'
 import { placeListener, supervisionListener } from '../listeners.ts'
 import { isPaused, outboxIndex, placeOfClaim } from '../place-of.ts'
 import { isOutbound, type Place } from '../messages.ts'
@@ -204,7 +205,7 @@ function startUpkeep(wires: Wires) {
       ...(across !== undefined && {
         away: {
           keepEndedMs,
-          gaveUp: (numbers: readonly number[], tasks: readonly number[]) => announcer.gaveUp(numbers, tasks),
+          gaveUp: (jobs: readonly GivenUp[]) => announcer.gaveUp(jobs),
         },
       }),
     }),

@@ -1,7 +1,7 @@
 import type { Behavior } from '../../lib/actor.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { UpkeepMessage } from '../messages.ts'
-import type { Answer, Request } from '../journal/protocol.ts'
+import type { Answer, GivenUp, Request } from '../journal/protocol.ts'
 
 export interface UpkeepJournal {
   /** As of its last commit, of which an upkeep that starts has not heard. */
@@ -20,7 +20,7 @@ export interface UpkeepOptions {
   histories(): readonly { readonly task: number; readonly max: number }[]
   readonly onError: (error: unknown) => void
   /** What becomes of jobs that were away for too long; absent without a broker. */
-  readonly away?: { readonly keepEndedMs: number; gaveUp(numbers: readonly number[], tasks: readonly number[]): void }
+  readonly away?: { readonly keepEndedMs: number; gaveUp(jobs: readonly GivenUp[]): void }
 }
 
 const SWEEP_MS = 5_000
@@ -133,9 +133,9 @@ export class Upkeep implements Behavior<UpkeepMessage> {
     if (away === undefined) return NOTHING_SWEPT
     const keepUntil = clock.now() + away.keepEndedMs
     const answer = await journal.request({ type: 'give-up-away', limit: SWEEP_JOBS, keepUntil })
-    if (answer.type !== 'changed' || answer.numbers.length === 0) return NOTHING_SWEPT
-    away.gaveUp(answer.numbers, answer.tasks)
-    return { count: answer.numbers.length, more: answer.next === undefined ? 'no' : 'yes' }
+    if (answer.type !== 'given-up' || answer.jobs.length === 0) return NOTHING_SWEPT
+    away.gaveUp(answer.jobs)
+    return { count: answer.jobs.length, more: answer.jobs.length < SWEEP_JOBS ? 'no' : 'yes' }
   }
 }
 

@@ -176,7 +176,7 @@ export class CrossingPlay {
     })
     switch (answer?.type) {
       case 'taken':
-        if (answer.instead !== undefined) this.#unsettled.delete(answer.instead)
+        if (answer.instead !== undefined) this.#unsettled.delete(answer.instead.number)
         this.#unsettled.set(number, message)
         return
       case 'ended':

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
+import type { AttemptRecord } from '../../../lib/job.ts'
 import { inboxOf } from '../../../runtime/journal/inbox-writer.ts'
 import { OUTBOUND_RANK } from '../../../runtime/journal/schema.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
@@ -317,15 +318,19 @@ describe('a job that is away', () => {
     const { journal, number } = handedOver({ key: 'k' })
     const giveUp = { type: 'give-up-away', limit: 10, keepUntil: START + 100_000 } as const
     const sweep = { type: 'sweep', limit: 10, maxResults: 10, maxEnded: 10, histories: [] } as const
+    const noted = { number, claim: 1, note: 'attempt', settle: { ...success, attempt: 1, record: '{}' } } as const
+    journal.request({ type: 'come-home', outcomes: [noted] })
     journal.advance(6_999)
-    assert.deepEqual(journal.request(giveUp), { type: 'changed', numbers: [], tasks: [], next: undefined })
+    assert.deepEqual(journal.request(giveUp), { type: 'given-up', jobs: [] })
     journal.advance(1)
     assert.deepEqual(journal.request(sweep), { type: 'many', count: 0, more: 'no' })
     assert.equal(journal.row(number)?.state, away, 'the sweep leaves it alone')
-    assert.deepEqual(journal.request(giveUp), { type: 'changed', numbers: [number], tasks: [0], next: undefined })
+    const jobs = [{ number, task: 0, attempt: 2 }]
+    assert.deepEqual(journal.request(giveUp), { type: 'given-up', jobs })
     const row = journal.row(number)
     assert.equal(row?.state, dead)
-    assert.match(row.attempts[0] as string, /MILLRACE_NO_OUTCOME/)
+    const { attempt, error } = JSON.parse(row.attempts[1] as string) as AttemptRecord
+    assert.deepEqual([attempt, error?.code], [2, 'MILLRACE_NO_OUTCOME'])
     const late = { number, claim: 1, settle: success }
     assert.deepEqual(journal.request({ type: 'come-home', outcomes: [late] }), { type: 'home', came: ['stale'] })
     journal.retry(number)

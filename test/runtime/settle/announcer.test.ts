@@ -155,6 +155,14 @@ describe('the announcer', () => {
     assert.deepEqual([...wishes], [], 'it may be retried, and nobody wants that cancelled')
   })
 
+  it('tells which attempt has not come home', () => {
+    const { announcer, results, told } = announcerOf(...all)
+    announcer.gaveUp([{ number: 1, task: 0, attempt: 3 }])
+    const error = results.recent(1)?.error
+    assert.equal(error?.code, 'MILLRACE_NO_OUTCOME')
+    assert.deepEqual(told, [['job.dead', { id, task: 'work', attempt: 3, ranMs: undefined, error }]])
+  })
+
   it('tells how long an attempt ran only of one that has begun', () => {
     const { announcer, told } = announcerOf(...all)
     const { job, outcome } = endedOf(succeeded)
