@@ -88,7 +88,7 @@ export class Seats {
 
   /** The one with the least to do, which gets no more work. */
   shrink(): Seat | undefined {
-    const toDo = ({ thread }: Seat) => thread?.size ?? 0
+    const toDo = ({ active }: Seat) => active?.size ?? 0
     const [least] = [...this.#working].sort((a, b) => toDo(a) - toDo(b))
     if (least !== undefined) this.#leaving.add(least)
     this.#assign()

@@ -79,8 +79,8 @@ export class ThreadPlace implements Place {
       limits: options.threads,
       standIn: this.#standIn,
       waiting: () => this.#source?.size ?? 0,
-      busy: () => this.#working().filter(({ size }) => size > 0).length,
-      starting: () => this.#seats.working.length - this.#working().length,
+      busy: () => this.#seats.working.filter(({ active }) => active !== undefined && active.size > 0).length,
+      starting: () => this.#seats.working.filter(({ active }) => active === undefined).length,
       resized,
     })
   }

@@ -73,7 +73,8 @@ export class Turnover {
     const { seats } = this.#options
     const seat = seats.shrink()
     if (seat === undefined) return
-    if (seat.thread !== undefined) await this.#finish(seat, seat.thread)
+    // One that makes way already runs what it has to its end as well.
+    if (seat.active !== undefined) await this.#finish(seat, seat.active)
     seat.leave()
     await seat.empty()
     seats.remove(seat)

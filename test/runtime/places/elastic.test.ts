@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { RuntimeEvents } from '../../../lib/events.ts'
 import { createRuntime, type Runtime, type RuntimeOptions } from '../../../runtime/index.ts'
-import { onLane, other, reset, slow } from '../../fixtures/elastic-tasks.ts'
+import { finder, leaver, onLane, other, reset, slow } from '../../fixtures/elastic-tasks.ts'
 import { echo, native } from '../../fixtures/tasks.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { ledgerOf, scratchFolder } from '../../helpers/scratch.ts'
@@ -120,6 +120,29 @@ describe('resizing', () => {
     )
     assert.equal(tier?.zombies, 0)
     assert.deepEqual(await runtime.stop(), { stuck: [] })
+  })
+
+  it('takes no thread away that makes way after a stray, before it has ended what it runs', {
+    timeout: 60_000,
+  }, async (test) => {
+    const { runtime } = await start(test, {
+      tiers: { default: { threads: 1 }, other: { threads: 1 } },
+      maxThreads: 8,
+    })
+    await (await runtime.enqueue(leaver, null)).result(TIMEOUT)
+    const stray = nextEvent(runtime, 'job.stray', TIMEOUT)
+    const job = await runtime.enqueue(finder, { ms: 5_000 }, { retry: { attempts: 1 } })
+    const result = job.result(TIMEOUT)
+    await stray
+    for (const threads of [2, 1, 2]) await runtime.resize('default', { threads })
+    const rest = await load(runtime, 2, 3_000)
+    await until(
+      'the other one has no less to do',
+      async () => (await runtime.places()).find(({ place }) => place === 'default')?.threads ?? [],
+      (threads) => threads.filter(({ running }) => running > 0).length === 2,
+    )
+    await runtime.resize('default', { threads: 1 })
+    assert.equal((await Promise.all([result, rest()]))[1].length, 2)
   })
 
   it('tears down the modules of a thread that goes', { timeout: 60_000 }, async (test) => {
