@@ -28,8 +28,12 @@ for (;;) {
   if (process.ppid !== parent) endGroup()
   const bytes = residentBytes()
   if (bytes > maxBytes) {
-    writeSync(LAST_WORDS, `${bytes}\n`)
-    endGroup()
+    // Where a handler has closed what it is written to, the end comes without its reason.
+    try {
+      writeSync(LAST_WORDS, `${bytes}\n`)
+    } finally {
+      endGroup()
+    }
   }
   Atomics.wait(never, 0, 0, Math.min(RARELY_MS, Math.max(OFTEN_MS, (maxBytes - bytes) / BYTES_PER_MS)))
 }

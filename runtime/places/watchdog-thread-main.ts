@@ -114,7 +114,11 @@ function read(): Reading {
 }
 
 function say(text: string): void {
-  writeSync(2, `millrace: ${text}\n`)
+  try {
+    writeSync(2, `millrace: ${text}\n`)
+  } catch {
+    // Whoever reads it is gone or does not keep up. What was to be done is done without a word.
+  }
 }
 
 function post(message: FromWatchdog): void {

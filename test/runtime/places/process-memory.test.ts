@@ -32,6 +32,14 @@ describe('a process that needs too much memory', () => {
     await assert.rejects(job.result(TIMEOUT), { code: 'MILLRACE_OUT_OF_MEMORY' })
   })
 
+  it('is ended as well where its handler has closed what the reason goes through', {
+    timeout: 120_000,
+  }, async (test) => {
+    const runtime = await startProcessTier(test, { maxMemoryMb: 200 })
+    const job = await runtime.enqueue(hoard, { shape: 'unheard' })
+    await assert.rejects(job.result(TIMEOUT), { code: 'MILLRACE_PROCESS_EXIT', message: /SIGKILL/ })
+  })
+
   it('is what the kernel shall end first', async (test) => {
     const runtime = await startProcessTier(test)
     const where = await (await runtime.enqueue(pid, null)).result(TIMEOUT)

@@ -107,6 +107,17 @@ describe('the watchdog, told to end the process', () => {
     const { state, crashes } = await runtime.job(id).record()
     assert.deepEqual([state, crashes], ['available', 1])
   })
+
+  it('kills it although nobody reads what it says about that', async (test) => {
+    const process = startService(test, 'end', 'loop', 6_000)
+    process.child.stderr?.destroy()
+    const killed = process.exited.then(({ signal }) => signal)
+    const outlived = process.line('succeeded ').then(
+      () => 'outlived',
+      () => 'ended',
+    )
+    assert.equal(await Promise.race([killed, outlived]), 'SIGKILL')
+  })
 })
 
 describe('the options of the watchdog', () => {
