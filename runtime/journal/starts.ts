@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { createBeside, journalFiles } from './files.ts'
 import { isTakenNumber } from './schema.ts'
 
@@ -23,12 +23,12 @@ export function createStarts(file: string, epoch: number, records: number): stri
   createBeside(file, path)
   const descriptor = openSync(path, 'w', 0o600)
   try {
-    ftruncateSync(descriptor, HEADER_BYTES + records * RECORD_BYTES)
-    const header = Buffer.alloc(HEADER_BYTES)
-    header.write(MAGIC, 0, 'latin1')
-    header.writeDoubleLE(epoch, 8)
-    header.write(bootId(), 16, 'latin1')
-    writeSync(descriptor, header, 0, HEADER_BYTES, 0)
+    // All of it is written: a file with holes would want room on the disk when a job starts.
+    const content = Buffer.alloc(HEADER_BYTES + records * RECORD_BYTES)
+    content.write(MAGIC, 0, 'latin1')
+    content.writeDoubleLE(epoch, 8)
+    content.write(bootId(), 16, 'latin1')
+    writeFileSync(descriptor, content)
   } finally {
     closeSync(descriptor)
   }

@@ -3,7 +3,7 @@ import type { Outcome } from '../../lib/outcome.ts'
 import type { TaskManifest } from '../../lib/task.ts'
 import type { Limits } from '../catalog.ts'
 import type { ClaimedJob, Ended, Found, JobSource, Place, PlaceReport, PlaceSize, Stuck } from '../messages.ts'
-import { failure, runAttempt } from './attempt.ts'
+import { type Attribute, callHandler, failure } from './attempt.ts'
 import { AttemptContext, type AttemptHost } from './attempt-context.ts'
 import { fencedOutcome } from './ends.ts'
 import { ABORT_MS } from './grace.ts'
@@ -189,11 +189,10 @@ export class LoopLane implements Place, Caller {
   }
 
   #start(job: ClaimedJob): number {
-    const { catalog, clock, handlers, listener, starts, calls } = this.#context
+    const { catalog, clock, listener, calls } = this.#context
     const startedAt = clock.monotonicMs()
     const slot = this.#freeSlots.pop() as number
     const task = catalog.name(job.task)
-    starts?.begin(slot, job.number, job.claim)
     const context = new AttemptContext(this.#host, {
       number: job.number,
       task,
@@ -209,11 +208,7 @@ export class LoopLane implements Place, Caller {
     if (catalog.isRated(job.task)) listener.started([{ number: job.number, at: clock.now() }])
     this.#calling = running
     calls.enter(running, this)
-    const handler = handlers.loaded(task)
-    const outcome =
-      handler instanceof Promise
-        ? handler.then((loaded) => runAttempt(loaded, handlers.around, job.input, context), failure)
-        : runAttempt(handler, handlers.around, job.input, context)
+    const outcome = this.#call(running)
     calls.leave()
     this.#calling = undefined
     if (outcome instanceof Promise) {
@@ -221,6 +216,17 @@ export class LoopLane implements Place, Caller {
       this.#watch(limitAt)
     } else this.#settle(running, outcome)
     return startedAt
+  }
+
+  /** Throws nothing: the lane would take no other job after this one. */
+  #call({ job, slot, context }: Running): Outcome | Promise<Outcome> {
+    const { handlers, starts } = this.#context
+    try {
+      starts?.begin(slot, job.number, job.claim)
+      return callHandler(handlers, job.input, context, toNobody)
+    } catch (error) {
+      return failure(error)
+    }
   }
 
   #settle(running: Running, outcome: Outcome): void {
@@ -311,6 +317,9 @@ export class LoopLane implements Place, Caller {
     this.#planReport()
   }
 }
+
+/** What a job leaves behind on the service's own loop cannot be told from the service's. */
+const toNobody: Attribute = (_context, run) => run()
 
 function numbersBelow(count: number, first: number): number[] {
   return Array.from({ length: count }, (_, at) => first + count - 1 - at)

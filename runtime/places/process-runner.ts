@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { StartsSink } from '../journal/starts.ts'
-import { type Attribute, callHandler } from './attempt.ts'
+import { type Attribute, callHandler, failure } from './attempt.ts'
 import { AttemptContext, type AttemptHost } from './attempt-context.ts'
 import type { Handlers } from './handlers.ts'
 import type { FromProcess, ProcessJob, ToProcess } from './process-protocol.ts'
@@ -26,8 +26,8 @@ export class ProcessRunner {
   }
 
   run(job: ProcessJob): void {
-    const { handlers, host, starts, clock, send, attribute } = this.#options
-    const { number, task, claim, input, overrides } = job
+    const { host, clock } = this.#options
+    const { number, task, claim, overrides } = job
     const context = new AttemptContext(host, {
       number,
       task,
@@ -37,12 +37,22 @@ export class ProcessRunner {
       generation: 0,
     })
     this.#running = { context, claim }
-    starts?.begin(job.start, number, claim)
-    send({ type: 'begun' })
     const startedAt = clock.now()
-    const outcome = callHandler(handlers, input, context, attribute)
+    const outcome = this.#call(context, job)
     if (outcome instanceof Promise) void outcome.then((settled) => this.#ended(context, settled, startedAt))
     else this.#ended(context, outcome, startedAt)
+  }
+
+  /** Throws nothing: the place would wait for the end of a job that never began. */
+  #call(context: AttemptContext, { start, number, claim, input }: ProcessJob): Outcome | Promise<Outcome> {
+    const { handlers, starts, send, attribute } = this.#options
+    try {
+      starts?.begin(start, number, claim)
+      send({ type: 'begun' })
+      return callHandler(handlers, input, context, attribute)
+    } catch (error) {
+      return failure(error)
+    }
   }
 
   abort({ number, claim, reason }: Extract<ToProcess, { type: 'abort' }>): void {

@@ -27,7 +27,11 @@ async function turn(): Promise<void> {
 }
 
 /** A lane whose jobs run until the test ends them; `during` is called when one begins. */
-function laneOf(concurrency: number, during: (number: number, context: Context) => unknown = () => undefined) {
+function laneOf(
+  concurrency: number,
+  during: (number: number, context: Context) => unknown = () => undefined,
+  note: (number: number) => void = () => {},
+) {
   const clock = new ManualClock(START)
   const attempts: Attempt[] = []
   const work = defineTask({
@@ -73,7 +77,12 @@ function laneOf(concurrency: number, during: (number: number, context: Context) 
       handlers: new Handlers(collectTasks([{ url: 'file:tasks', exports: { work } }])),
       journal: 'test00',
       turn: undefined,
-      starts: { begin: (slot, number, claim) => void told.begun.push([slot, number, claim]) },
+      starts: {
+        begin(slot, number, claim) {
+          note(number)
+          told.begun.push([slot, number, claim])
+        },
+      },
     },
   )
   const hand = claimsOf(20).map((job) => ({ ...job, input: String(job.number) }))
@@ -147,6 +156,19 @@ describe('a lane on the loop', () => {
     pull()
     await turn()
     assert.deepEqual([hand.length, told.ended.length, attempts.length], [0, 20, 0])
+  })
+
+  it('ends a job as failed whose start cannot be noted, and goes on with the next one', async () => {
+    const full = (number: number) => assert.notEqual(number, 2, 'ENOSPC: no space left on device, write')
+    const { attempts, told, pull } = laneOf(1, () => 'sync', full)
+    pull()
+    await turn()
+    assert.deepEqual(outcomes(told.ended.slice(0, 3)), [
+      [1, 'succeeded'],
+      [2, 'failed'],
+      [3, 'succeeded'],
+    ])
+    assert.deepEqual([told.ended.length, attempts.length], [20, 0])
   })
 
   it('aborts the attempt that somebody wants cancelled, and knows no other', async () => {

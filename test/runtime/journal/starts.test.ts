@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { createStarts, readStarts, StartsWriter } from '../../../runtime/journal/starts.ts'
+import { scratchFolder } from '../../helpers/scratch.ts'
+
+const RECORDS = 10_000
+const EPOCH = 3
+
+/** A file where a journal would be. */
+function journalFile(): string {
+  const file = join(scratchFolder(), 'jobs.db')
+  writeFileSync(file, '')
+  return file
+}
+
+describe('the file of starts', () => {
+  it('has its room on the disk before any job starts', () => {
+    const path = createStarts(journalFile(), EPOCH, RECORDS)
+    const { size, blocks } = statSync(path)
+    assert.ok(size >= RECORDS * 16 && blocks * 512 >= size, `${blocks} blocks for ${size} bytes`)
+  })
+
+  it('says of every record what began there last, to the next owner', () => {
+    const file = journalFile()
+    const writer = new StartsWriter(createStarts(file, EPOCH, RECORDS), 10)
+    writer.begin(0, 7, 1)
+    writer.begin(RECORDS - 11, 8, 2)
+    writer.begin(0, 9, 1)
+    writer.close()
+    const begun = readStarts(file, EPOCH)
+    assert.deepEqual(
+      [begun?.has(7, 1), begun?.has(8, 2), begun?.has(9, 1), begun?.has(9, 2)],
+      [false, true, true, false],
+    )
+    assert.equal(readStarts(file, EPOCH + 1), undefined)
+  })
+})
