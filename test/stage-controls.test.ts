@@ -324,8 +324,8 @@ describeControls([
     protection: 'an attempt that was given up commits nothing',
     mutation: {
       file: 'runtime/places/loop-lane.js',
-      from: 'this.#abandoned--;\n            return;',
-      to: 'this.#abandoned--;',
+      from: 'this.#reportZombies();\n            return;',
+      to: 'this.#reportZombies();',
     },
     file: 'runtime/places/loop-lane.test.js',
     test: 'commits nothing later',

@@ -238,11 +238,12 @@ export class Incarnation {
   }
 
   /** The thread is done with a condemned entry. One that still stands here is settled when the thread has exited. */
-  gaveBack(slot: number, generation: number): void {
-    if (this.#bySlot.get(slot) !== undefined) return
-    if (free(this.#slots.words, slot, generation) !== 'free') return
+  gaveBack(slot: number, generation: number): 'freed' | 'settled later' {
+    if (this.#bySlot.get(slot) !== undefined) return 'settled later'
+    if (free(this.#slots.words, slot, generation) !== 'free') return 'settled later'
     this.#free.push(slot)
     this.#abandoned--
+    return 'freed'
   }
 
   /** Everything that still stands here, once the thread has exited: its last messages are read first. */

@@ -232,6 +232,7 @@ export class LoopLane implements Place, Caller {
   #settle(running: Running, outcome: Outcome): void {
     if (running.status === 'given-up') {
       this.#abandoned--
+      this.#reportZombies()
       return
     }
     running.context.end()
@@ -311,10 +312,14 @@ export class LoopLane implements Place, Caller {
     running.context.giveUp()
     running.status = 'given-up'
     this.#abandoned++
-    this.#context.listener.zombies(this.#options.index, this.#abandoned)
+    this.#reportZombies()
     this.#vacate(running)
     this.#conclude(running, outcome)
     this.#planReport()
+  }
+
+  #reportZombies(): void {
+    this.#context.listener.zombies(this.#options.index, this.#abandoned)
   }
 }
 

@@ -47,6 +47,8 @@ export class ProcessPlace implements Place {
   /** Whether they have a seat or not. */
   readonly #lives: ProcessLives
   #spare: ProcessLife | undefined
+  /** Processes that were killed and have not exited, as they should have. */
+  readonly #hung = new Set<ProcessLife>()
   readonly #readiness: Readiness
   #status: 'running' | 'stopping' | 'failed' = 'running'
   #restarts = 0
@@ -85,7 +87,7 @@ export class ProcessPlace implements Place {
 
   async report(): Promise<PlaceReport> {
     const threads = await this.#lives.inspector.report()
-    return { threads, zombies: this.#zombies, restarts: this.#restarts }
+    return { threads, zombies: this.#hung.size, restarts: this.#restarts }
   }
 
   find(number: number): Found | undefined {
@@ -138,10 +140,6 @@ export class ProcessPlace implements Place {
     return this.claims().map((job) => ({ place: this.name, number: job.number }))
   }
 
-  get #zombies(): number {
-    return [...this.#lives].filter(({ status }) => status === 'ending').length
-  }
-
   #start(number: number): ProcessLife {
     const { maxMemoryMb } = this.#options
     return this.#lives.start(number, maxMemoryMb, maxMemoryMb)
@@ -189,16 +187,26 @@ export class ProcessPlace implements Place {
     if (life.status === 'ending') return
     life.condemn(verdict)
     this.#fill(this.#seatOf(life))
-    const { clock, listener } = this.#context
-    const { index } = this.#options
-    const late = clock.setTimer(ZOMBIE_MS, () => {
-      const running = life.entry === undefined ? undefined : runningOf(life.entry)
-      listener.thread(index, { type: 'hung', thread: life.number, jobs: running === undefined ? [] : [running] })
-      listener.zombies(index, this.#zombies)
-      listener.hopeless(index, this.#zombies)
-    })
+    const late = this.#context.clock.setTimer(ZOMBIE_MS, () => this.#tellHung(life))
     late.unref()
-    void life.exited.then(() => late.cancel())
+    void life.exited.then(() => {
+      late.cancel()
+      if (this.#hung.delete(life)) this.#reportZombies()
+    })
+  }
+
+  #tellHung(life: ProcessLife): void {
+    const { listener } = this.#context
+    const { index } = this.#options
+    this.#hung.add(life)
+    const running = life.entry === undefined ? undefined : runningOf(life.entry)
+    listener.thread(index, { type: 'hung', thread: life.number, jobs: running === undefined ? [] : [running] })
+    this.#reportZombies()
+    listener.hopeless(index, this.#hung.size)
+  }
+
+  #reportZombies(): void {
+    this.#context.listener.zombies(this.#options.index, this.#hung.size)
   }
 
   #fill(seat: Seat | undefined): void {

@@ -42,8 +42,8 @@ export interface SeatListener {
   exited(ended: readonly Ended[], unstarted: readonly ClaimedJob[]): void
   /** A thread that was given up should have exited by now: most likely it hangs in a native call. */
   hung(seat: Seat, thread: Incarnation): void
-  /** One that has hung has exited after all. */
-  unhung(): void
+  /** A thread that hung has exited after all, or an attempt that was given up has ended. */
+  zombieEnded(): void
   /** One of them has hung for so long that nothing but the end of the process will end it. */
   hopeless(seat: Seat, thread: Incarnation): void
   /** A thread has ended that nobody had told to. */
@@ -178,9 +178,7 @@ export class Seat {
     const late = this.#watch(thread)
     await this.#exit
     for (const timer of late) timer.cancel()
-    const hung = this.#zombies.get(thread) !== 'ending'
     this.#bury(thread, end)
-    if (hung) this.#listener.unhung()
   }
 
   /** Timers that say how long a thread has been dying. */
@@ -215,7 +213,8 @@ export class Seat {
         thread.outcome(message.slot, message.generation, message.outcome)
         return
       case 'gave-back':
-        return thread.gaveBack(message.slot, message.generation)
+        if (thread.gaveBack(message.slot, message.generation) === 'freed') this.#listener.zombieEnded()
+        return
       case 'progress':
         return this.#listener.progress(message.number, message.task, message.value)
       case 'stray':
@@ -245,7 +244,9 @@ export class Seat {
   }
 
   #bury(thread: Incarnation, end: RunEnd): void {
-    if (!this.#zombies.delete(thread)) return
+    const zombie = this.#zombies.get(thread)
+    if (zombie === undefined) return
+    this.#zombies.delete(thread)
     const { clock } = this.#options
     const offset = clock.now() - clock.monotonicMs()
     const ended = thread.harvestRest(offset)
@@ -264,6 +265,7 @@ export class Seat {
     if (end.type === 'lost' && unasked) this.#listener.died(this, running, end.error)
     thread.close()
     this.#listener.exited(ended, unstarted)
+    if (zombie !== 'ending' || thread.abandoned > 0) this.#listener.zombieEnded()
   }
 }
 

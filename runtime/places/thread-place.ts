@@ -230,7 +230,7 @@ export class ThreadPlace implements Place {
           this.#inspector.hung(seat, thread)
           this.#reportZombies()
         },
-        unhung: () => this.#reportZombies(),
+        zombieEnded: () => this.#reportZombies(),
         hopeless: () => listener.hopeless(index, this.#seats.hopeless),
         died: (seat, jobs, error) => this.#inspector.died(seat, jobs, error),
         unusable: (error) => this.#startFailed(error),

@@ -195,7 +195,7 @@ describe('a lane on the loop', () => {
     pull()
     attempts[0]?.resolve('too late')
     await turn()
-    assert.deepEqual([outcomes(told.ended), told.zombies, attempts.length], [[[1, 'cancelled']], [1], 2])
+    assert.deepEqual([outcomes(told.ended), told.zombies, attempts.length], [[[1, 'cancelled']], [1, 0], 2])
   })
 })
 
@@ -255,6 +255,7 @@ describe('the limits of a lane', () => {
     assert.deepEqual([attempts.length, told.zombies, told.ended.length], [5, [1, 2, 3, 4, 5], 5])
     attempts[0]?.resolve(null)
     await turn()
+    assert.equal(told.zombies.at(-1), 4, 'told as well when one of them ends')
     const { zombies, threads } = await lane.report()
     assert.deepEqual([zombies, threads[0]?.running, hand.length, told.ended.length], [4, 0, 15, 5])
   })

@@ -1,11 +1,14 @@
 // needs-quiet: how long the loop of the service stands still
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, it } from 'node:test'
 import { type NativeCall, noop, pid, stuck } from '../../fixtures/process-tasks.ts'
 import { mutant } from '../../helpers/mutant.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { startNode } from '../../helpers/node-process.ts'
 import { gone, isAlive, processesOf, startProcessTier } from '../../helpers/start-process-tier.ts'
+import { until } from '../../helpers/until.ts'
 
 const TIMEOUT = { timeoutMs: 30_000 }
 const CALLS: readonly NativeCall[] = ['loop', 'regex', 'exec', 'sqlite']
@@ -77,6 +80,31 @@ describe('the hard limit of a tier of processes', () => {
       assert.ok(performance.now() - since < 100 + GENEROUS_MS)
       assert.equal(isAlive(value as number), false)
     }
+  })
+})
+
+describe('a process that does not exit although it was killed', () => {
+  it('is counted until it has', async () => {
+    // Nothing but the kernel holds one up: here it is late at once.
+    using copy = mutant({ file: 'runtime/places/process-place.js', from: 'ZOMBIE_MS = 5_000', to: 'ZOMBIE_MS = 0' })
+    const { createRuntime } = (await import(
+      join(copy.folder, 'runtime/index.js')
+    )) as typeof import('../../../runtime/index.ts')
+    await using runtime = await createRuntime({
+      tasks: pathToFileURL(join(copy.folder, 'test/fixtures/process-tasks.js')),
+      journal: { file: ':memory:' },
+      tiers: { default: { threads: 1 }, heavy: { processes: 1 } },
+    })
+    const counts: number[] = []
+    runtime.on('place.zombies', ({ count }) => counts.push(count))
+    const job = await runtime.enqueue(stuck, { how: 'loop', mark: nextMark() })
+    await assert.rejects(job.result(TIMEOUT), { code: 'MILLRACE_HARD_LIMIT' })
+    await until(
+      'all have exited',
+      async () => counts.at(-1),
+      (count) => count === 0,
+    )
+    assert.deepEqual(counts, [1, 0])
   })
 })
 

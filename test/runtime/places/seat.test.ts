@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { ManualClock } from '../../../lib/manual-clock.ts'
+import type { Outcome } from '../../../lib/outcome.ts'
 import type { ClaimedJob, Ended } from '../../../runtime/messages.ts'
-import type { Incarnation } from '../../../runtime/places/incarnation.ts'
+import type { Entry, Incarnation } from '../../../runtime/places/incarnation.ts'
 import { Seat, type SeatListener } from '../../../runtime/places/seat.ts'
 import type { FromThread, ThreadRun } from '../../../runtime/places/thread-protocol.ts'
 import type { RunEnd } from '../../../runtime/places/tier-pool.ts'
@@ -16,6 +17,7 @@ function seatOf(test: TestContext, slots: number) {
   const runs: { readonly run: ThreadRun; ended(end: RunEnd): void; exited(): void }[] = []
   const exits: { readonly ended: readonly Ended[]; readonly unstarted: readonly ClaimedJob[] }[] = []
   let serving: () => void = () => {}
+  let zombieEnded: () => void = () => {}
   const pool = {
     serve: (run: ThreadRun) =>
       new Promise<RunEnd>((ended) => {
@@ -39,7 +41,7 @@ function seatOf(test: TestContext, slots: number) {
     tainted: nothing,
     exited: (ended, unstarted) => void exits.push({ ended, unstarted }),
     hung: nothing,
-    unhung: nothing,
+    zombieEnded: () => zombieEnded(),
     hopeless: nothing,
     died: nothing,
     unusable: nothing,
@@ -73,8 +75,11 @@ function seatOf(test: TestContext, slots: number) {
     await heard
     return { thread: seat.thread as Incarnation, life: runs.at(-1) as (typeof runs)[number] }
   }
-  return { ready, exits }
+  const fewerZombies = () => new Promise<void>((resolve) => (zombieEnded = resolve))
+  return { ready, exits, fewerZombies }
 }
+
+const VERDICT: Outcome = { type: 'failed', error: { name: 'Error', message: 'too long' }, retry: 'by-policy' }
 
 const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
@@ -97,5 +102,28 @@ describe('a seat whose thread exits', () => {
       [[jobs[0]?.number, 'MILLRACE_THREAD_EXIT']],
     )
     assert.deepEqual(numbersOf(unstarted), numbersOf(jobs.slice(1)))
+  })
+})
+
+describe('a seat whose thread has attempts that were given up', () => {
+  it('tells when one of them ends, and when the thread does', { timeout: 10_000 }, async (test) => {
+    const { ready, fewerZombies } = seatOf(test, 2)
+    const { thread, life } = await ready()
+    thread.offer(claimsOf(2).map((job) => ({ job, task: 'work', limits: LIMITS })))
+    const givenUp = [1, 2].map((at) => {
+      const entry = begin(thread, 0, at)
+      thread.condemn(entry, VERDICT)
+      thread.abandon(entry)
+      return entry
+    })
+    const { slot, generation } = givenUp[0] as Entry
+    const one = fewerZombies()
+    life.run.port.postMessage({ type: 'gave-back', slot, generation } satisfies FromThread)
+    await one
+    assert.equal(thread.abandoned, 1)
+    const all = fewerZombies()
+    life.ended({ type: 'lost', error: new Error('the worker has exited') })
+    life.exited()
+    await all
   })
 })
