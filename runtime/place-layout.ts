@@ -1,5 +1,6 @@
 import { hostOf, type PlaceConfig, threadSeatsOf } from './config.ts'
 import { BatchPolicy } from './places/batch-policy.ts'
+import { recordsFor } from './places/process-place.ts'
 
 /** Records of the starts file: the first one of each place, that of the trial, and how many there are in all. */
 export function startsOf(places: readonly PlaceConfig[]): {
@@ -14,7 +15,7 @@ export function startsOf(places: readonly PlaceConfig[]): {
     first.push(records)
     const host = hostOf(place)
     if (host === 'loop') records += concurrency
-    else if (host === 'processes') records += processes
+    else if (host === 'processes') records += recordsFor(processes)
     else records += threadSeatsOf(place) * (concurrency === 1 ? 1 : new BatchPolicy(concurrency).slots)
   }
   return { first, trial: records, records: records + 1 }

@@ -59,6 +59,8 @@ export class ProcessLife {
   /** Why it could not start, once that is known; 'started' when it has been ready. */
   start: Error | 'started' | undefined
   entry: ProcessEntry | undefined
+  /** In the starts file, from its first job on. */
+  record: number | undefined
   /** The job whose code has ended it, if that is known. */
   endedBy: number | undefined
   /** Monotonic ms at which it was killed. */

@@ -22,16 +22,20 @@ export interface ProcessPlaceOptions {
   readonly firstStart: number
 }
 
+/** Records in the starts file that are laid out for it: one more, since a process that makes way keeps its own. */
+export function recordsFor(processes: number): number {
+  return processes + 1
+}
+
 /** An idle process that dies is replaced after this long, so that one that always dies is not started without end. */
 const PAUSE_MS = 100
 
 /** A process that was killed and is there after this long is stuck in the kernel. */
 const ZOMBIE_MS = 5_000
 
-/** A chair for one process at a time, with its record in the starts file. */
-interface Seat {
+/** A chair for one process at a time. */
+interface ProcessSeat {
   readonly number: number
-  readonly start: number
   life: ProcessLife | undefined
 }
 
@@ -43,9 +47,11 @@ export class ProcessPlace implements Place {
   readonly parallel: number
   readonly #options: ProcessPlaceOptions
   readonly #context: PlaceContext
-  readonly #seats: readonly Seat[]
+  readonly #seats: readonly ProcessSeat[]
   /** Whether they have a seat or not. */
   readonly #lives: ProcessLives
+  /** Records in the starts file that no process has. */
+  readonly #freeRecords: number[]
   #spare: ProcessLife | undefined
   /** Processes that were killed and have not exited, as they should have. */
   readonly #hung = new Set<ProcessLife>()
@@ -74,11 +80,8 @@ export class ProcessPlace implements Place {
       },
       context,
     )
-    this.#seats = Array.from({ length: options.processes }, (_, number) => ({
-      number,
-      start: options.firstStart + number,
-      life: this.#start(number),
-    }))
+    this.#freeRecords = Array.from({ length: recordsFor(options.processes) }, (_, at) => options.firstStart + at)
+    this.#seats = Array.from({ length: options.processes }, (_, number) => ({ number, life: this.#start(number) }))
   }
 
   get ready(): Promise<readonly TaskManifest[]> {
@@ -100,12 +103,18 @@ export class ProcessPlace implements Place {
 
   pull(source: JobSource): void {
     if (this.#status !== 'running') return
-    for (const { life, start } of this.#seats) {
+    for (const { life } of this.#seats) {
       if (life?.isFree !== true) continue
       const job = source.take()
       if (job === undefined) break
-      this.#lives.run(life, job, start)
+      this.#lives.run(life, job, this.#recordOf(life))
     }
+  }
+
+  /** Its own until it has exited: when it makes way its job may still run, and its successor's begins. */
+  #recordOf(life: ProcessLife): number {
+    life.record ??= this.#freeRecords.pop() ?? this.#context.takeStarts(1)
+    return life.record
   }
 
   recall(): void {
@@ -209,7 +218,7 @@ export class ProcessPlace implements Place {
     this.#context.listener.zombies(this.#options.index, this.#hung.size)
   }
 
-  #fill(seat: Seat | undefined): void {
+  #fill(seat: ProcessSeat | undefined): void {
     if (seat === undefined || this.#status !== 'running') return
     this.#restarts++
     seat.life = this.#spare ?? this.#start(seat.number)
@@ -229,6 +238,7 @@ export class ProcessPlace implements Place {
     const { entry } = life
     this.#tellUnasked(life, end)
     life.entry = undefined
+    if (life.record !== undefined) this.#freeRecords.push(life.record)
     if (life.start !== 'started') this.#startFailed(life, life.start ?? endedEarly(end))
     else this.#replace(life, entry?.begunAt === undefined ? PAUSE_MS : 0)
     if (entry === undefined) return
@@ -273,7 +283,7 @@ export class ProcessPlace implements Place {
     this.#context.listener.failed(this.#options.index, error)
   }
 
-  #seatOf(life: ProcessLife): Seat | undefined {
+  #seatOf(life: ProcessLife): ProcessSeat | undefined {
     return this.#seats.find((seat) => seat.life === life)
   }
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { parseJobId } from '../../../lib/job.ts'
 import { stateCodes } from '../../../lib/job-state.ts'
 import { createRuntime, Database } from '../../../runtime/index.ts'
 import {
@@ -203,6 +205,26 @@ describe('a process that ends', () => {
     assert.deepEqual([id, error.message, place], [job.id, 'late rejection', 'heavy'])
     assert.notEqual(await (await runtime.enqueue(pid, null)).result(TIMEOUT), where)
     assert.ok(await gone(where))
+  })
+})
+
+describe('a process that makes way while its job runs', () => {
+  /** Numbers of jobs, as they stand in the records behind the header. */
+  const startsOn = (file: string) => {
+    const content = readFileSync(`${file}.starts`)
+    return Array.from({ length: (content.length - 64) / 16 }, (_, at) => content.readDoubleLE(64 + 16 * at))
+  }
+
+  it('keeps the start of that on file when its successor begins another', async (test) => {
+    const [file, ledger] = [join(scratchFolder(), 'jobs.db'), join(scratchFolder(), 'ledger')]
+    const runtime = await startProcessTier(test, {}, { journal: { file } })
+    const stray = nextEvent(runtime, 'job.stray', TIMEOUT)
+    const first = await runtime.enqueue(misbehave, { how: 'reject early' })
+    await stray
+    const second = await runtime.enqueue(traced, { ledger, ms: 10_000 })
+    await ledgerOf(ledger)
+    const begun = startsOn(file)
+    for (const { id } of [first, second]) assert.ok(begun.includes(parseJobId(id)?.number ?? Number.NaN))
   })
 })
 
