@@ -21,10 +21,6 @@ export class Mailbox<M, S> {
     this.#capacity = capacity
   }
 
-  get status(): 'open' | 'closed' {
-    return this.#status
-  }
-
   /** How many messages wait. */
   get messages(): number {
     return this.#messages.length

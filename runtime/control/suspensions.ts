@@ -109,7 +109,7 @@ export class Suspensions {
     }
     circuit.breaker = attempted(policy, breaker, end, this.#options.clock.monotonicMs())
     if (circuit.breaker.type === breaker.type) return
-    if (circuit.breaker.type === 'closed') this.#close(job.task)
+    if (circuit.breaker.type === 'closed') this.#resume(job.task)
     if (circuit.breaker.type === 'open' && outcome.type === 'failed') this.#open(job.task, circuit, outcome.error)
   }
 
@@ -143,7 +143,7 @@ export class Suspensions {
     circuit.timer.unref()
   }
 
-  #close(task: number): void {
+  #resume(task: number): void {
     const { catalog, changed, emit } = this.#options
     this.#suspended.delete(task)
     void changed().then(() => emit.emit('task.resumed', { task: catalog.name(task) }))

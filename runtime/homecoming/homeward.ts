@@ -1,4 +1,4 @@
-import { Backoff } from '../../lib/backoff.ts'
+import { Doubling } from '../../lib/doubling.ts'
 import type { Message, PublishResult } from '../../lib/broker.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import { decodeOutcomes, grouped, joined, type OutcomesFor } from '../../lib/homeward.ts'
@@ -35,7 +35,7 @@ interface Entry extends OutcomesFor {
 /** Sends outcomes to the nodes that have the jobs, many to a message; each stands in the journal until it was sent. */
 export class Homeward {
   readonly #options: HomewardOptions
-  readonly #backoff = new Backoff(FIRST_MS, MOST_MS)
+  readonly #backoff = new Doubling(FIRST_MS, MOST_MS)
   #waiting: Entry[] = []
   #inMemory = 0
   /** Of what stands in the journal, all up to here was sent or is in memory. */

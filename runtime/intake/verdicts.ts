@@ -1,4 +1,4 @@
-import { Backoff } from '../../lib/backoff.ts'
+import { Doubling } from '../../lib/doubling.ts'
 import type { PublishResult, SettleResult, Settlement, Subscription } from '../../lib/broker.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 
@@ -14,7 +14,7 @@ const MOST_MS = 60_000
 /** Tells the broker what became of deliveries, until it has heard it or has taken them back. */
 export class Verdicts {
   readonly #options: VerdictsOptions
-  readonly #backoff = new Backoff(FIRST_MS, MOST_MS)
+  readonly #backoff = new Doubling(FIRST_MS, MOST_MS)
   readonly #timers = new Set<Timer>()
   #underWay = 0
   #idle: (() => void)[] = []

@@ -1,4 +1,4 @@
-import { Backoff } from '../../lib/backoff.ts'
+import { Doubling } from '../../lib/doubling.ts'
 import type { Message, PublishResult } from '../../lib/broker.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
@@ -56,8 +56,8 @@ export class Outbox implements Place {
   readonly #options: OutboxOptions
   readonly #underWay = new Set<Sent>()
   #kept: Sent[] = []
-  readonly #ofQueue = new Map<string, Backoff>()
-  readonly #unconfirmed = new Backoff(FIRST_MS, MOST_MS)
+  readonly #ofQueue = new Map<string, Doubling>()
+  readonly #unconfirmed = new Doubling(FIRST_MS, MOST_MS)
   #again: Timer | undefined
   #status: 'running' | 'stopping' = 'running'
   #emptied: (() => void) | undefined
@@ -191,8 +191,8 @@ export class Outbox implements Place {
     this.#options.kept({ queue, because, messages, retryMs, error })
   }
 
-  #backoffOf(queue: string): Backoff {
-    const backoff = this.#ofQueue.get(queue) ?? new Backoff(FIRST_MS, MOST_MS)
+  #backoffOf(queue: string): Doubling {
+    const backoff = this.#ofQueue.get(queue) ?? new Doubling(FIRST_MS, MOST_MS)
     this.#ofQueue.set(queue, backoff)
     return backoff
   }

@@ -1,5 +1,5 @@
 /** Waits that double while something goes on failing, and begin anew once it has not. */
-export class Backoff {
+export class Doubling {
   readonly #firstMs: number
   readonly #mostMs: number
   #nextMs: number
