@@ -14,7 +14,10 @@ export interface SeatsOptions {
   takeStarts(records: number): number
 }
 
-/** The seats of a place. One of them may be the reserve: it gets no work, and its thread waits for another's to make way. */
+/**
+ * The seats of a place. One of them may be the reserve: it gets no work, and its thread waits for another's to make way. A
+ * place without a spare thread has one for as long as it is needed.
+ */
 export class Seats {
   readonly #options: SeatsOptions
   readonly #all = new Set<Seat>()
@@ -74,6 +77,21 @@ export class Seats {
     this.#reserve = seat
     this.#assign()
     return 'relieved'
+  }
+
+  /** From now on there is one; its thread has still to become ready. */
+  keepReserve(): void {
+    this.#reserve ??= this.#open()
+  }
+
+  /** There is none any more. Who was it leaves, replaced by the seat that it has made way for. */
+  dismissReserve(): Seat | undefined {
+    const seat = this.#reserve
+    if (seat === undefined) return undefined
+    this.#leaving.add(seat)
+    this.#reserve = undefined
+    this.#restarts++
+    return seat
   }
 
   /** Takes back those of these jobs that have not started. */

@@ -221,7 +221,7 @@ export class ThreadPlace implements Place {
         progressed: (seat) => this.#harvest(seat),
         progress: (number, task, value) => listener.progress(number, task, value),
         stray: (number, error) => listener.stray(index, number, error),
-        tainted: (seat) => this.#turnover.recycle(seat, 'stray'),
+        tainted: (seat) => this.#recycle(seat),
         exited: (ended, unstarted) => {
           if (unstarted.length > 0) listener.putBack(index, unstarted)
           if (ended.length > 0) listener.ended(index, ended)
@@ -299,7 +299,12 @@ export class ThreadPlace implements Place {
     const startedAt = thread.startedAt(entry) + clock.now() - clock.monotonicMs()
     listener.ended(this.#options.index, [{ job: entry.job, outcome: verdict, startedAt, endedAt: clock.now() }])
     this.#reportZombies()
-    if (thread.abandoned * 2 > this.#options.concurrency) this.#turnover.recycle(seat, 'stray')
+    if (thread.abandoned * 2 > this.#options.concurrency) this.#recycle(seat)
+  }
+
+  /** A place that stops ends all its threads anyway. */
+  #recycle(seat: Seat): void {
+    if (this.#status === 'running') this.#turnover.recycle(seat, 'stray')
   }
 
   #terminate(seat: Seat, thread: Incarnation): void {

@@ -23,39 +23,56 @@ export interface TurnoverOptions {
 /** How threads come and go while their place runs, without a pause of it and without charging anybody. */
 export class Turnover {
   readonly #options: TurnoverOptions
+  /** Threads that shall make way. */
+  readonly #due = new WeakMap<Incarnation, RecycleCause>()
 
   constructor(options: TurnoverOptions) {
     this.#options = options
   }
 
+  /** The thread makes way as soon as another one is ready: so far it serves on, since what it runs may take long. */
+  recycle(seat: Seat, cause: RecycleCause): void {
+    if (seat.thread === undefined) return
+    this.#due.set(seat.thread, cause)
+    this.#options.seats.keepReserve()
+    this.recycleIfDue(seat)
+  }
+
   /** To be called when something has happened on a seat; where that is the reserve, others may have waited for it. */
   recycleIfDue(seat: Seat): void {
-    const { recycle, seats } = this.#options
-    if (recycle === undefined) return
-    const due = seat === seats.reserve ? seats.working : [seat]
-    for (const each of due) this.#recycleIfDue(each, recycle)
+    const { seats } = this.#options
+    if (seats.reserve?.thread === undefined) return
+    for (const each of seat === seats.reserve ? seats.working : [seat]) this.#recycleIfDue(each)
+    if (seats.reserve?.thread !== undefined && !this.#wantsReserve) void this.#dismissReserve()
   }
 
-  /** It waits until the reserve is ready: so far this thread serves on. */
-  #recycleIfDue(seat: Seat, recycle: RecycleLimits): void {
-    const { seats, clock } = this.#options
+  /** The first one takes the reserve; the others wait for the next. */
+  #recycleIfDue(seat: Seat): void {
+    const { seats, clock, recycle } = this.#options
     const { thread } = seat
-    if (thread === undefined || !seats.works(seat)) return
-    if (seats.reserve !== undefined && seats.reserve.thread === undefined) return
-    const cause = causeToRecycle(recycle, thread.usage(clock.monotonicMs()))
-    if (cause !== undefined) this.recycle(seat, cause)
+    if (thread === undefined || !seats.works(seat) || seats.reserve?.thread === undefined) return
+    const cause = this.#due.get(thread) ?? causeToRecycle(recycle ?? {}, thread.usage(clock.monotonicMs()))
+    if (cause !== undefined) void this.#makeWay(seat, thread, cause)
   }
 
-  /** The thread finishes what it runs and makes way for another, which takes what it had not begun. */
-  recycle(seat: Seat, cause: RecycleCause): void {
-    const { thread } = seat
-    if (thread === undefined) return
-    const { clock, recycled } = this.#options
+  /** The thread finishes what it runs; the reserve takes what it had not begun. */
+  async #makeWay(seat: Seat, thread: Incarnation, cause: RecycleCause): Promise<void> {
+    const { clock, seats, recycled } = this.#options
     recycled(cause, thread.usage(clock.monotonicMs()))
-    void this.#finish(seat, thread).then(() => {
-      thread.post({ type: 'retire' })
-      clock.setTimer(TEARDOWN_MS, () => seat.terminate(thread)).unref()
-    })
+    await this.#finish(seat, thread)
+    if (seat === seats.reserve && !this.#wantsReserve) return this.#dismissReserve()
+    thread.post({ type: 'retire' })
+    clock.setTimer(TEARDOWN_MS, () => seat.terminate(thread)).unref()
+  }
+
+  get #wantsReserve(): boolean {
+    const { seats, recycle } = this.#options
+    return recycle !== undefined || seats.working.some(({ thread }) => thread !== undefined && this.#due.has(thread))
+  }
+
+  async #dismissReserve(): Promise<void> {
+    const seat = this.#options.seats.dismissReserve()
+    if (seat !== undefined) await this.#takeAway(seat)
   }
 
   /** The reserve has its work, if there is one. */
@@ -75,7 +92,15 @@ export class Turnover {
     if (seat === undefined) return
     // One that makes way already runs what it has to its end as well.
     if (seat.active !== undefined) await this.#finish(seat, seat.active)
+    await this.#takeAway(seat)
+  }
+
+  /** Its thread tears its modules down, and no other comes. */
+  async #takeAway(seat: Seat): Promise<void> {
+    const { seats, clock } = this.#options
+    const { active } = seat
     seat.leave()
+    clock.setTimer(TEARDOWN_MS, () => seat.terminate(active)).unref()
     await seat.empty()
     seats.remove(seat)
     await seat.destroy()

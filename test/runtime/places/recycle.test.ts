@@ -5,6 +5,7 @@ import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import type { RuntimeEvents } from '../../../lib/events.ts'
 import { createRuntime, type Runtime, type TierConfig } from '../../../runtime/index.ts'
+import { laneThread, taint } from '../../fixtures/elastic-tasks.ts'
 import { leakInProcess, leakOnThread, spin, tickInProcess, tickOnThread } from '../../fixtures/leaking-tasks.ts'
 import { built, mutant, type Mutation } from '../../helpers/mutant.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
@@ -146,9 +147,53 @@ describe('a spare thread', () => {
   })
 })
 
+describe('a lane on one thread, after a stray', () => {
+  it('goes on at once, and has another thread as soon as that is ready, however long the old one takes', {
+    timeout: 60_000,
+  }, async (test) => {
+    const runtime = await startRuntime(test, {
+      tasks: new URL('../../fixtures/elastic-tasks.js', import.meta.url),
+      tiers: { default: { threads: 1 }, other: { threads: 1 } },
+      lanes: { network: { concurrency: 4, threads: 1 } },
+    })
+    const next = async () => (await runtime.enqueue(laneThread, { ms: 0 })).result(TIMEOUT)
+    const threads = async () => (await runtime.places()).find(({ place }) => place === 'network')?.threads.length
+    const recycled = nextEvent(runtime, 'place.recycled', TIMEOUT)
+    const slow = await runtime.enqueue(laneThread, { ms: 4_000 })
+    await (await runtime.enqueue(taint, null)).result(TIMEOUT)
+    await next()
+    assert.equal((await recycled).cause, 'stray')
+    const successor = await next()
+    assert.deepEqual([(await slow.record()).state, await threads()], ['running', 2])
+    assert.notEqual(await slow.result(TIMEOUT), successor)
+    await until('the old one has gone', threads, (count) => count === 1)
+    assert.equal(await next(), successor)
+  })
+
+  it('has another one for each of many strays, and loses nothing', { timeout: 60_000 }, async (test) => {
+    const runtime = await startRuntime(test, {
+      tasks: new URL('../../fixtures/elastic-tasks.js', import.meta.url),
+      tiers: { default: { threads: 1 }, other: { threads: 1 } },
+      lanes: { network: { concurrency: 4, threads: 2 } },
+    })
+    const jobs = await Promise.all(
+      Array.from({ length: 60 }, (_, at) =>
+        at % 6 === 0
+          ? runtime.enqueue(taint, null)
+          : runtime.enqueue(laneThread, { ms: 50 }, { retry: { attempts: 1 } }),
+      ),
+    )
+    await Promise.all(jobs.map((job) => job.result(TIMEOUT)))
+    const lane = async () => (await runtime.places()).find(({ place }) => place === 'network')
+    const left = await until('two are left', lane, (found) => found?.threads.length === 2)
+    assert.ok((left?.restarts ?? 0) >= 2, `${left?.restarts} restarts`)
+  })
+})
+
 describe('the pause at a recycling', () => {
   const withoutReserve: readonly Mutation[] = [
     { file: 'runtime/places/thread-place-options.js', from: 'spare: recycle === undefined ? 0 : 1', to: 'spare: 0' },
+    { file: 'runtime/places/turnover.js', from: /seats\.reserve\?\.thread === undefined/g, to: 'false' },
   ]
   const withoutSpare: readonly Mutation[] = [
     { file: 'runtime/places/process-place.js', from: 'this.#spare ??= this.#start(this.#seats.length)', to: '0' },
