@@ -23,6 +23,11 @@ export interface Clock {
   setImmediate(callback: () => void): void
 }
 
+/** Resolves when the loop has turned. */
+export function nextTurn(clock: Pick<Clock, 'setImmediate'>): Promise<void> {
+  return new Promise((resolve) => clock.setImmediate(resolve))
+}
+
 /** The longest delay that `setTimeout` takes; it makes 1 ms of a longer one. */
 const LONGEST_MS = 2 ** 31 - 1
 

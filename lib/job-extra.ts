@@ -98,6 +98,11 @@ export function readExtra(text: string): JobExtra {
   })
 }
 
+/** The version of a job's input, from the JSON of its overrides, if it has any; throws as `readOverrides` does. */
+export function inputVersionOf(overrides: string | undefined): number {
+  return overrides === undefined ? 1 : (readOverrides(overrides).version ?? 1)
+}
+
 /** Reads the JSON of `JobOverrides`; throws `MILLRACE_PAYLOAD_CORRUPT`. */
 export function readOverrides(text: string): JobOverrides {
   return read(

@@ -1,3 +1,4 @@
+import { nextTurn } from '../lib/clock.ts'
 import { type JobState, jobStates, stateCodes } from '../lib/job-state.ts'
 import type { JobFilter } from '../lib/job.ts'
 import { ask } from './ask.ts'
@@ -63,7 +64,7 @@ async function cancelHeld(wires: Wires, { tasks }: Selection, ends: Ends | undef
 /** So many at once, each lot in a turn of the loop of its own. */
 async function* lots({ clock }: Wires, numbers: readonly number[], size: number): AsyncGenerator<readonly number[]> {
   for (let at = 0; at < numbers.length; at += size) {
-    await new Promise<void>((resolve) => clock.setImmediate(resolve))
+    await nextTurn(clock)
     yield numbers.slice(at, at + size)
   }
 }

@@ -1,3 +1,4 @@
+import { nextTurn } from '../lib/clock.ts'
 import { prepareReschedule, type RescheduleOptions } from '../lib/enqueue.ts'
 import { MillraceError } from '../lib/errors.ts'
 import { stateCodes } from '../lib/job-state.ts'
@@ -38,7 +39,10 @@ export async function cancelJob(
 
 /** The same of one that stands in no hand or has begun: of many jobs `cancelAllUnbegun` tells which do with one look. */
 export async function cancelBegun(wires: Wires, number: number): Promise<'cancelled' | 'requested' | 'ended'> {
-  if (isTaken(wires, number)) return abortTaken(wires, number, 'abort')
+  if (isTaken(wires, number)) {
+    wires.wishes.add(number)
+    return abortTaken(wires, number, 'abort')
+  }
   return wishing(wires, number, () => cancelWherever(wires, number, 'abort'))
 }
 
@@ -85,8 +89,7 @@ async function cancelTaken(wires: Wires, number: number, mode: Mode): Promise<'c
   return 'cancelled'
 }
 
-function abortTaken({ wishes, places }: Wires, number: number, mode: Mode): 'requested' {
-  wishes.add(number)
+function abortTaken({ places }: Wires, number: number, mode: Mode): 'requested' {
   for (const place of places) place.cancel(number, mode)
   return 'requested'
 }
@@ -137,15 +140,14 @@ function cancelledOr<T>(results: Results, number: number, otherwise: T): 'cancel
 
 /** Resolves when an end of the job that a place or a hand has told is committed. */
 async function written({ clock, journal, unsettled }: Wires, number: number): Promise<void> {
-  const isTold = () => [...unsettled].some(({ ended }) => ended.some(({ job }) => job.number === number))
-  while (isTold()) await new Promise<void>((resolve) => clock.setImmediate(resolve))
+  while ([...unsettled].some(({ ended }) => ended.some(({ job }) => job.number === number))) await nextTurn(clock)
   await journal.barrier()
 }
 
 /** The same of all ends that have been told so far. */
 async function allWritten({ clock, journal, unsettled }: Wires): Promise<void> {
   const told = [...unsettled]
-  while (told.some((group) => unsettled.has(group))) await new Promise<void>((resolve) => clock.setImmediate(resolve))
+  while (told.some((group) => unsettled.has(group))) await nextTurn(clock)
   await journal.barrier()
   if (journal.end !== undefined) throw journal.end
 }
@@ -175,7 +177,7 @@ export async function rescheduleJob(wires: Wires, number: number, options: Resch
     const again = look === 1 && answered.type === 'wrong-state' && answered.state === stateCodes.running
     if (!again) throw refused(wires, answered, number, WAITING)
     // It was claimed while this was on its way: now it stands in its hand or its slot, unless it has begun.
-    await new Promise<void>((resolve) => wires.clock.setImmediate(resolve))
+    await nextTurn(wires.clock)
   }
 }
 

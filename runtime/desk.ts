@@ -1,3 +1,4 @@
+import { nextTurn } from '../lib/clock.ts'
 import type { RescheduleOptions } from '../lib/enqueue.ts'
 import { type ErrorRecord, fromErrorRecord } from '../lib/error-record.ts'
 import { MillraceError } from '../lib/errors.ts'
@@ -71,7 +72,7 @@ export class Desk implements JobDesk {
       if (journal.end !== undefined) throw journal.end
       await journal.barrier()
       // What that commit has claimed or settled is on its way to whoever it concerns.
-      await new Promise<void>((resolve) => clock.setImmediate(resolve))
+      await nextTurn(clock)
       quietLooks = this.isQuiet() ? quietLooks + 1 : 0
       if (quietLooks === 2) return
       if (quietLooks === 0) await new Promise<void>((resolve) => clock.setTimer(IDLE_LOOK_MS, resolve))

@@ -1,5 +1,5 @@
 import { prepareJob } from '../lib/enqueue.ts'
-import { readOverrides } from '../lib/job-extra.ts'
+import { inputVersionOf } from '../lib/job-extra.ts'
 import { decodePayload } from '../lib/payload.ts'
 import type { AnyTask } from '../lib/task.ts'
 import { meet } from './across.ts'
@@ -28,7 +28,7 @@ export async function keysOfNewInput(wires: Wires, number: number, input: string
 /** Nothing where the row was damaged: nobody can say what its input should be. */
 function versionIn(overrides: string | null): number | undefined {
   try {
-    return overrides === null ? 1 : (readOverrides(overrides).version ?? 1)
+    return inputVersionOf(overrides ?? undefined)
   } catch {
     return undefined
   }

@@ -96,7 +96,7 @@ describeControls([
   },
   {
     protection: 'a debounced job has the version of its last input',
-    mutation: { file: 'runtime/journal/debounce.js', from: '.version ?? 1', to: '.no ?? 1' },
+    mutation: { file: 'runtime/journal/debounce.js', from: 'inputVersionOf(overrides)', to: '1' },
     file: 'runtime/versions.test.js',
     test: 'of the last input where a debounced job',
   },

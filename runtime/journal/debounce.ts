@@ -1,5 +1,5 @@
 import type { JobExtra } from '../../lib/job.ts'
-import { readOverrides } from '../../lib/job-extra.ts'
+import { inputVersionOf } from '../../lib/job-extra.ts'
 import { stateCodes } from '../../lib/job-state.ts'
 import type { Ledger } from './ledger.ts'
 
@@ -12,7 +12,7 @@ export function putOff(ledger: Ledger, number: number, input: string, extra: Job
   if (row === undefined) return 'left-alone'
   const { state, ...placed } = row
   const { dueAt, part = null, expiresAt = null, overrides } = extra
-  const version = overrides === undefined ? 1 : (readOverrides(overrides).version ?? 1)
+  const version = inputVersionOf(overrides)
   ledger.sql.putOff.run(dueAt as number, input, part, expiresAt, version, version, number)
   if (state === stateCodes.available) ledger.ceasesToWait({ ...placed, task: ledger.tasks.indexOfId(row.task) })
   ledger.timesChanged = 'yes'

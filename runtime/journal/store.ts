@@ -57,10 +57,10 @@ export class Store {
       const replies = groups.map((group) => this.#apply(group))
       ledger.regulator.writeRates()
       const isChange = ledger.totalChanges() !== before || ledger.nextNumber !== reserve
-      const number = isChange ? (groups.at(-1) as Group).number : ledger.commits
-      if (isChange) ledger.stamp(number)
+      const last = groups.at(-1) as Group
+      if (isChange) ledger.stamp(last.number)
       ledger.commit.run()
-      ledger.commits = number
+      if (isChange) ledger.commits = last.number
       ledger.late.committed()
       return replies
     } catch (error) {

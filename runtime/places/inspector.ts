@@ -63,7 +63,7 @@ export class Inspector {
   find(number: number): Found | undefined {
     for (const seat of this.#options.seats) {
       for (const thread of seat.threads()) {
-        const entry = thread.entries.find(({ job }) => job.number === number)
+        const entry = thread.find(number)
         if (entry !== undefined) return foundOf(seat, thread, entry)
       }
     }

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import type { Clock, Timer } from '../../lib/clock.ts'
+import { type Clock, nextTurn, type Timer } from '../../lib/clock.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { Usage } from '../../lib/recycle.ts'
 import type { Limits } from '../catalog.ts'
@@ -209,7 +209,7 @@ export class ProcessLife {
     const child = this.#child
     const { code, signal } = child === undefined ? NEVER_STARTED : await this.#exitOf(child)
     // Whoever makes a life hears of its end later, also where there was none.
-    await new Promise<void>((resolve) => this.#clock.setImmediate(resolve))
+    await nextTurn(this.#clock)
     this.status = 'exited'
     this.#farewell?.cancel()
     const memory = Number.parseInt(this.#lastWords, 10)

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { Ring } from '../../lib/ring.ts'
-import { finish, take } from '../../lib/slot-word.ts'
+import { take } from '../../lib/slot-word.ts'
 import type { StartsWriter } from '../journal/starts.ts'
 import { type Attribute, callHandler, failure, PLAIN_SUCCESS } from './attempt.ts'
 import { AttemptContext, type AttemptHost } from './attempt-context.ts'
@@ -131,12 +131,8 @@ export class Runner {
     if (outcome !== PLAIN_SUCCESS) this.#tell(slot, generation, outcome)
     this.#running.delete(slot)
     const { slots, clock } = this.#options
-    slots.end(slot, clock.monotonicMs())
-    if (finish(slots.words, slot, generation) === 'lost') this.#lost(context)
-    else {
-      slots.done.note(slot)
-      if (++this.#unreported >= REPORT_EVERY) this.#report()
-    }
+    if (slots.finish(slot, generation, clock.monotonicMs()) === 'lost') this.#lost(context)
+    else if (++this.#unreported >= REPORT_EVERY) this.#report()
     this.#pump()
   }
 

@@ -4,7 +4,7 @@
  * and its beat: when its loop last turned or began something.
  */
 
-import { stateOf } from '../../lib/slot-word.ts'
+import { finish, stateOf } from '../../lib/slot-word.ts'
 import { DoneSlots } from './done-slots.ts'
 import type { AbortReason } from './thread-protocol.ts'
 
@@ -49,9 +49,12 @@ export class Slots {
     this.#beatAt[0] = at
   }
 
-  /** The thread, before it marks a slot as done. */
-  end(slot: number, at: number): void {
+  /** The thread, of an attempt that it has run: marks its slot as done at this instant, unless it was condemned. */
+  finish(slot: number, generation: number, at: number): 'done' | 'lost' {
     this.#endedAt[slot] = at
+    const result = finish(this.words, slot, generation)
+    if (result === 'done') this.done.note(slot)
+    return result
   }
 
   endedAt(slot: number): number {

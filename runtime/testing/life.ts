@@ -1,4 +1,4 @@
-import { systemClock } from '../../lib/clock.ts'
+import { nextTurn, systemClock } from '../../lib/clock.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import type { ManualClock } from '../../lib/manual-clock.ts'
 import { type Booted, boot } from '../boot.ts'
@@ -186,7 +186,7 @@ export class Life {
   async #calm(givesUpAt: number): Promise<'calm' | 'busy'> {
     let quietTurns = 0
     while (quietTurns < 2) {
-      await new Promise<void>((resolve) => systemClock.setImmediate(resolve))
+      await nextTurn(systemClock)
       quietTurns = this.#clock.isBusy ? 0 : quietTurns + 1
       if (quietTurns === 0 && systemClock.monotonicMs() >= givesUpAt) return 'busy'
     }

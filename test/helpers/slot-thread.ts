@@ -1,4 +1,4 @@
-import { finish, take } from '../../lib/slot-word.ts'
+import { take } from '../../lib/slot-word.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { Entry, Incarnation } from '../../runtime/places/incarnation.ts'
 import { Slots } from '../../runtime/places/slots.ts'
@@ -27,9 +27,5 @@ export function begin(thread: Incarnation, at: number, startedAt: number): Entry
 /** Posts the outcome, if it is more than a plain success, then marks the slot. */
 export function end(thread: Incarnation, { slot, generation }: Entry, endedAt: number, outcome?: Outcome) {
   if (outcome !== undefined) thread.run.port.postMessage({ type: 'outcome', slot, generation, outcome })
-  const slots = slotsOf(thread)
-  slots.end(slot, endedAt)
-  const result = finish(slots.words, slot, generation)
-  if (result === 'done') slots.done.note(slot)
-  return result
+  return slotsOf(thread).finish(slot, generation, endedAt)
 }

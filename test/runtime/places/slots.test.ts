@@ -21,7 +21,7 @@ describe('the slots of a thread', () => {
     const { place, thread } = slotsOf(3)
     thread.begin(0, 10.25)
     thread.begin(2, 11.5)
-    thread.end(2, 12.75)
+    thread.finish(2, 0, 12.75)
     assert.deepEqual(
       [place.startedAt(0), place.startedAt(2), place.endedAt(2), place.endedAt(0)],
       [10.25, 11.5, 12.75, 0],
@@ -41,7 +41,7 @@ describe('the slots of a thread', () => {
     for (let slot = 0; slot < 4; slot++) {
       place.words[slot] = 100 + slot
       thread.begin(slot, 200 + slot)
-      thread.end(slot, 300 + slot)
+      thread.finish(slot, 0, 300 + slot)
       place.abort(slot, 7, 'drain')
     }
     for (let slot = 0; slot < 4; slot++) {
@@ -75,7 +75,7 @@ describe('the slots of a thread', () => {
          const slots = new Slots(workerData, 2)
          slots.begin(1, 42.5)
          while (slots.abortOf(1, 3) === undefined);
-         slots.end(1, 43.5)
+         slots.finish(1, 0, 43.5)
        })`,
       { eval: true, workerData: buffer },
     )
