@@ -28,6 +28,11 @@ export function nextTurn(clock: Pick<Clock, 'setImmediate'>): Promise<void> {
   return new Promise((resolve) => clock.setImmediate(resolve))
 }
 
+/** Resolves when so much time has passed. */
+export function pause(clock: Pick<Clock, 'setTimer'>, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.setTimer(ms, resolve))
+}
+
 /** The longest delay that `setTimeout` takes; it makes 1 ms of a longer one. */
 const LONGEST_MS = 2 ** 31 - 1
 

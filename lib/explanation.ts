@@ -101,6 +101,8 @@ export type Reason =
   | (OnThread & { readonly type: 'cancel-requested' })
   /** It was given up, and its thread has not exited: nothing of it is settled before that. */
   | (OnThread & { readonly type: 'given-up' })
+  /** It has ended, and its outcome could not be written (`job.unsettled`): it runs again at the next start. */
+  | { readonly type: 'not-written' }
   /** Claimed, or ended: the news of it is on its way. */
   | { readonly type: 'on-its-way' }
 
@@ -159,6 +161,7 @@ const sentences: Sentences = {
   'given-up': ({ place, thread, runningMs, verdict }) =>
     `it was given up after ${duration(runningMs)}, and ${onThread(place, thread)} has not exited (${verdict}): ` +
     'it is settled when it has',
+  'not-written': () => 'it has ended, and its outcome could not be written: it runs again at the next start',
   'on-its-way': () => 'the news of its claim or of its end is on its way',
 }
 

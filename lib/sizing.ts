@@ -40,7 +40,7 @@ export const GROW_PAUSE_MS = 1_000
 /** A thread goes that was not needed for this long; also the least time between any change and a thread less. */
 export const QUIET_FOR_MS = 10_000
 
-export function sizeOf(threads: number, at: number): SizeState {
+export function sizeState(threads: number, at: number): SizeState {
   return { threads, changedAt: at, slowSince: undefined, quietSince: undefined }
 }
 
@@ -53,8 +53,8 @@ export function nextSize(state: SizeState, reading: SizeReading, limits: SizeLim
   const slowSince = slow ? (state.slowSince ?? at) : undefined
   const quietSince = quiet ? (state.quietSince ?? at) : undefined
   const mayGrow = threads < limits.max && at - changedAt >= GROW_PAUSE_MS
-  if (mayGrow && at - (slowSince ?? at) >= SLOW_FOR_MS) return ['grow', sizeOf(threads + 1, at)]
+  if (mayGrow && at - (slowSince ?? at) >= SLOW_FOR_MS) return ['grow', sizeState(threads + 1, at)]
   const mayShrink = threads > limits.min && at - changedAt >= QUIET_FOR_MS
-  if (mayShrink && at - (quietSince ?? at) >= QUIET_FOR_MS) return ['shrink', sizeOf(threads - 1, at)]
+  if (mayShrink && at - (quietSince ?? at) >= QUIET_FOR_MS) return ['shrink', sizeState(threads - 1, at)]
   return ['stay', { threads, changedAt, slowSince, quietSince }]
 }

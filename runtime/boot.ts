@@ -19,7 +19,7 @@ import { meetTask } from './known-tasks.ts'
 import { JournalAccess } from './journal/access.ts'
 import type { ConnectJournal } from './journal/link.ts'
 import { tailLostError } from './journal/mark.ts'
-import type { StartsSink } from './journal/starts.ts'
+import { growStarts, type StartsSink } from './journal/starts.ts'
 import { journalThreads } from './journal/thread.ts'
 import { journalListener, supervisionListener, tellStopped } from './listeners.ts'
 import type { EarlyThreads } from './places/early-threads.ts'
@@ -137,7 +137,7 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     publisher: publisherOf(wires, journal, desk),
     budget: new ThreadBudget(config.maxThreads),
     early: early ?? earlyThreads(config, clock),
-    takeStarts: startsBehind(config),
+    takeStarts: startsBehind(wires),
     across: config.across === undefined ? undefined : acrossOf(wires, config.across),
     handlers,
   } satisfies Partial<Wires>)
@@ -189,11 +189,13 @@ function budgetOf({ catalog, config, placements }: Wires, task: number): number 
 }
 
 /** Records of places that grow, behind those that are laid out; the file grows with them. */
-function startsBehind({ places }: Config): (records: number) => number {
-  let { records: next } = startsOf(places)
+function startsBehind(wires: Wires): (records: number) => number {
+  let { records: next } = startsOf(wires.config.places)
   return (records) => {
+    const first = next
     next += records
-    return next - records
+    if (wires.starts !== undefined) growStarts(wires.starts, first, records)
+    return first
   }
 }
 

@@ -1,4 +1,4 @@
-import { nextTurn } from '../lib/clock.ts'
+import { nextTurn, pause } from '../lib/clock.ts'
 import type { RescheduleOptions } from '../lib/enqueue.ts'
 import { type ErrorRecord, fromErrorRecord } from '../lib/error-record.ts'
 import { MillraceError } from '../lib/errors.ts'
@@ -15,6 +15,7 @@ import {
 } from '../lib/job.ts'
 import { duration, refuseUnknown, wholeNumber } from '../lib/options.ts'
 import { decodePayload } from '../lib/payload.ts'
+import { within } from '../lib/within.ts'
 import { attemptsEnded } from './attempts-ended.ts'
 import { cancelJob, removeJob, rescheduleJob, retryJob } from './changes.ts'
 import { parseCursor } from './journal/page-cursor.ts'
@@ -75,7 +76,7 @@ export class Desk implements JobDesk {
       await nextTurn(clock)
       quietLooks = this.isQuiet() ? quietLooks + 1 : 0
       if (quietLooks === 2) return
-      if (quietLooks === 0) await new Promise<void>((resolve) => clock.setTimer(IDLE_LOOK_MS, resolve))
+      if (quietLooks === 0) await pause(clock, IDLE_LOOK_MS)
     }
   }
 
@@ -241,26 +242,16 @@ export class Desk implements JobDesk {
   }
 
   async #withTimeout(promise: Promise<unknown>, ms: number, leave: () => void, number: number): Promise<unknown> {
-    const { clock } = this.#wires
-    return new Promise((resolve, reject) => {
-      const timer = clock.setTimer(ms, () => {
-        leave()
-        void this.#lastError(number).then((last) => reject(resultTimeout(this.idOf(number), ms, last)))
-      })
-      promise.then(resolve, reject).finally(() => timer.cancel())
+    return within(this.#wires.clock, ms, promise, async () => {
+      leave()
+      throw resultTimeout(this.idOf(number), ms, await this.#lastError(number))
     })
   }
 
   /** Of an attempt, if one has failed; nobody waits long for it, nor hears that it cannot be read. */
   async #lastError(number: number): Promise<ErrorRecord | undefined> {
-    const row = await new Promise<StoredJob | undefined>((resolve) => {
-      const timer = this.#wires.clock.setTimer(LAST_ERROR_MS, () => resolve(undefined))
-      const answered = (found?: StoredJob) => {
-        timer.cancel()
-        resolve(found)
-      }
-      this.#row(number).then(answered, () => answered())
-    })
+    const none = () => undefined
+    const row = await within(this.#wires.clock, LAST_ERROR_MS, this.#row(number).catch(none), none)
     return row === undefined ? undefined : toJobRecord(this.journalName, row).history.at(-1)?.error
   }
 

@@ -23,7 +23,7 @@ export function resize(wires: Wires, place: string, options: ResizeOptions): voi
       { path: 'place' },
     )
   }
-  const size = sizeOf(options)
+  const size = placeSize(options)
   const answer = target.resize(size)
   if (answer === 'over-budget') throw overBudget(wires, size as Extract<PlaceSize, { type: 'threads' }>)
   if (answer === 'refused') throw invalidOption(size.type, place, placeThatHas(wires, index))
@@ -31,7 +31,7 @@ export function resize(wires: Wires, place: string, options: ResizeOptions): voi
 }
 
 /** Throws for what is no size of any place. */
-export function sizeOf(options: ResizeOptions): PlaceSize {
+export function placeSize(options: ResizeOptions): PlaceSize {
   refuseUnknown(options, ['threads', 'concurrency'], '')
   if ('threads' in options) return { type: 'threads', ...threadLimits(options.threads, 'threads') }
   return { type: 'concurrency', concurrency: wholeNumber(options.concurrency, 1, 1e5, 'concurrency') }

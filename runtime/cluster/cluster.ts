@@ -15,6 +15,7 @@ import {
 import type { Json } from '../../lib/json.ts'
 import { BEAT_MS, LATE_MS, Membership, type NodeStatus } from '../../lib/membership.ts'
 import { invalidOption } from '../../lib/options.ts'
+import { within } from '../../lib/within.ts'
 import { Answering } from './answering.ts'
 import { Asks, type NodeAnswer } from './asks.ts'
 import { Keeper } from './keeper.ts'
@@ -127,8 +128,7 @@ export class Cluster implements Behavior<never> {
     this.#asks.close()
     // Where it was never heard nobody has to know.
     if (this.#hears === 'yes') {
-      const patience = new Promise<void>((resolve) => clock.setTimer(LEAVE_MS, resolve).unref())
-      await Promise.race([this.#publish(CONTROL_QUEUE, { type: 'left', node }), patience])
+      await within(clock, LEAVE_MS, this.#publish(CONTROL_QUEUE, { type: 'left', node }), () => undefined)
     }
     this.#hears = 'stopped'
     await Promise.all([this.#kept.stop(), ...this.#subscriptions.map((subscription) => subscription.cancel())])

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { type Broker, type BrokerEvent, type Delivery, DONE } from '../../lib/broker.ts'
-import type { Clock } from '../../lib/clock.ts'
+import { type Clock, pause } from '../../lib/clock.ts'
 import { CONTROL_QUEUE, decodeControl, encodeControl, type NodeFacts } from '../../lib/control-message.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { BEAT_MS, Membership } from '../../lib/membership.ts'
+import { within } from '../../lib/within.ts'
 import type { NodeSummary } from './cluster.ts'
 
 /** Every node that is there beats within this time. */
@@ -30,8 +31,9 @@ export async function observeNodes(broker: Broker, options: ObserveOptions): Pro
   }
   try {
     const opened = broker.open({ queues: [{ name: CONTROL_QUEUE, kind: 'fan' }], tell })
-    const came = await within(clock, options.timeoutMs, opened)
-    if (came === 'late') throw down ?? unreached(options.timeoutMs)
+    await within(clock, options.timeoutMs, opened, () => {
+      throw down ?? unreached(options.timeoutMs)
+    })
     return await look(broker, options)
   } finally {
     await broker.close()
@@ -51,9 +53,11 @@ async function look(broker: Broker, { clock, refused, timeoutMs }: ObserveOption
     void delivery.from.settle([{ delivery, verdict: DONE }]).catch(() => [])
   }
   const subscription = broker.subscribe(CONTROL_QUEUE, { prefetch: 1_000, deliver, lost: () => {} })
-  if ((await within(clock, timeoutMs, subscription.begun)) === 'late') throw unreached(timeoutMs)
+  await within(clock, timeoutMs, subscription.begun, () => {
+    throw unreached(timeoutMs)
+  })
   await broker.publish([{ id: randomUUID(), queue: CONTROL_QUEUE, body: encodeControl({ type: 'who' }) }])
-  await new Promise<void>((resolve) => clock.setTimer(LOOK_MS, resolve))
+  await pause(clock, LOOK_MS)
   const [now, nowMs] = [clock.now(), clock.monotonicMs()]
   return members.members(nowMs).map(({ node, status, sinceMs, about }) => ({
     node,
@@ -62,13 +66,6 @@ async function look(broker: Broker, { clock, refused, timeoutMs }: ObserveOption
     sinceAt: Math.round(now - (nowMs - sinceMs)),
     facts: about,
   }))
-}
-
-function within(clock: Clock, ms: number, promise: Promise<unknown>): Promise<'in time' | 'late'> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(ms, () => resolve('late'))
-    promise.then(() => resolve('in time'), reject).finally(() => timer.cancel())
-  })
 }
 
 function unreached(ms: number): MillraceError {

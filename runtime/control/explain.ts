@@ -5,7 +5,7 @@ import { type StoredJob, stateOf } from '../journal/record.ts'
 import { SUSPECT_CRASHES } from '../journal/schema.ts'
 import type { StoredStanding } from '../journal/standing.ts'
 import { heldBy } from '../held.ts'
-import type { ClaimedJob, Found, PlaceReport, ThreadReport } from '../messages.ts'
+import type { ClaimedJob, ClaimName, Found, PlaceReport, ThreadReport } from '../messages.ts'
 import type { Wires } from '../wires.ts'
 import { runningJob } from './running-job.ts'
 import { whyItWaits } from './waiting-reasons.ts'
@@ -46,8 +46,9 @@ async function reasonOf(wires: Wires, standing: StoredStanding): Promise<Reason>
   if (state === 'away') return { type: 'away' }
   // One on trial may wait for its process.
   if (state === 'running' && row.crashes >= SUSPECT_CRASHES) return { type: 'suspect', crashes: row.crashes }
+  if (isAmong(wires.unwritten, row.id)) return { type: 'not-written' }
   // Held by something, or by nothing any more: the settle or the claim that makes the difference is under way.
-  if (state === 'running' || isHeld(wires, row.id)) return { type: 'on-its-way' }
+  if (state === 'running' || isAmong(heldBy(wires), row.id)) return { type: 'on-its-way' }
   return waiting(wires, standing, row)
 }
 
@@ -122,8 +123,8 @@ function isBefore({ rank, ord }: ClaimedJob): (other: ClaimedJob) => boolean {
   return (other) => other.rank < rank || (other.rank === rank && other.ord < ord)
 }
 
-function isHeld(wires: Wires, number: number): boolean {
-  for (const job of heldBy(wires)) if (job.number === number) return true
+function isAmong(claims: Iterable<ClaimName>, number: number): boolean {
+  for (const claim of claims) if (claim.number === number) return true
   return false
 }
 

@@ -3,7 +3,7 @@ import type { Json } from '../../lib/json.ts'
 import { parseJobId } from '../../lib/job.ts'
 import { invalidOption, refuseUnknown } from '../../lib/options.ts'
 import { MOST_CANCELLED_AT_ONCE } from '../../lib/control-message.ts'
-import { type ResizeOptions, resize, sizeOf } from '../resize.ts'
+import { type ResizeOptions, resize, placeSize } from '../resize.ts'
 import { graceOf, type StopOptions } from '../supervise/drain.ts'
 import type { Wires } from '../wires.ts'
 import { cancelHere } from './cancel-here.ts'
@@ -86,7 +86,7 @@ const verbs: { readonly [V in NodeVerb]: Verb<V> } = {
     checked: (request) => {
       const { verb, place, ...size } = known(request, ['place', 'threads', 'concurrency'])
       if (typeof place !== 'string') throw invalidOption('place', place, 'the name of a place')
-      sizeOf(size)
+      placeSize(size)
       return { verb, place, ...size }
     },
     async carryOut(wires, request) {

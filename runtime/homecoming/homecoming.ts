@@ -3,15 +3,15 @@ import type { Clock } from '../../lib/clock.ts'
 import type { MillraceError } from '../../lib/errors.ts'
 import { decodeOutcomes, type HomewardOutcome } from '../../lib/homeward.ts'
 import type { SettleEntry } from '../journal/gather.ts'
-import type { Homecoming as Came } from '../journal/protocol.ts'
-import { entryOf, homecomingOf } from './outcome-at-home.ts'
+import type { OutcomeAtHome } from '../journal/protocol.ts'
+import { entryOf, outcomeAtHome } from './outcome-at-home.ts'
 
 export interface HomecomingOptions {
   readonly clock: Clock
   journalName(): string
   taskIndex(name: string): number | undefined
   /** One answer each; rejects while the journal writes nothing. */
-  comeHome(outcomes: readonly Came[]): Promise<readonly ('came' | 'stale' | 'failed')[]>
+  comeHome(outcomes: readonly OutcomeAtHome[]): Promise<readonly ('came' | 'stale' | 'failed')[]>
   /** These are committed. */
   committed(entries: readonly SettleEntry[]): void
   /** It is of no job that waits for it: it came twice, or too late, or is no message of ours. */
@@ -66,9 +66,9 @@ export class Homecoming {
   async #apply(outcomes: readonly HomewardOutcome[]): Promise<void> {
     const { clock, comeHome, committed, dropped, journalName, taskIndex } = this.#options
     const now = clock.now()
-    const known: { readonly outcome: HomewardOutcome; readonly came: Came; readonly task: number }[] = []
+    const known: { readonly outcome: HomewardOutcome; readonly came: OutcomeAtHome; readonly task: number }[] = []
     for (const outcome of outcomes) {
-      const came = homecomingOf(outcome, journalName(), now)
+      const came = outcomeAtHome(outcome, journalName(), now)
       const task = taskIndex(outcome.task)
       if (came === undefined || task === undefined) dropped(outcome.id, undefined)
       else known.push({ outcome, came, task })

@@ -2,7 +2,7 @@ import { Doubling } from '../../lib/doubling.ts'
 import type { Message, PublishResult } from '../../lib/broker.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import { decodeOutcomes, grouped, joined, type OutcomesFor } from '../../lib/homeward.ts'
-import type { Homeward as Stored } from '../journal/protocol.ts'
+import type { UnsentOutcomes } from '../journal/protocol.ts'
 
 export interface HomewardOptions {
   readonly clock: Clock
@@ -12,7 +12,7 @@ export interface HomewardOptions {
   /** They need not be sent any more. */
   sent(seqs: readonly number[]): Promise<unknown>
   /** What an earlier runtime, or this one, has not sent, in its order; nothing where there is no more. */
-  unsent(after: number): Promise<readonly Stored[]>
+  unsent(after: number): Promise<readonly UnsentOutcomes[]>
   /** Nobody is there to hear of the outcome of this job. */
   dropped(id: string, queue: string, error: Error): void
   failed(error: Error): void
@@ -77,7 +77,7 @@ export class Homeward {
   }
 
   /** Those of a commit. */
-  add(homes: readonly Stored[]): void {
+  add(homes: readonly UnsentOutcomes[]): void {
     // What is read from there comes in its order, and only once.
     if (this.#journal !== 'read' || this.#inMemory >= MOST_IN_MEMORY) this.#leave()
     else for (const home of homes) this.#take(home)
@@ -127,7 +127,7 @@ export class Homeward {
     else if (this.#journal === 'reading') this.#missed = 'yes'
   }
 
-  #take(home: Stored): void {
+  #take(home: UnsentOutcomes): void {
     if (home.seq <= this.#knownUpTo) return
     this.#knownUpTo = home.seq
     this.#put(home)

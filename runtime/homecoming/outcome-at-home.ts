@@ -4,11 +4,11 @@ import { isEnd } from '../../lib/homeward.ts'
 import { type AttemptRecord, parseJobId } from '../../lib/job.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { SettleEntry } from '../journal/gather.ts'
-import type { Homecoming } from '../journal/protocol.ts'
+import type { OutcomeAtHome } from '../journal/protocol.ts'
 import type { Ended } from '../messages.ts'
 
 /** An outcome as this node's journal takes it; `undefined` for a job of another one. */
-export function homecomingOf(outcome: HomewardOutcome, journal: string, now: number): Homecoming | undefined {
+export function outcomeAtHome(outcome: HomewardOutcome, journal: string, now: number): OutcomeAtHome | undefined {
   const job = parseJobId(outcome.id)
   if (job === undefined || job.journal !== journal) return undefined
   const { transition, attempt, keepMs, keeps, nextInMs, record, output } = outcome
@@ -33,7 +33,7 @@ export function homecomingOf(outcome: HomewardOutcome, journal: string, now: num
 /** The same as what a place here would have told: who waits and who listens is told in one way. */
 export function entryOf(
   outcome: HomewardOutcome,
-  { number, claim, settle }: Homecoming,
+  { number, claim, settle }: OutcomeAtHome,
   task: number,
   now: number,
 ): SettleEntry {

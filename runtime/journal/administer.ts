@@ -1,4 +1,4 @@
-import { systemClock } from '../../lib/clock.ts'
+import { pause, systemClock } from '../../lib/clock.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { fileError } from './file-error.ts'
 import { InboxWriter } from './inbox-writer.ts'
@@ -33,7 +33,7 @@ async function whenTaken(file: string, last: number): Promise<void> {
   while (isInInbox(file, last)) {
     if (ownerOf(file) === undefined) takeInbox(file)
     else if (systemClock.monotonicMs() > givesUpAt) throw notTaken(file)
-    else await new Promise<void>((resolve) => systemClock.setTimer(LOOK_MS, resolve))
+    else await pause(systemClock, LOOK_MS)
   }
 }
 

@@ -1,5 +1,5 @@
 import { stateCodes } from '../../lib/job-state.ts'
-import type { Homeward } from './crossing.ts'
+import type { UnsentOutcomes } from './crossing.ts'
 import { become, guard, IS_OUTBOUND, IS_SUSPECT, isTaken, OUTBOUND_RANK, SUSPECT_RANK } from './schema.ts'
 import { type Database, prepare, prepareTuples, prepareValue } from './sqlite.ts'
 import type { Placed } from './statements.ts'
@@ -134,7 +134,7 @@ function ofTold(db: Database) {
       'INSERT INTO millrace_homeward (queue, outcomes, text) VALUES (?, ?, ?) RETURNING seq',
     ),
     sentHome: prepare<[number]>(db, 'DELETE FROM millrace_homeward WHERE seq = ?'),
-    unsentHomes: prepare<[number, number], Homeward>(
+    unsentHomes: prepare<[number, number], UnsentOutcomes>(
       db,
       'SELECT seq, queue, outcomes, text FROM millrace_homeward WHERE seq > ? ORDER BY seq LIMIT ?',
     ),

@@ -111,7 +111,7 @@ export interface DeliveredColumns {
 }
 
 /** An outcome that has come home, of a job that is `away`. */
-export interface Homecoming {
+export interface OutcomeAtHome {
   readonly number: number
   /** That of the row here. */
   readonly claim: number
@@ -121,7 +121,7 @@ export interface Homecoming {
 }
 
 /** Outcomes of one commit that go to one queue: it stands in the journal until it was sent. */
-export interface Homeward extends OutcomesFor {
+export interface UnsentOutcomes extends OutcomesFor {
   /** Rises from commit to commit. */
   readonly seq: number
 }

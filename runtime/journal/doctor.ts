@@ -59,8 +59,8 @@ export function examine(file: string, depth: Depth): Examination {
     for (const finding of attempt(() => findings(db, depth), [])) damage.push(finding)
     return {
       file,
-      bytes: sizeOf(file),
-      logBytes: sizeOf(journalFiles(file).wal),
+      bytes: fileBytes(file),
+      logBytes: fileBytes(journalFiles(file).wal),
       owner: ownerOf(file),
       journal,
       lost: journal === undefined ? undefined : tailLoss(mark, journal),
@@ -97,8 +97,8 @@ function refuseWholeForeign(db: Database, file: string): void {
 function unreadable(file: string): Omit<Examination, 'damage'> {
   return {
     file,
-    bytes: sizeOf(file),
-    logBytes: sizeOf(journalFiles(file).wal),
+    bytes: fileBytes(file),
+    logBytes: fileBytes(journalFiles(file).wal),
     owner: ownerOf(file),
     journal: undefined,
     lost: undefined,
@@ -146,6 +146,6 @@ function foreignTables(db: Database): string[] {
     .filter((name) => !own.has(name))
 }
 
-function sizeOf(path: string): number {
+function fileBytes(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }

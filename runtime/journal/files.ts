@@ -15,13 +15,20 @@ export function journalFiles(file: string) {
   }
 }
 
-/** Magic numbers of file systems whose locks or shared memory SQLite cannot rely on (statfs(2)). */
+/**
+ * Magic numbers of file systems whose locks or shared memory SQLite cannot rely on (statfs(2)). 9p is none of them: sandboxes
+ * such as gVisor have their own disk on it.
+ */
 const NETWORK_FILESYSTEMS = new Map([
   [0x6969, 'nfs'],
   [0xff534d42, 'cifs'],
   [0xfe534d42, 'smb2'],
   [0x517b, 'smb'],
   [0x65735546, 'fuse'],
+  [0x00c36400, 'ceph'],
+  [0x5346414f, 'afs'],
+  [0x6b414653, 'afs'],
+  [0x0bd00bd0, 'lustre'],
 ])
 
 /**
@@ -56,9 +63,8 @@ export function createBeside(main: string, path: string): void {
 }
 
 /**
- * Refuses a journal of which a file is a link: SQLite has its log beside what the link points to, and we the lock beside the
- * link, so that two names of one journal could have two owners. Links in the path to its directory lead to one place and are
- * followed.
+ * Refuses a journal of which a file is a link: SQLite has its log beside the name that it is given, and we the lock, so that
+ * two names of one journal could have two owners. Links in the path to its directory lead to one place and are followed.
  */
 export function refuseLinks(file: string): void {
   for (const path of Object.values(journalFiles(file))) {
@@ -66,6 +72,13 @@ export function refuseLinks(file: string): void {
     throw new MillraceError(
       'MILLRACE_JOURNAL_UNSAFE_FILE',
       `${path} is a symbolic link; expected a real file; name the journal by its real path`,
+    )
+  }
+  const stat = lstatSync(file, { throwIfNoEntry: false })
+  if (stat?.isFile() === true && stat.nlink > 1) {
+    throw new MillraceError(
+      'MILLRACE_JOURNAL_UNSAFE_FILE',
+      `${file} has hard links; got ${stat.nlink} names of one file, expected one; remove the others, or make them copies`,
     )
   }
 }

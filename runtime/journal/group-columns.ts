@@ -72,7 +72,7 @@ export function pairsOf(finished: readonly Ended[]): Float64Array {
 }
 
 /** What bounds a transaction: the jobs that a group begins or ends, and what those weigh that are new. */
-export function sizeOf(group: Group): { jobs: number; bytes: number } {
+export function groupSize(group: Group): { jobs: number; bytes: number } {
   const added = (group.jobs?.numbers.length ?? 0) + (group.taken?.ids.length ?? 0)
   const ended = group.settles.length + (group.delivered?.homes.length ?? 0) + (group.done?.length ?? 0) / 2
   return { jobs: added + ended, bytes: bytesOf(group.jobs) + bytesOf(group.taken) }

@@ -4,7 +4,7 @@ import { MillraceError } from '../../lib/errors.ts'
 import type { AttemptRecord } from '../../lib/job.ts'
 import { each } from './each.ts'
 import type { Ledger } from './ledger.ts'
-import type { Answer, Homecoming, RowSettle } from './protocol.ts'
+import type { Answer, OutcomeAtHome, RowSettle } from './protocol.ts'
 import { recordAttempt, settleOne } from './settle.ts'
 
 type Came = 'came' | 'stale' | 'failed'
@@ -21,7 +21,7 @@ export function handOver({ sql }: Ledger, handedOver: Float64Array): number[] {
 }
 
 /** Applies outcomes to their jobs that are away. */
-export function comeHome(ledger: Ledger, outcomes: readonly Homecoming[], now: number): Answer {
+export function comeHome(ledger: Ledger, outcomes: readonly OutcomeAtHome[], now: number): Answer {
   const came = each(
     ledger,
     outcomes,
@@ -32,7 +32,7 @@ export function comeHome(ledger: Ledger, outcomes: readonly Homecoming[], now: n
 }
 
 /** An outcome takes the job from away to running, and from there to its end as any other. */
-function arrive(ledger: Ledger, { number, claim, settle, note }: Homecoming, now: number): Came {
+function arrive(ledger: Ledger, { number, claim, settle, note }: OutcomeAtHome, now: number): Came {
   const { record, ...end } = settle
   if (note === 'attempt') {
     if (ledger.sql.noteAttempt.run(settle.attempt, number, claim).changes === 0) return 'stale'
@@ -48,7 +48,7 @@ function arrive(ledger: Ledger, { number, claim, settle, note }: Homecoming, now
 }
 
 /** All attempts of a job that is away are of one claim here: each has a key of its own, and they sort as they were. */
-function attemptKey(claim: number, { attempt }: Homecoming['settle'], of: 'note' | 'end'): number {
+function attemptKey(claim: number, { attempt }: OutcomeAtHome['settle'], of: 'note' | 'end'): number {
   return claim * PUBLICATIONS + attempt * 2 + (of === 'end' ? 1 : 0)
 }
 

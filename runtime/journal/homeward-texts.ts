@@ -1,5 +1,5 @@
 import { grouped, joined, type OutcomesFor } from '../../lib/homeward.ts'
-import type { Homeward } from './crossing.ts'
+import type { UnsentOutcomes } from './crossing.ts'
 import type { Statements } from './statements.ts'
 
 /** Outcomes that go home, gathered while a group is applied: its rows are one for each queue, however many there are. */
@@ -20,8 +20,8 @@ export class HomewardTexts {
   }
 
   /** Writes and returns what was gathered. */
-  write({ goHome }: Pick<Statements, 'goHome'>): readonly Homeward[] {
-    return grouped(this.#outcomes.splice(0)).map((group): Homeward => {
+  write({ goHome }: Pick<Statements, 'goHome'>): readonly UnsentOutcomes[] {
+    return grouped(this.#outcomes.splice(0)).map((group): UnsentOutcomes => {
       const [{ queue }] = group
       const [outcomes, text] = [group.length, joined(group)]
       return { ...(goHome.get(queue, outcomes, text) as { readonly seq: number }), queue, outcomes, text }

@@ -1,6 +1,6 @@
 import type { ClaimedJob, Ended } from '../messages.ts'
 import type { SettleEntry } from './gather.ts'
-import type { EndedRow, Homeward, Reply } from './protocol.ts'
+import type { EndedRow, UnsentOutcomes, Reply } from './protocol.ts'
 
 /** What the owner's stages hear of commits. Called once a group, in the order of the commits. */
 export interface JournalListener {
@@ -9,7 +9,7 @@ export interface JournalListener {
   settled(finished: readonly Ended[], settles: readonly SettleEntry[], stale: ReadonlySet<number>): void
   expired(jobs: Reply['expired']): void
   /** Outcomes that are to be sent home. */
-  goHome(homes: readonly Homeward[]): void
+  goHome(homes: readonly UnsentOutcomes[]): void
   /** What other processes wanted of jobs is committed. */
   wished(wished: Reply['wished']): void
   /** An outcome that the journal could not write; its job stays running until the next start. */

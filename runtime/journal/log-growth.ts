@@ -13,13 +13,13 @@ const FRAME_HEAD_BYTES = 24
  * checkpoint passes a reader.
  */
 export class LogGrowth {
-  readonly #sizeOf: () => number
+  readonly #logBytes: () => number
   readonly #clock: Clock
   #lookAt = 0
   #tellAbove = TELL_ABOVE_BYTES
 
-  constructor(sizeOf: () => number, clock: Clock) {
-    this.#sizeOf = sizeOf
+  constructor(logBytes: () => number, clock: Clock) {
+    this.#logBytes = logBytes
     this.#clock = clock
   }
 
@@ -28,7 +28,7 @@ export class LogGrowth {
     const now = this.#clock.monotonicMs()
     if (now < this.#lookAt) return undefined
     this.#lookAt = now + LOOK_MS
-    const bytes = this.#sizeOf()
+    const bytes = this.#logBytes()
     if (bytes <= LOG_LIMIT_BYTES) this.#tellAbove = TELL_ABOVE_BYTES
     if (bytes <= this.#tellAbove) return undefined
     while (this.#tellAbove < bytes) this.#tellAbove *= 2
@@ -37,7 +37,7 @@ export class LogGrowth {
 }
 
 /** What SQLite has in memory of it: to ask the file for its size would have the next commit write its times (`OwnLog`). */
-export function logSizeOf(db: Database): () => number {
+export function logBytesOf(db: Database): () => number {
   const frameBytes = (prepareValue<[], number>(db, 'PRAGMA page_size').get() as number) + FRAME_HEAD_BYTES
   // It moves nothing. Its answer: whether somebody is in the way, pages in the log, pages of them that are in the file.
   const ask = prepareTuples<[], [number, number, number]>(db, 'PRAGMA wal_checkpoint(NOOP)')

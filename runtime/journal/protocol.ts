@@ -6,8 +6,8 @@ import type { Transition } from '../../lib/job-state.ts'
 import type {
   GivenUp,
   DeliveredColumns,
-  Homecoming,
-  Homeward,
+  OutcomeAtHome,
+  UnsentOutcomes,
   Outbound,
   TakenAnswers,
   TakenColumns,
@@ -106,7 +106,7 @@ export type Request =
   /** Which jobs the journal itself has ended at one of these instants: expired, or cancelled while they waited. */
   | { readonly type: 'ended-at'; readonly instants: readonly number[] }
   | Reconcile
-  | { readonly type: 'come-home'; readonly outcomes: readonly Homecoming[] }
+  | { readonly type: 'come-home'; readonly outcomes: readonly OutcomeAtHome[] }
   /** These need not be sent home any more. */
   | { readonly type: 'sent-home'; readonly sent: readonly number[] }
   /** The next of what still has to be sent home. */
@@ -154,7 +154,7 @@ export type Answer =
   | { readonly type: 'given-up'; readonly jobs: readonly GivenUp[] }
   /** By index: 'stale' found no such job that is away, or of another claim. */
   | { readonly type: 'home'; readonly came: readonly ('came' | 'stale' | 'failed')[] }
-  | { readonly type: 'unsent'; readonly homes: readonly Homeward[] }
+  | { readonly type: 'unsent'; readonly homes: readonly UnsentOutcomes[] }
   /** Numbers here of those that ended, as `TakenAnswer` 'ended' would say done, and of those that run. */
   | { readonly type: 'unwanted'; readonly ended: readonly number[]; readonly running: readonly number[] }
   | { readonly type: 'failed'; readonly error: ErrorRecord }
@@ -265,7 +265,7 @@ export interface Reply {
   /** The order number of the first taken job; the others follow. */
   readonly takenOrd?: number
   /** What goes home of what has ended. */
-  readonly homes?: readonly Homeward[]
+  readonly homes?: readonly UnsentOutcomes[]
   /** Pairs of a task that was overloaded and has room again, and for how many jobs. */
   readonly roomOf: readonly number[]
   /** Pairs of an index of the group and the number of the job that has its key. */
@@ -335,8 +335,8 @@ export type {
   GivenUp,
   Instead,
   DeliveredColumns,
-  Homecoming,
-  Homeward,
+  OutcomeAtHome,
+  UnsentOutcomes,
   Outbound,
   TakenAnswer,
   TakenAnswers,

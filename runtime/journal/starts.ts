@@ -35,6 +35,26 @@ export function createStarts(file: string, epoch: number, records: number): stri
   return path
 }
 
+/** Makes room for records that places take which grow, as `createStarts` does for those that are laid out. */
+export function growStarts(path: string, firstRecord: number, records: number): void {
+  try {
+    const descriptor = openSync(path, 'r+')
+    try {
+      writeSync(
+        descriptor,
+        Buffer.alloc(records * RECORD_BYTES),
+        0,
+        undefined,
+        HEADER_BYTES + firstRecord * RECORD_BYTES,
+      )
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    // A start that finds no room either is told there, with its job.
+  }
+}
+
 export function readStarts(file: string, epoch: number): Begun | undefined {
   let content: Buffer
   try {
@@ -48,7 +68,9 @@ export function readStarts(file: string, epoch: number): Begun | undefined {
   if (content.toString('latin1', 16, 16 + bootId().length) !== bootId()) return undefined
   const claims = new Map<number, number>()
   for (let at = HEADER_BYTES; at + RECORD_BYTES <= content.length; at += RECORD_BYTES) {
-    claims.set(content.readDoubleLE(at), content.readUInt32LE(at + 8))
+    const [number, claim] = [content.readDoubleLE(at), content.readUInt32LE(at + 8)]
+    // An earlier claim of the same job stands where that one ran, until something else begins there.
+    if (claim > (claims.get(number) ?? 0)) claims.set(number, claim)
   }
   return { has: (number, claim) => claims.get(number) === claim }
 }

@@ -3,9 +3,9 @@ import { isMainThread, type MessagePort, parentPort, receiveMessageOnPort } from
 import { systemClock } from '../../lib/clock.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { faultOf } from './faults.ts'
-import { sizeOf } from './group-columns.ts'
+import { groupSize } from './group-columns.ts'
 import type { Ledger } from './ledger.ts'
-import { LogGrowth, logSizeOf } from './log-growth.ts'
+import { LogGrowth, logBytesOf } from './log-growth.ts'
 import { Lookout } from './lookout.ts'
 import { type JournalOptions, openJournal, type OpenJournal } from './open.ts'
 import type { FromJournal, Group, JournalFault, ToJournal } from './protocol.ts'
@@ -65,7 +65,7 @@ function run(journal: OpenJournal): void {
 
 /** At what comes from outside: other processes' jobs, a disk that fills, readers that do not end. */
 function lookRegularly(ledger: Ledger): void {
-  const growth = new LogGrowth(logSizeOf(ledger.db), systemClock)
+  const growth = new LogGrowth(logBytesOf(ledger.db), systemClock)
   const room = new Space(ledger.db, options.file)
   space = room
   const look = () => {
@@ -85,12 +85,12 @@ function received(): ToJournal | undefined {
 /** Commits a group together with those that have gathered behind it; returns the message that ended the lot. */
 function commitLot(journal: OpenJournal, first: Group): ToJournal | undefined {
   const groups = [first]
-  let { jobs, bytes } = sizeOf(first)
+  let { jobs, bytes } = groupSize(first)
   let next: ToJournal | undefined
   while (jobs < LOT_JOBS && bytes < LOT_BYTES) {
     next = received()
     if (next === undefined || next.type === 'close') break
-    const size = sizeOf(next.group)
+    const size = groupSize(next.group)
     groups.push(next.group)
     jobs += size.jobs
     bytes += size.bytes

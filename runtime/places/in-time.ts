@@ -1,14 +1,14 @@
 import type { Clock } from '../../lib/clock.ts'
 import { MillraceError } from '../../lib/errors.ts'
+import { within } from '../../lib/within.ts'
 
 /** What the import of the tasks modules and their `setup` may take. */
 export const LOADING_MS = 60_000
 
 /** What is loaded, unless it takes too long. */
 export function inTime<T>(clock: Clock, loading: Promise<T>, place: string): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(LOADING_MS, () => reject(late(place)))
-    loading.then(resolve, reject).finally(() => timer.cancel())
+  return within(clock, LOADING_MS, loading, () => {
+    throw late(place)
   })
 }
 

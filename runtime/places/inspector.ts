@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/clock.ts'
+import { type Clock, pause } from '../../lib/clock.ts'
 import { BEAT_MS, isSilent, ownSilenceMs, type Reading, SILENT_MS, type Standing } from '../../lib/verdict.ts'
 import type { Found, PlaceReport, Running, ThreadNews, ThreadReport } from '../messages.ts'
 import { Gauge } from './gauge.ts'
@@ -50,7 +50,7 @@ export class Inspector {
     const { clock, seats } = this.#options
     const first = this.#reports()
     if (first.some(({ tells }) => tells === 'not yet')) {
-      await new Promise<void>((resolve) => clock.setTimer(BEAT_MS, resolve))
+      await pause(clock, BEAT_MS)
     }
     const threads = this.#reports().map(({ report }) => report)
     return { threads, zombies: seats.zombies, restarts: seats.restarts }

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../lib/clock.ts'
+import { type Clock, pause, systemClock } from '../../lib/clock.ts'
 import { BEAT_MS } from '../../lib/verdict.ts'
 import type { ThreadReport } from '../messages.ts'
 import { Gauge } from './gauge.ts'
@@ -24,7 +24,7 @@ export class LoopGauge {
     const first = this.#look(of())
     if (this.#gauge.tells) return first
     // Real time, also where a test has stopped the clock of the jobs.
-    await new Promise<void>((resolve) => systemClock.setTimer(BEAT_MS, resolve))
+    await pause(systemClock, BEAT_MS)
     return this.#look(of())
   }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/clock.ts'
+import { type Clock, pause } from '../../lib/clock.ts'
 import { BEAT_MS, type Reading, type Standing } from '../../lib/verdict.ts'
 import type { Found, Running, ThreadReport } from '../messages.ts'
 import { Gauge } from './gauge.ts'
@@ -28,7 +28,7 @@ export class ProcessInspector {
     const { clock, lives } = this.#options
     const first = this.#reports()
     if ([...lives()].every((life) => this.#gaugeOf(life).tells)) return first
-    await new Promise<void>((resolve) => clock.setTimer(BEAT_MS, resolve))
+    await pause(clock, BEAT_MS)
     return this.#reports()
   }
 

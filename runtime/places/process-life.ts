@@ -3,13 +3,13 @@ import type { Readable } from 'node:stream'
 import { type Clock, nextTurn, type Timer } from '../../lib/clock.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { Usage } from '../../lib/recycle.ts'
+import { within } from '../../lib/within.ts'
 import type { Limits } from '../catalog.ts'
 import type { ClaimedJob, Ended } from '../messages.ts'
 import type { ProcessEnd } from './ends.ts'
 import { type FromProcess, LAST_WORDS, type ProcessData, type ToProcess } from './process-protocol.ts'
 import { startProcess } from './process-start.ts'
 import type { AbortReason } from './thread-protocol.ts'
-import { within } from './until.ts'
 
 /** The claim that a process has: its own from the moment at which it was sent, whether it has begun or not. */
 export interface ProcessEntry {
@@ -229,7 +229,8 @@ export class ProcessLife {
       })
     })
     this.#killGroup()
-    if (child.pid !== undefined) await within(this.#clock, Promise.all([closed, disconnected]), LAST_WORDS_MS)
+    if (child.pid !== undefined)
+      await within(this.#clock, LAST_WORDS_MS, Promise.all([closed, disconnected]), () => undefined)
     return end
   }
 

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../lib/clock.ts'
-import { nextSize, type SizeLimits, sizeOf, type SizeState } from '../../lib/sizing.ts'
+import { nextSize, type SizeLimits, sizeState, type SizeState } from '../../lib/sizing.ts'
 import { WaitGauge } from '../../lib/wait-gauge.ts'
 import type { Resizing } from '../messages.ts'
 import type { StandIn } from './stand-in.ts'
@@ -33,7 +33,7 @@ export class Sizer {
   constructor(options: SizerOptions) {
     this.#options = options
     this.#limits = options.limits
-    this.#state = sizeOf(options.limits.min, options.clock.monotonicMs())
+    this.#state = sizeState(options.limits.min, options.clock.monotonicMs())
     options.budget.claim(options.limits.min)
     this.#plan()
   }
@@ -66,7 +66,7 @@ export class Sizer {
     const threads = Math.min(Math.max(before, limits.min), limits.max)
     budget.claim(threads - before)
     this.#limits = limits
-    this.#state = sizeOf(threads, clock.monotonicMs())
+    this.#state = sizeState(threads, clock.monotonicMs())
     this.#options.resized({ cause: 'asked', before, threads, waitMs: 0, busy: this.#busy })
     this.#plan()
   }

@@ -1,5 +1,6 @@
 import type { Outcome } from '../../lib/outcome.ts'
 import type { TaskManifest } from '../../lib/task.ts'
+import { within } from '../../lib/within.ts'
 import type { ClaimedJob, Found, JobSource, Place, PlaceReport, PlaceSize, Resizing, Stuck } from '../messages.ts'
 import { BatchPolicy } from './batch-policy.ts'
 import { hardLimitOutcome } from './ends.ts'
@@ -16,7 +17,7 @@ import { StartNews } from './start-news.ts'
 import { type PlaceContext, seatsAtFirst, type ThreadPlaceOptions } from './thread-place-options.ts'
 import { TierPool } from './tier-pool.ts'
 import { Turnover } from './turnover.ts'
-import { until, within } from './until.ts'
+import { until } from './until.ts'
 
 /** A tier, or a lane on threads of its own. */
 export class ThreadPlace implements Place {
@@ -179,7 +180,7 @@ export class ThreadPlace implements Place {
     }
     const left = Promise.all([...this.#seats].map((seat) => seat.left))
     // Threads tear down what their modules have set up, in what is left of the grace.
-    await within(clock, left, Math.max(endsAt - clock.monotonicMs(), EXIT_MS))
+    await within(clock, Math.max(endsAt - clock.monotonicMs(), EXIT_MS), left, () => undefined)
     this.#looks.stop()
     this.#sizer.stop()
     const stuck = this.claims().map((job) => ({ place: this.name, number: job.number }))

@@ -13,14 +13,3 @@ export function until(clock: Clock, condition: () => boolean, ms: number): Promi
     look()
   })
 }
-
-/** Resolves when the promise does or the time is over. */
-export function within(clock: Clock, promise: Promise<unknown>, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = clock.setTimer(ms, resolve)
-    void promise.then(() => {
-      timer.cancel()
-      resolve()
-    })
-  })
-}

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { systemClock } from '../../lib/clock.ts'
+import { pause, systemClock } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { formatJobId, type JobRecord, parseJobId } from '../../lib/job.ts'
@@ -133,7 +133,7 @@ export class JournalPublisher {
           `${id} has left no result within ${timeoutMs} ms; it goes on if it is not over; set keepResultMs on the task`,
         )
       }
-      await new Promise<void>((resolve) => this.#clock.setTimer(RESULT_LOOK_MS, resolve))
+      await pause(this.#clock, RESULT_LOOK_MS)
     }
   }
 

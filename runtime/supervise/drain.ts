@@ -1,5 +1,6 @@
 import { MillraceError } from '../../lib/errors.ts'
 import { invalidOption, refuseUnknown } from '../../lib/options.ts'
+import { within } from '../../lib/within.ts'
 import type { Across } from '../across.ts'
 import type { Wires } from '../wires.ts'
 
@@ -52,17 +53,12 @@ function leaveToOthers({ dispatch, places }: Wires, { tellIntake }: Across): voi
  */
 export async function tearDown({ handlers, clock, emit }: Wires, leftMs: number): Promise<void> {
   if (handlers === undefined) return
-  let giveUp: (error: Error) => void = () => {}
-  const late = new Promise<never>((_, reject) => {
-    giveUp = reject
-  })
-  const timer = clock.setTimer(Math.max(leftMs, TEAR_DOWN_MS), () => giveUp(tearDownLate()))
   try {
-    await Promise.race([handlers.tearDown(), late])
+    await within(clock, Math.max(leftMs, TEAR_DOWN_MS), handlers.tearDown(), () => {
+      throw tearDownLate()
+    })
   } catch (error) {
     emit.emit('runtime.error', { error: error instanceof Error ? error : new Error(String(error)) })
-  } finally {
-    timer.cancel()
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Behavior, Self } from '../../lib/actor.ts'
 import type { QueueSpec, Subscription } from '../../lib/broker.ts'
 import { controlQueues } from '../../lib/control-message.ts'
+import { within } from '../../lib/within.ts'
 import { type Across, nodeOf, replyQueue, tellBroker } from '../across.ts'
 import { HOME_PREFETCH } from '../homecoming/homecoming.ts'
 import { unread } from '../intake/deliveries.ts'
@@ -100,9 +101,6 @@ export class LinkChild implements Behavior<LinkMessage> {
   }
 
   #within(promise: Promise<unknown>): Promise<unknown> {
-    return new Promise((resolve) => {
-      const timer = this.#wires.clock.setTimer(TELL_MS, () => resolve(undefined))
-      void promise.then(resolve).finally(() => timer.cancel())
-    })
+    return within(this.#wires.clock, TELL_MS, promise, () => undefined)
   }
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { stateCodes } from '../../lib/job-state.ts'
 import { decodeOutcomes, encodeOutcome, encodeUnrun, type HomewardOutcome } from '../../lib/homeward.ts'
 import { formatJobId, parseJobId } from '../../lib/job.ts'
-import type { Homecoming, TakenVerdict } from '../../runtime/journal/protocol.ts'
+import type { OutcomeAtHome, TakenVerdict } from '../../runtime/journal/protocol.ts'
 import { OUTBOUND_RANK } from '../../runtime/journal/schema.ts'
 import type { ClaimedJob } from '../../runtime/messages.ts'
 import { StoreDriver, type Taking } from './store-driver.ts'
@@ -292,14 +292,14 @@ export class CrossingPlay {
     return told.length
   }
 
-  #homecoming({ id, claim, transition, attempt }: HomewardOutcome): Homecoming {
+  #homecoming({ id, claim, transition, attempt }: HomewardOutcome): OutcomeAtHome {
     const at = { endedAt: this.origin.now, keepUntil: this.origin.now + DAY_MS }
     const end = transition === 'succeed' ? ({ row: 'drop' } as const) : ({ row: 'keep', ...at } as const)
     const settle = { transition, attempt, ...end }
     return { number: parseJobId(id)?.number as number, claim: Math.floor(claim / PUBLICATIONS), settle }
   }
 
-  #comeHome(outcomes: readonly Homecoming[]): void {
+  #comeHome(outcomes: readonly OutcomeAtHome[]): void {
     const away = new Map(
       outcomes.map(({ number }) => [number, this.origin.row(number)?.state === stateCodes.away] as const),
     )

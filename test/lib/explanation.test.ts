@@ -60,6 +60,7 @@ const sentences: readonly (readonly [Reason, RegExp])[] = [
   [{ type: 'running', ...on }, /^it has run for 1235 ms on thread 1 of feed, which is spinning$/],
   [{ type: 'cancel-requested', ...on }, /^somebody wants it cancelled; it has run for 1235 ms/],
   [{ type: 'given-up', ...on }, /^it was given up after 1235 ms, and thread 1 of feed has not exited \(spinning\)/],
+  [{ type: 'not-written' }, /could not be written: it runs again at the next start$/],
   [{ type: 'on-its-way' }, /on its way$/],
 ]
 

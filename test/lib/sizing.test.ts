@@ -7,7 +7,7 @@ import {
   QUIET_FOR_MS,
   type SizeChange,
   type SizeLimits,
-  sizeOf,
+  sizeState,
   SLOW_FOR_MS,
   SLOW_WAIT_MS,
 } from '../../lib/sizing.ts'
@@ -28,7 +28,7 @@ function changesOf(steps: readonly Step[], limits: SizeLimits): { changes: Chang
   const changes: Change[] = []
   const sizes: number[] = []
   let at = 0
-  let state = sizeOf(limits.min, at)
+  let state = sizeState(limits.min, at)
   for (const { afterMs, waitMs, busy } of steps) {
     at += afterMs
     const [change, next] = nextSize(state, { at, waitMs, busy: Math.min(busy, state.threads) }, limits)

@@ -7,11 +7,11 @@ import { MillraceError } from '../../../lib/errors.ts'
 import { decodeOutcomes, encodeOutcome, encodeUnrun } from '../../../lib/homeward.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import { Homeward, MARK_MS } from '../../../runtime/homecoming/homeward.ts'
-import type { Homeward as Stored } from '../../../runtime/journal/protocol.ts'
+import type { UnsentOutcomes } from '../../../runtime/journal/protocol.ts'
 
 const lost = new MillraceError('MILLRACE_BROKER_LOST', 'the connection was lost')
 
-function homeOf(seq: number, queue = 'node.a', output = ''): Stored {
+function homeOf(seq: number, queue = 'node.a', output = ''): UnsentOutcomes {
   const claim = PUBLICATIONS
   const text = encodeOutcome({ id: idOf(seq), task: 'work', claim, transition: 'succeed', attempt: 1, output })
   return { seq, queue, outcomes: 1, text }
@@ -22,7 +22,7 @@ function idOf(seq: number): string {
 }
 
 /** Sends to a broker that answers as the test says; `stored` is what the journal has. */
-function homewardOf(answer: (message: Message) => PublishResult = () => HELD, stored: Stored[] = []) {
+function homewardOf(answer: (message: Message) => PublishResult = () => HELD, stored: UnsentOutcomes[] = []) {
   const clock = new ManualClock(1_000)
   const sent: Message[] = []
   const marked: number[] = []

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { sizeOf } from '../../../runtime/journal/group-columns.ts'
+import { groupSize } from '../../../runtime/journal/group-columns.ts'
 import { Gather } from '../../../runtime/journal/gather.ts'
 import type { TakenJob } from '../../../runtime/journal/protocol.ts'
 import type { NewJob } from '../../../runtime/journal/gather.ts'
@@ -20,6 +20,6 @@ describe('the size of a group', () => {
       gather.addTaken({ job, answered: () => {} })
     }
     const { group } = gather.take(1, 1, 1)
-    assert.deepEqual(sizeOf(group), { jobs: 4, bytes: 4 * input.length + 2 * OVERRIDES.length })
+    assert.deepEqual(groupSize(group), { jobs: 4, bytes: 4 * input.length + 2 * OVERRIDES.length })
   })
 })

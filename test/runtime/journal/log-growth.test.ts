@@ -6,7 +6,7 @@ import { ManualClock } from '../../../lib/manual-clock.ts'
 import { defineTask } from '../../../lib/task.ts'
 import { Database } from '../../../runtime/index.ts'
 import { journalFiles } from '../../../runtime/journal/files.ts'
-import { LogGrowth, logSizeOf } from '../../../runtime/journal/log-growth.ts'
+import { LogGrowth, logBytesOf } from '../../../runtime/journal/log-growth.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
@@ -64,7 +64,7 @@ describe('the size of the log', () => {
     const db = openDatabase(file)
     test.after(() => db.close())
     db.exec('PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE texts (text)')
-    const size = logSizeOf(db)
+    const size = logBytesOf(db)
     const write = (text: string) => db.prepare('INSERT INTO texts VALUES (?)').run(text)
     write('x'.repeat(MIB))
     const head = 32

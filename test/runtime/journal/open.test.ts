@@ -4,6 +4,7 @@ import fs, {
   chmodSync,
   chownSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -125,6 +126,24 @@ describe('opening a journal', () => {
     }
   })
 
+  it('has one name: a hard link would have a lock and a log of its own', () => {
+    const folder = scratchFolder()
+    const file = join(folder, 'jobs.db')
+    openJournal(optionsOf(file), START).close()
+    linkSync(file, join(folder, 'other.db'))
+    for (const name of ['jobs.db', 'other.db']) {
+      const { code, message = '' } = openInAnotherProcess(join(folder, name))
+      assert.equal(code, 'MILLRACE_JOURNAL_UNSAFE_FILE')
+      assert.match(message, /got 2 names of one file, expected one/)
+    }
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.startsWith('other')),
+      ['other.db'],
+    )
+    rmSync(join(folder, 'other.db'))
+    assert.equal(openInAnotherProcess(file).code, undefined)
+  })
+
   it('is refused where the system makes no directories, and not tried without end', {
     skip: !existsSync('/proc/self'),
   }, () => {
@@ -162,7 +181,10 @@ describe('opening a journal', () => {
     const folder = scratchFolder()
     const file = join(folder, 'jobs.db')
     // As statfs(2) has them.
-    const magic = { nfs: 0x6969, cifs: 0xff534d42, smb2: 0xfe534d42, smb: 0x517b, fuse: 0x65735546 }
+    const magic = {
+      ...{ nfs: 0x6969, cifs: 0xff534d42, smb2: 0xfe534d42, smb: 0x517b, fuse: 0x65735546 },
+      ...{ ceph: 0x00c36400, afs: 0x5346414f, lustre: 0x0bd00bd0 },
+    }
     for (const [name, number] of Object.entries(magic)) {
       type.mock.mockImplementation((path) => (path === folder ? number : 0))
       assert.throws(() => openJournal(optionsOf(file), START), {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { RuntimeEvents } from '../../../lib/events.ts'
@@ -31,6 +31,17 @@ async function load(runtime: Runtime, jobs: number, ms: number): Promise<() => P
   const all = await Promise.all(Array.from({ length: jobs }, () => runtime.enqueue(slow, { ms })))
   return () => Promise.all(all.map((job) => job.result(TIMEOUT)))
 }
+
+describe('a lane that is made larger', () => {
+  it('has room on the disk for all that may start there, before it does', async (test) => {
+    const folder = scratchFolder()
+    const { runtime } = await start(test, { journal: { file: join(folder, 'jobs.db') } })
+    const size = () => statSync(join(folder, 'jobs.db.starts')).size
+    const before = size()
+    await runtime.resize('network', { concurrency: 1_000 })
+    assert.ok(size() - before >= 998 * 16, `${size() - before} bytes more`)
+  })
+})
 
 describe('a tier with elastic threads', () => {
   it('grows while its jobs wait, says why, and shrinks when it is quiet', { timeout: 120_000 }, async (test) => {

@@ -68,6 +68,7 @@ describe('what this process holds', () => {
     await runtime.idle()
     const { state, claim } = await job.record()
     assert.deepEqual([state, claim, told], ['running', 1, [job.id]])
+    assert.equal((await runtime.explain(job.id)).reason.type, 'not-written')
     await runtime.stop()
     db.exec('DROP TRIGGER no_dead')
     const next = await startRuntime(test, options)
