@@ -15,6 +15,8 @@ const MOST_GAP_MS = 15
 interface Measured {
   readonly perSecond: number
   readonly gapMs: number
+  /** Callers that waited for their acknowledgement at the same time, at the most. */
+  readonly atOnce: number
 }
 
 export const callers: Bench = {
@@ -26,7 +28,7 @@ export const callers: Bench = {
     const { runtime } = service
     const runs: { few: Measured; many: Measured }[] = []
     for (let run = scale === 'once' ? 0 : -1; run < ALTERNATIONS[scale]; run++) {
-      const few = await measure(runtime, many, () => publish(runtime, noop, many, FEW))
+      const few = await measure(runtime, many, () => publish(runtime, noop, many, FEW).then(() => FEW))
       const all = await measure(runtime, many, () => callAtOnce(runtime, many))
       if (run >= 0) runs.push({ few, many: all })
     }
@@ -34,25 +36,30 @@ export const callers: Bench = {
   },
 }
 
-async function measure(runtime: Runtime, jobs: number, acknowledged: () => Promise<unknown>): Promise<Measured> {
+async function measure(runtime: Runtime, jobs: number, acknowledged: () => Promise<number>): Promise<Measured> {
   const gap = new TimerGap()
   const startedAt = performance.now()
-  await acknowledged()
+  const atOnce = await acknowledged()
   const perSecond = (jobs / (performance.now() - startedAt)) * 1_000
   const gapMs = gap.stop()
   await runtime.idle()
-  return { perSecond, gapMs }
+  return { perSecond, gapMs, atOnce }
 }
 
-/** Resolves when every caller has its acknowledgement; rejects if one is refused. */
-async function callAtOnce(runtime: Runtime, count: number): Promise<void> {
-  const acknowledgements: Promise<unknown>[] = []
-  while (acknowledgements.length < count) {
-    const end = Math.min(count, acknowledgements.length + SLICE)
-    while (acknowledgements.length < end) acknowledgements.push(runtime.enqueue(noop, INPUT))
+/** Resolves when every caller has its acknowledgement, to how many waited at once; rejects if one is refused. */
+async function callAtOnce(runtime: Runtime, count: number): Promise<number> {
+  const slices: Promise<unknown>[] = []
+  let [called, acknowledged, atOnce] = [0, 0, 0]
+  while (called < count) {
+    const slice: Promise<unknown>[] = []
+    while (slice.length < Math.min(SLICE, count - called)) slice.push(runtime.enqueue(noop, INPUT))
+    called += slice.length
+    slices.push(Promise.all(slice).then(() => (acknowledged += slice.length)))
+    atOnce = Math.max(atOnce, called - acknowledged)
     await new Promise<void>((resolve) => setImmediate(resolve))
   }
-  await Promise.all(acknowledgements)
+  await Promise.all(slices)
+  return atOnce
 }
 
 function figuresOf(callerCount: number, runs: readonly { few: Measured; many: Measured }[]): Figure[] {
@@ -72,6 +79,7 @@ function figuresOf(callerCount: number, runs: readonly { few: Measured; many: Me
       range: rangeOf(many),
       against: { name: `${FEW} callers`, value: median(few), ratio, ratioRange: rangeOf(ratios) },
       target: { text: '>= 1.00 x', verdict: ratio >= 1 ? 'ok' : 'below' },
+      note: `they come ${SLICE} a turn of the loop; ${median(runs.map((run) => run.many.atOnce)).toLocaleString('en')} waited at the same time`,
     },
     {
       what: `longest gap of a 1 ms timer, ${count} callers`,

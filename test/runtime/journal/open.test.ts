@@ -182,8 +182,14 @@ describe('opening a journal', () => {
     const file = join(folder, 'jobs.db')
     // As statfs(2) has them.
     const magic = {
-      ...{ nfs: 0x6969, cifs: 0xff534d42, smb2: 0xfe534d42, smb: 0x517b, fuse: 0x65735546 },
-      ...{ ceph: 0x00c36400, afs: 0x5346414f, lustre: 0x0bd00bd0 },
+      nfs: 0x6969,
+      cifs: 0xff534d42,
+      smb2: 0xfe534d42,
+      smb: 0x517b,
+      fuse: 0x65735546,
+      ceph: 0x00c36400,
+      afs: 0x5346414f,
+      lustre: 0x0bd00bd0,
     }
     for (const [name, number] of Object.entries(magic)) {
       type.mock.mockImplementation((path) => (path === folder ? number : 0))

@@ -35,7 +35,10 @@ async function load(runtime: Runtime, jobs: number, ms: number): Promise<() => P
 describe('a lane that is made larger', () => {
   it('has room on the disk for all that may start there, before it does', async (test) => {
     const folder = scratchFolder()
-    const { runtime } = await start(test, { journal: { file: join(folder, 'jobs.db') } })
+    const { runtime } = await start(test, {
+      journal: { file: join(folder, 'jobs.db') },
+      tiers: { default: { threads: 1 }, other: { threads: 1 } },
+    })
     const size = () => statSync(join(folder, 'jobs.db.starts')).size
     const before = size()
     await runtime.resize('network', { concurrency: 1_000 })
