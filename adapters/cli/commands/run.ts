@@ -35,7 +35,7 @@ Ctrl-C starts nothing more, gives running jobs the grace, and says how to go on;
 Exit codes
   0  every line succeeded
   1  every line has an outcome, some without success; or jobs that they have enqueued failed or were not handled
-  2  wrong usage: another input or task than the journal's, a module that cannot be imported, …
+  2  wrong usage: another input, output or task than the journal's, a module that cannot be imported, …
   3  the journal cannot be used
   130, 143  interrupted by SIGINT, SIGTERM; run the same command again
 

@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs'
-import { open, truncate, type FileHandle } from 'node:fs/promises'
+import { existsSync, type Stats } from 'node:fs'
+import { open, stat, truncate, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { MillraceError } from '../../../lib/errors.ts'
 import { LineSet } from './line-set.ts'
-import { readLine } from './outcome-line.ts'
+import { mayBeTorn, readLine } from './outcome-line.ts'
 import { withoutLines } from './superseded.ts'
-import { wholeLines } from './whole-lines.ts'
+import { allLines, wholeLines } from './whole-lines.ts'
 
 /** What the output of an earlier run already holds. */
 export class Written {
@@ -14,6 +14,8 @@ export class Written {
   readonly others = new LineSet()
   /** Bytes up to the end of the last whole line. */
   bytes = 0
+  /** The last line of the input that has an outcome; 0 where none has. */
+  last = 0
 
   has(line: number): boolean {
     return this.succeeded.has(line) || this.others.has(line)
@@ -33,17 +35,24 @@ export async function readWritten(path: string): Promise<Written> {
     if (outcome.state === 'succeeded') written.succeeded.add(outcome.line)
     else written.others.add(outcome.line)
     written.bytes += bytes
+    written.last = Math.max(written.last, outcome.line)
   }
   return written
 }
 
-/** A look at the first line alone, before anything is made: it tells a file of somebody else's. */
-export async function assertOurs(path: string): Promise<void> {
-  if (!existsSync(path)) return
-  for await (const { text } of wholeLines(path)) {
-    if (readLine(text) === undefined) throw notOurs(path, new Written(), text)
-    return
+/**
+ * A look at the first line alone, before anything is made: it tells a file of somebody else's. Returns of which line of the
+ * input it has the outcome.
+ */
+export async function assertOurs(path: string): Promise<number | undefined> {
+  if (!existsSync(path)) return undefined
+  for await (const { text, end } of allLines(path)) {
+    const line = end === 'whole' ? readLine(text)?.line : undefined
+    // A text without an end would be taken for what a kill has left, and cut off.
+    if (line === undefined && !(end === 'torn' && mayBeTorn(text))) throw notOurs(path, new Written(), text)
+    return line
   }
+  return undefined
 }
 
 function notOurs(path: string, written: Written, text: string): MillraceError {
@@ -62,7 +71,7 @@ export async function openOutcomes(path: string, written: Written, superseded: L
     else if (existsSync(path)) await truncate(path, written.bytes)
     const handle = await open(path, 'a', 0o600)
     await syncDirectory(path)
-    return new OutcomeFile(path, handle)
+    return new OutcomeFile(path, handle, await handle.stat())
   } catch (error) {
     throw error instanceof MillraceError ? error : writeError(error, path)
   }
@@ -97,22 +106,45 @@ async function syncDirectory(path: string): Promise<void> {
 export class OutcomeFile {
   readonly #path: string
   readonly #handle: FileHandle
+  readonly #from: Stats
+  #bytes: number
 
-  constructor(path: string, handle: FileHandle) {
+  /** `from` is the file as it was opened. */
+  constructor(path: string, handle: FileHandle, from: Stats) {
     this.#path = path
     this.#handle = handle
+    this.#from = from
+    this.#bytes = from.size
   }
 
+  /** Rejects where somebody else has changed the file, before anything is written, or where the lines are not in it then. */
   async append(lines: readonly string[]): Promise<void> {
+    const content = Buffer.from(lines.map((line) => `${line}\n`).join(''))
     try {
-      await this.#handle.writeFile(lines.map((line) => `${line}\n`).join(''))
+      await this.#assertUnchanged()
+      await this.#handle.writeFile(content)
       await this.#handle.datasync()
+      this.#bytes += content.length
+      await this.#assertUnchanged()
     } catch (error) {
-      throw writeError(error, this.#path)
+      throw error instanceof MillraceError ? error : writeError(error, this.#path)
     }
   }
 
   close(): Promise<void> {
     return this.#handle.close()
+  }
+
+  /** What stands behind a path is anybody's: another run may write there as well, and a file may be moved away. */
+  async #assertUnchanged(): Promise<void> {
+    const { dev, ino, size } = await stat(this.#path)
+    if (dev === this.#from.dev && ino === this.#from.ino && size === this.#bytes) return
+    throw new MillraceError(
+      'MILLRACE_CLI',
+      `somebody else has changed the output ${this.#path}; got ${size} bytes, expected ${this.#bytes} in the file that this ` +
+        'run has opened; give every run an output of its own, and leave it as it is meanwhile; no outcome is lost: the ' +
+        'journal keeps what is not in the output',
+      { path: '--output' },
+    )
   }
 }

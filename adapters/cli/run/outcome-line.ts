@@ -4,6 +4,7 @@ import type { JobRecord } from '../../../lib/job.ts'
 /** A line of the output. `refused`: the input is no job of this task, and nothing was enqueued. */
 export type LineState = JobRecord['state'] | 'refused'
 
+const FIRST = '{"line":'
 const START = /^\{"line":([1-9]\d{0,15}),"state":"([a-z]+)"[,}]/
 
 export function succeededLine(line: number, result: unknown): string {
@@ -28,6 +29,11 @@ export function refusedLine(line: number, error: ErrorRecord): string {
 
 function shortError({ code, name, message }: ErrorRecord) {
   return { ...(code !== undefined && { code }), name, message }
+}
+
+/** Whether a text without an end can be what a kill has left of a line. */
+export function mayBeTorn(text: string): boolean {
+  return text.startsWith(FIRST) || FIRST.startsWith(text)
 }
 
 /** What a line of an earlier run says, without parsing its result; `undefined` for a line that is none of ours. */

@@ -89,10 +89,12 @@ function refusal(path: string, mode: number): string | undefined {
 function isSame(one: string, other: string): boolean {
   const [a, b] = [look(one), look(other)]
   if (a !== undefined && b !== undefined) return a.dev === b.dev && a.ino === b.ino
-  return a === undefined && b === undefined && placeOf(one) === placeOf(other)
+  return a === undefined && b === undefined && realPath(one) === realPath(other)
 }
 
-function placeOf(path: string): string {
+/** Where a file is, or would be made, by no links. */
+export function realPath(path: string): string {
+  if (look(path) !== undefined) return realpathSync(path)
   const directory = dirname(resolve(path))
   return join(look(directory) === undefined ? directory : realpathSync(directory), basename(path))
 }

@@ -8,22 +8,31 @@ export interface Mark {
   readonly sha256: string
 }
 
+interface Known extends Mark {
+  readonly task: string
+  /** `undefined` in a table that has no such column, as earlier versions made it. */
+  readonly output?: string | null
+}
+
 /**
- * Remembers in the journal's own file what the journal is used for: which task, and which input up to which line. It is
- * written before the jobs of those lines, so that no line is ever enqueued that a later run could not check.
+ * Remembers in the journal's own file what the journal is used for: which task, which output, and which input up to which
+ * line. It is written before the jobs of those lines, so that no line is ever enqueued that a later run could not check.
  */
 export class RunMark {
   readonly #runtime: Runtime
   readonly #file: string
   readonly #db: Database
   #mark: Mark
+  #output: string | undefined
 
   constructor(runtime: Runtime, file: string, task: string, hasJobs: 'yes' | 'no') {
     this.#runtime = runtime
     this.#file = file
     this.#db = new Database(file)
     try {
-      this.#mark = this.#begin(file, task, hasJobs)
+      const { lines, sha256, output } = this.#begin(task, hasJobs)
+      this.#mark = { lines, sha256 }
+      this.#output = output ?? undefined
     } catch (error) {
       this.#db.close()
       throw error
@@ -38,42 +47,71 @@ export class RunMark {
     return this.#mark.sha256
   }
 
+  /** Where the outcomes were kept before, as it was given to `keepOutput`. */
+  get output(): string | undefined {
+    return this.#output
+  }
+
   save(mark: Mark): void {
-    try {
-      this.#runtime.transaction(this.#db, () => {
-        this.#db.prepare('UPDATE millrace_cli_run SET lines = ?, sha256 = ?').run(mark.lines, mark.sha256)
-      })
-    } catch (error) {
-      throw fileError(error, this.#file)
-    }
+    this.#write(() => {
+      this.#db.prepare('UPDATE millrace_cli_run SET lines = ?, sha256 = ?').run(mark.lines, mark.sha256)
+    })
     this.#mark = mark
+  }
+
+  keepOutput(output: string): void {
+    if (output === this.#output) return
+    this.#write(() => {
+      this.#db.prepare('UPDATE millrace_cli_run SET output = ?').run(output)
+    })
+    this.#output = output
   }
 
   close(): void {
     this.#db.close()
   }
 
-  #begin(file: string, task: string, hasJobs: 'yes' | 'no'): Mark {
+  #begin(task: string, hasJobs: 'yes' | 'no'): Known {
     const known = this.#read()
-    if (known !== undefined && known.task === task) return known
-    if (known !== undefined || hasJobs === 'yes') throw usedOtherwise(file, task, known?.task)
-    return this.#runtime.transaction(this.#db, () => {
+    if (known === undefined ? hasJobs === 'yes' : known.task !== task) {
+      throw usedOtherwise(this.#file, task, known?.task)
+    }
+    if (known === undefined) return this.#create(task)
+    if (known.output === undefined) {
+      this.#write(() => {
+        this.#db.exec('ALTER TABLE millrace_cli_run ADD COLUMN output TEXT')
+      })
+    }
+    return known
+  }
+
+  #create(task: string): Known {
+    this.#write(() => {
       this.#db.exec(`
         CREATE TABLE millrace_cli_run (
           one INTEGER PRIMARY KEY CHECK (one = 1),
           task TEXT NOT NULL,
           lines INTEGER NOT NULL,
-          sha256 TEXT NOT NULL
+          sha256 TEXT NOT NULL,
+          output TEXT
         ) STRICT`)
-      this.#db.prepare("INSERT INTO millrace_cli_run VALUES (1, ?, 0, '')").run(task)
-      return { lines: 0, sha256: '' }
+      this.#db.prepare("INSERT INTO millrace_cli_run VALUES (1, ?, 0, '', NULL)").run(task)
     })
+    return { task, lines: 0, sha256: '' }
   }
 
-  #read(): (Mark & { readonly task: string }) | undefined {
+  #read(): Known | undefined {
     const exists = this.#db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'millrace_cli_run'").get()
     if (exists === undefined) return undefined
-    return this.#db.prepare<[], Mark & { task: string }>('SELECT task, lines, sha256 FROM millrace_cli_run').get()
+    return this.#db.prepare<[], Known>('SELECT * FROM millrace_cli_run').get()
+  }
+
+  #write(work: () => void): void {
+    try {
+      this.#runtime.transaction(this.#db, work)
+    } catch (error) {
+      throw fileError(error, this.#file)
+    }
   }
 }
 

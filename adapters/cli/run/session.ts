@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { systemClock } from '../../../lib/clock.ts'
 import type { AnyTask } from '../../../lib/task.ts'
 import { JournalReader } from '../../../runtime/cli-support.ts'
@@ -16,6 +16,7 @@ import { findLeftovers, type Leftovers } from './leftovers.ts'
 import { LineRun } from './line-run.ts'
 import { allBackoffs } from './module-backoffs.ts'
 import { assertOurs, openOutcomes, type OutcomeFile, readWritten, type Written } from './outcome-file.ts'
+import { placeBeside, refuseMoved, refuseOfAnotherRun } from './own-output.ts'
 import { assertPaths, isStream } from './paths.ts'
 import { Progress } from './progress.ts'
 import { RunMark } from './run-mark.ts'
@@ -63,7 +64,9 @@ export async function runLines(settings: RunSettings, terminal: Terminal): Promi
   const places = placesFor(module, task, settings.size)
   const backoffs = allBackoffs([module])
   const handled = module.tasks.map(({ name }) => name)
-  await assertOurs(settings.output)
+  const first = await assertOurs(settings.output)
+  // In this order: another run that writes lines meanwhile has made its journal before.
+  if (first !== undefined && !existsSync(settings.journal)) refuseOfAnotherRun(settings, first, 0)
   const limits = { maxResults: UNBOUNDED_ROWS, maxEnded: UNBOUNDED_ROWS, keepEndedMs: KEEP_ENDED_MS }
   const runtime = await createRuntime({
     tasks: module.url,
@@ -94,9 +97,13 @@ async function openFiles(runtime: Runtime, task: AnyTask, settings: RunSettings)
   let mark: RunMark | undefined
   try {
     mark = new RunMark(runtime, settings.journal, task.name, reader.counts().length > 0 ? 'yes' : 'no')
+    refuseMoved(settings, mark.output)
+    refuseOfAnotherRun(settings, written.last, mark.lines)
     if (!isStream(settings.input)) await compareInput(settings.input, mark)
     const left = findLeftovers(reader, task.name, written)
-    return { written, mark, left, output: await openOutcomes(settings.output, written, left.superseded) }
+    const output = await openOutcomes(settings.output, written, left.superseded)
+    mark.keepOutput(placeBeside(settings))
+    return { written, mark, left, output }
   } catch (error) {
     mark?.close()
     throw error

@@ -87,11 +87,14 @@ describe('millrace run', () => {
       await cli(['run', cliTasks, 'number.square', ...same], { input: numbers(2, 51) }),
       await cli(['run', cliTasks, 'number.square', ...same], { input: numbers(1, 49) }),
       await cli(['run', cliTasks, 'number.even', ...files]),
-      await cli(['run', cliTasks, 'number.square', '--input', input, '--journal', journal, '--output', input]),
+      ...(await Promise.all([input, other, join(folder, 'new')].map((to) => cli([...own, '--output', to])))),
     ]
     for (const { code, err } of refused) {
       assert.equal(code, 2)
-      assert.match(err, /error: MILLRACE_CLI: .*(another one than before|used otherwise|got the input)/)
+      assert.match(
+        err,
+        /error: MILLRACE_CLI: .*(another one than before|used otherwise|got the input|is no output of this)/,
+      )
     }
     assert.equal((await cli(['run', cliTasks, 'number.square', ...same], { input: numbers(1, 50) })).code, 0)
   })
@@ -110,6 +113,7 @@ describe('millrace run', () => {
     writeFileSync(input, numbers(1, 10))
     const args = ['run', cliTasks, 'number.even', ...files]
     assert.equal((await cli(args)).code, 1)
+    const own = ['run', cliTasks, 'number.square', '--input', input, '--journal', journal]
     assert.equal((await cli(['retry', '--all', '--journal', journal])).out, '5 jobs retried\n')
     assert.equal((await cli(args, { env: { ODD_IS_FINE: 'yes' } })).code, 0)
     const outcomes = readOutcomes(output)
