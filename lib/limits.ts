@@ -87,6 +87,7 @@ const MOST = 1_000_000
 const MOST_WAITING = 1e9
 const KEY_LENGTH = 128
 const NAMES: readonly KeyName[] = ['c', 'r', 'f']
+const KEY_PATHS = ['concurrency.by', 'rate.by', 'fair.by'] as const
 const DAY_MS = 24 * 3_600_000
 
 /** Checks the options, and takes apart what crosses threads and what cannot. */
@@ -106,6 +107,7 @@ export function limitsOf(
 }
 
 type Keys = Partial<Record<KeyName, NamedKey>>
+type KeyPath = (typeof KEY_PATHS)[number]
 
 function concurrencyOf(option: NonNullable<LimitOptions<never>['concurrency']>, keys: Keys, prefix: string) {
   refuseUnknown(option, ['limit', 'by'], `${prefix}concurrency.`)
@@ -138,7 +140,7 @@ function fairOf(option: NonNullable<LimitOptions<never>['fair']>, keys: Keys): {
 }
 
 /** The same function is evaluated once, and its limits wait for one another in one place. */
-function nameOf(name: KeyName, by: KeyOf<never> | undefined, path: string, keys: Keys): { readonly by?: KeyName } {
+function nameOf(name: KeyName, by: KeyOf<never> | undefined, path: KeyPath, keys: Keys): { readonly by?: KeyName } {
   if (by === undefined) return {}
   if (typeof by !== 'function') throw invalidOption(path, by, 'a function of the input: (input) => input.tenant')
   const same = (Object.keys(keys) as KeyName[]).find((each) => keys[each]?.of === by)
@@ -165,6 +167,11 @@ function keyOf({ path, of }: NamedKey, input: unknown): string | number {
     key,
     `a function that returns a finite number or a text of at most ${KEY_LENGTH} characters`,
   )
+}
+
+/** Whether an input was refused since a function of its task names no key for it. */
+export function isUnnamedKey({ code, path }: MillraceError): boolean {
+  return code === 'MILLRACE_INVALID_OPTION' && KEY_PATHS.some((each) => each === path)
 }
 
 function called(path: string, of: KeyOf<unknown>, input: unknown): unknown {

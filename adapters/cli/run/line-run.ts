@@ -1,7 +1,8 @@
 import { toErrorRecord } from '../../../lib/error-record.ts'
-import { MillraceError } from '../../../lib/errors.ts'
+import { type ErrorCode, MillraceError } from '../../../lib/errors.ts'
 import { isEnded } from '../../../lib/job-state.ts'
 import type { JobRecord } from '../../../lib/job.ts'
+import { isUnnamedKey } from '../../../lib/limits.ts'
 import type { AnyTask } from '../../../lib/task.ts'
 import type { EnqueueOptions, Job, Runtime } from '../../../runtime/index.ts'
 import { Door } from './door.ts'
@@ -149,8 +150,11 @@ export class LineRun {
   }
 }
 
+const OF_INPUT: readonly ErrorCode[] = ['MILLRACE_INPUT_INVALID', 'MILLRACE_OPAQUE_INPUT']
+
+/** Whether it is the line that no job can be made of: the same line would be refused by every run. */
 function isOfInput(error: unknown): boolean {
-  return error instanceof MillraceError && ['MILLRACE_INPUT_INVALID', 'MILLRACE_OPAQUE_INPUT'].includes(error.code)
+  return error instanceof MillraceError && (OF_INPUT.includes(error.code) || isUnnamedKey(error))
 }
 
 function isStopping(error: unknown): boolean {

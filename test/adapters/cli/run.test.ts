@@ -61,6 +61,34 @@ describe('millrace run', () => {
     )
   })
 
+  it('refuses a line for which the limits of the task name no key, and goes on', async (test) => {
+    const by = 'by: ({ tenant }) => tenant.toLowerCase()'
+    for (const limit of [
+      `concurrency: { limit: 2, ${by} }`,
+      `rate: { limit: 100, perMs: 1_000, ${by} }`,
+      `fair: { ${by} }`,
+      `fair: { by: ({ tenant }) => (typeof tenant === 'string' ? tenant : undefined) }`,
+    ]) {
+      const { folder, input, output, files } = folderOf(test)
+      writeFileSync(input, '{"tenant":"A"}\n{"tenant":5}\n{}\n{"tenant":"b"}\n')
+      const module = tasksModule(
+        folder,
+        `export const limited = m.defineTask({ name: 'limited', ${limit}, run: () => 1 })`,
+      )
+      for (const now of [4, 0]) {
+        const { code, err } = await cli(['run', module, 'limited', ...files])
+        assert.equal(code, 1, err)
+        assert.match(err, new RegExp(`^4 lines: 2 succeeded, 2 failed; ${now} of them now`, 'm'))
+      }
+      const outcomes = readOutcomes(output)
+      assert.deepEqual(
+        outcomes.map(({ state }) => state),
+        ['succeeded', 'refused', 'refused', 'succeeded'],
+      )
+      assert.match(outcomes[2]?.error?.message ?? '', /the option (concurrency|rate|fair)\.by cannot be used; /)
+    }
+  })
+
   it('does nothing when it is run again, and only what was appended', async (test) => {
     const { input, output, files } = folderOf(test)
     writeFileSync(input, numbers(1, 50))
@@ -82,6 +110,7 @@ describe('millrace run', () => {
     const other = join(folder, 'other.ndjson')
     writeFileSync(other, numbers(2, 51))
     const same = ['--output', output, '--journal', journal]
+    const own = ['run', cliTasks, 'number.square', '--input', input, '--journal', journal]
     const refused = [
       await cli(['run', cliTasks, 'number.square', ...same, '--input', other]),
       await cli(['run', cliTasks, 'number.square', ...same], { input: numbers(2, 51) }),
@@ -113,7 +142,6 @@ describe('millrace run', () => {
     writeFileSync(input, numbers(1, 10))
     const args = ['run', cliTasks, 'number.even', ...files]
     assert.equal((await cli(args)).code, 1)
-    const own = ['run', cliTasks, 'number.square', '--input', input, '--journal', journal]
     assert.equal((await cli(['retry', '--all', '--journal', journal])).out, '5 jobs retried\n')
     assert.equal((await cli(args, { env: { ODD_IS_FINE: 'yes' } })).code, 0)
     const outcomes = readOutcomes(output)
