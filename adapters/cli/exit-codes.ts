@@ -8,6 +8,8 @@ export const exitCodes = {
   usage: 2,
   journal: 3,
   broker: 4,
+  /** A run that has stopped before every line had its outcome: the same command goes on. */
+  incomplete: 5,
   internal: 70,
   interrupted: 130,
   terminated: 143,
@@ -27,12 +29,9 @@ const USAGE: ReadonlySet<ErrorCode> = new Set([
   'MILLRACE_NESTED_RUNTIME',
 ])
 
-const FAILED: ReadonlySet<ErrorCode> = new Set([
-  'MILLRACE_JOB_NOT_FOUND',
-  'MILLRACE_WRONG_STATE',
-  'MILLRACE_KEY_TAKEN',
-  'MILLRACE_PLACE_STOPPED',
-])
+const FAILED: ReadonlySet<ErrorCode> = new Set(['MILLRACE_JOB_NOT_FOUND', 'MILLRACE_WRONG_STATE', 'MILLRACE_KEY_TAKEN'])
+
+const INCOMPLETE: ReadonlySet<ErrorCode> = new Set(['MILLRACE_PLACE_STOPPED', 'MILLRACE_ZOMBIES'])
 
 const JOURNAL = /^MILLRACE_(?:JOURNAL_|DISK_FULL|SQLITE_|OUTCOME_UNKNOWN)/
 
@@ -43,6 +42,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof MillraceError) {
     if (USAGE.has(error.code)) return exitCodes.usage
     if (FAILED.has(error.code)) return exitCodes.failed
+    if (INCOMPLETE.has(error.code)) return exitCodes.incomplete
     if (JOURNAL.test(error.code)) return exitCodes.journal
     if (BROKER.test(error.code)) return exitCodes.broker
     return exitCodes.internal

@@ -36,8 +36,10 @@ Exit codes
   2  wrong usage
   3  the journal cannot be used
   4  the broker cannot be used
+  5  a run stopped before every line had its outcome
   70 an error of millrace itself
-  130, 143  interrupted by SIGINT, SIGTERM`
+  130, 143  interrupted by SIGINT, SIGTERM
+  137  jobs of a worker hang in native calls`
 
 async function main(args: readonly string[]): Promise<ExitCode> {
   const own = args.indexOf('--') < 0 ? args : args.slice(0, args.indexOf('--'))

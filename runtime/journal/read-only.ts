@@ -133,8 +133,13 @@ export function ownerOf(file: string): Holder | undefined {
 
 /** For a journal that must be there, under the name that its owner may have it by. */
 export function refuseMissing(file: string): void {
-  refuseLinks(file)
-  if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) return
+  try {
+    refuseLinks(file)
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) return
+  } catch (error) {
+    // As below a directory that may not be searched.
+    throw fileError(error, file)
+  }
   throw new MillraceError(
     'MILLRACE_JOURNAL_IO',
     `there is no journal ${file}; expected the file that a runtime has as its journal.file; look at the path`,

@@ -40,7 +40,7 @@ export function isStream(input: string): boolean {
 function assertInput(path: string): void {
   const stat = look(path)
   if (stat === undefined || stat.isDirectory()) {
-    throw inTheWay('--input', path, stat === undefined ? 'no file' : 'a directory', LINES)
+    throw inTheWay('--input', path, stat === undefined ? (barrier(path) ?? 'no file') : 'a directory', LINES)
   }
   const refused = refusal(path, constants.R_OK)
   if (refused !== undefined) throw inTheWay('--input', path, refused, LINES)
@@ -55,6 +55,8 @@ function assertOutput(path: string, journal: string): void {
       ? inTheWay('--journal', `${journal} with the output ${path}`, got, OUTCOMES)
       : inTheWay('--output', path, got, OUTCOMES)
   if (stat !== undefined && !stat.isFile()) throw refused(stat.isDirectory() ? 'a directory' : 'no ordinary file')
+  const barred = stat === undefined ? barrier(path) : undefined
+  if (barred !== undefined) throw refused(barred)
   // The journal makes its own.
   if (look(dirname(path)) === undefined && dirname(resolve(path)) === dirname(resolve(journal))) return
   // The directory too: its entries change when lines are superseded.
@@ -68,11 +70,16 @@ const OUTCOMES = 'a file that may be written to, in a directory that is there, o
 function look(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false })
-  } catch (error) {
-    // What stands before it is no directory: then it is not there.
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
-    throw error
+  } catch {
+    // For this process it is not there, whatever is in the way.
+    return undefined
   }
+}
+
+/** What stands before a file that is not there for this process; `undefined` where there simply is none. */
+function barrier(path: string): string | undefined {
+  const got = refusal(path, constants.F_OK)
+  return got === undefined || /^ENO(?:ENT|TDIR)\b/.test(got) ? undefined : got
 }
 
 /** What the file system has against it; `undefined` if nothing. */

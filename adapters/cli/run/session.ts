@@ -231,7 +231,7 @@ async function giveUp(parts: Parts, run: LineRun, tally: Tally, jobs: number): P
     `${plural(jobs, 'job')} ${are} in native calls past the hard limit, which only the end of the process ends`,
   )
   await endStopped(parts, run, tally)
-  return exitCodes.failed
+  return exitCodes.incomplete
 }
 
 /** What has ended is written before it is said how many lines there are. `error` is why, where it is one. */

@@ -36,20 +36,6 @@ async function idsOf(journal: string, ...filter: readonly string[]): Promise<str
 }
 
 describe('the command line', () => {
-  it('has help for itself and for every command', async () => {
-    const { code, out } = await cli(['--help'])
-    assert.equal(code, 0)
-    const names = ['run', 'jobs', 'job', 'retry', 'cancel', 'doctor', 'backup']
-    for (const name of names) {
-      assert.match(out, new RegExp(`^  ${name} `, 'm'))
-      const help = await cli([name, '--help'])
-      assert.equal(help.code, 0)
-      assert.match(help.out, new RegExp(`^Usage: millrace ${name} `))
-      assert.match(help.out, /Exit codes/)
-      assert.match(help.out, /Examples?\n/)
-    }
-  })
-
   it('has its version for every command', async () => {
     const { out } = await cli(['--version'])
     assert.match(out, /^\d+\.\d+\.\d+\n$/)

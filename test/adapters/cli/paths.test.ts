@@ -51,6 +51,7 @@ describe('the paths of a run', () => {
   it('must lead to files', (test) => {
     const { folder, at, paths } = setUp(test)
     mkdirSync(at('folder'))
+    symlinkSync('loop', at('loop'))
     const wrong: [Partial<RunPaths>, string, RegExp][] = [
       [{ input: at('none') }, '--input', /got no file/],
       [{ input: join(at('in'), 'none') }, '--input', /got no file/],
@@ -59,10 +60,33 @@ describe('the paths of a run', () => {
       [{ output: '/dev/null' }, '--output', /got no ordinary file/],
       [{ output: join(at('none'), 'out') }, '--output', /ENOENT/],
       [{ output: join(at('in'), 'out') }, '--output', /got ENOTDIR|got .*not a directory/],
+      [{ input: join(at('loop'), 'in') }, '--input', /got ELOOP/],
+      [{ input: at('loop') }, '--input', /got ELOOP/],
+      [{ input: at('long'.repeat(99)) }, '--input', /got ENAMETOOLONG/],
+      [{ output: join(at('loop'), 'out') }, '--output', /got ELOOP/],
+      [{ output: at('loop') }, '--output', /got ELOOP/],
+      [{ output: at('long'.repeat(99)) }, '--output', /got ENAMETOOLONG/],
     ]
     for (const [part, path, message] of wrong) {
       assert.throws(() => assertPaths({ ...paths, ...part }), { code: 'MILLRACE_CLI', path, message })
     }
+  })
+
+  it('are no reason for an error of ours where the journal cannot be reached', async (test) => {
+    const { at, paths } = setUp(test)
+    symlinkSync('loop', at('loop'))
+    const journal = join(at('loop'), 'jobs.db')
+    const named = await cli(['run', cliTasks, 'number.square', ...optionsOf({ ...paths, journal })])
+    assert.equal(named.code, 3, named.err)
+    assert.match(named.err, /^error: MILLRACE_JOURNAL_IO: /)
+    for (const args of [['jobs'], ['job', 'a-1'], ['retry', 'a-1'], ['doctor'], ['backup', at('new.db')]]) {
+      const { code, err } = await cli([...args, '--journal', journal])
+      assert.equal(code, 3, err)
+      assert.match(err, /^error: MILLRACE_JOURNAL_IO: .* got ELOOP/)
+    }
+    const printed = await cli(['run', cliTasks, 'number.square', '--input', paths.input, '--journal', journal])
+    assert.equal(printed.code, 2, printed.err)
+    assert.match(printed.err, /^error: MILLRACE_CLI: --journal .* got ELOOP/)
   })
 
   it('may be in the folder that the journal makes', async (test) => {

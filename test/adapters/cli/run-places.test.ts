@@ -70,7 +70,7 @@ describe('the places of millrace run', () => {
       })`,
     )
     const { code, err } = await cli(['run', module, 'part.breaks', ...files, '--concurrency', '20'])
-    assert.equal(code, 1, err)
+    assert.equal(code, 5, err)
     assert.match(err, /^error: MILLRACE_PLACE_STOPPED: /m)
     const said = /^stopped: .* has ([\d,]+) lines; run the same command again to go on$/m.exec(err)?.[1]
     assert.equal(Number(said?.replaceAll(',', '')), readOutcomes(output).length, err)
