@@ -140,7 +140,11 @@ async function work(parts: Parts): Promise<ExitCode> {
       .then(() => children.finished(runtime))
     all.catch(() => undefined)
     const end = await Promise.race([all, interruption.signal, failure, standstill.come])
-    if (end === undefined) return await conclude(parts, tally, systemClock.monotonicMs() - startedAt, progress)
+    if (end === undefined) {
+      // Every outcome is on disk: whoever interrupts what is still printed ends it at once.
+      interruption.end()
+      return await conclude(parts, tally, systemClock.monotonicMs() - startedAt, progress)
+    }
     progress.stop()
     return typeof end === 'number' ? await giveUp(parts, run, tally, end) : await drain(parts, run, tally, end)
   } catch (error) {

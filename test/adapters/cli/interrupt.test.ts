@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { cli, cliTasks, grown, scratch, startCli, tasksModule } from '../../helpers/cli.ts'
-import { assertEachOnce, readOutcomes } from '../../helpers/outcomes.ts'
+import { cli, cliTasks, grown, millrace, scratch, startCli, tasksModule } from '../../helpers/cli.ts'
+import { assertEachOnce, parseOutcomes, readOutcomes } from '../../helpers/outcomes.ts'
 
 const LINES = 60
 
@@ -51,6 +52,30 @@ describe('millrace run, of which nothing is left but native calls past their har
       writeFileSync(at('pipe'), '')
       assert.equal((await cli(args)).code, 0)
       assertEachOnce(readOutcomes(at('out')), lines)
+    })
+  }
+})
+
+describe('millrace run, interrupted while it prints', () => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    it(`ends at once on ${signal}, and prints all of it when it is run again`, { timeout: 60_000 }, async (test) => {
+      const folder = scratch(test)
+      const at = (name: string) => join(folder, name)
+      const long = 'x'.repeat(10_000)
+      writeFileSync(at('in'), Array.from({ length: LINES }, () => `${JSON.stringify(long)}\n`).join(''))
+      const args = ['run', cliTasks, 'text.echo', '--input', at('in'), '--journal', at('jobs.db')]
+      const child = spawn(process.execPath, [millrace, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+      test.after(() => child.kill('SIGKILL'))
+      const ended = once(child, 'exit')
+      // More than a pipe holds, and nobody reads it.
+      for await (const text of child.stderr.setEncoding('utf8')) {
+        if (String(text).includes(`${LINES} succeeded`)) break
+      }
+      child.kill(signal)
+      assert.deepEqual(await ended, [null, signal])
+      const { code, out } = await cli(args)
+      assert.equal(code, 0)
+      assertEachOnce(parseOutcomes(out), LINES)
     })
   }
 })
