@@ -23,10 +23,11 @@ export interface Running {
 export interface CliOptions {
   readonly input?: string
   readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
 }
 
-export function startCli(args: readonly string[], { input, env = {} }: CliOptions = {}): Running {
-  const child = spawn(process.execPath, [millrace, ...args], { env: { ...process.env, ...env }, stdio: 'pipe' })
+export function startCli(args: readonly string[], { input, env = {}, cwd = process.cwd() }: CliOptions = {}): Running {
+  const child = spawn(process.execPath, [millrace, ...args], { env: { ...process.env, ...env }, cwd, stdio: 'pipe' })
   let [out, err] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))

@@ -15,6 +15,7 @@ export interface InputLine {
 const READ_BYTES = 128 * 1024
 const MAX_LINE_BYTES = 16 * 1024 * 1024
 const NEWLINE = Buffer.from('\n')
+const RETURN = 13
 
 /** Reads lines as a stream and keeps a hash of all of them so far, by which a changed input is noticed. */
 export class InputLines {
@@ -64,7 +65,7 @@ export class InputLines {
       const found = whole.indexOf(10, from)
       const to = found < 0 ? whole.length : found
       const line = whole.subarray(from, to)
-      this.#hash.update(line).update(NEWLINE)
+      this.#hash.update(withoutReturn(line)).update(NEWLINE)
       this.bytes += line.length + 1
       lines.push({
         number: ++this.lines,
@@ -88,6 +89,11 @@ export class InputLines {
         'put large values into files and pass their paths',
     )
   }
+}
+
+/** A last line without an end gets one, of whatever kind, when lines are appended: it is the same line. */
+function withoutReturn(line: Buffer): Buffer {
+  return line.at(-1) === RETURN ? line.subarray(0, -1) : line
 }
 
 /** The hash of a file's first lines, and how many there were. */

@@ -1,4 +1,4 @@
-import { systemClock, type Timer } from '../../../lib/clock.ts'
+import { type Clock, systemClock, type Timer } from '../../../lib/clock.ts'
 import type { Terminal } from '../terminal.ts'
 import { count, duration, plural } from '../text.ts'
 
@@ -26,12 +26,14 @@ export class Progress {
   readonly #terminal: Terminal
   readonly #standing: () => Standing
   readonly #mode: 'bar' | 'lines' | 'quiet'
+  readonly #clock: Clock
   #samples: { readonly at: number; readonly written: number }[] = []
   #timer: Timer | undefined
 
-  constructor(terminal: Terminal, standing: () => Standing, shown: 'shown' | 'quiet') {
+  constructor(terminal: Terminal, standing: () => Standing, shown: 'shown' | 'quiet', clock: Clock = systemClock) {
     this.#terminal = terminal
     this.#standing = standing
+    this.#clock = clock
     this.#mode = shown === 'quiet' ? 'quiet' : terminal.isInteractive ? 'bar' : 'lines'
   }
 
@@ -57,7 +59,7 @@ export class Progress {
   }
 
   #plan(): void {
-    this.#timer = systemClock.setTimer(this.#mode === 'bar' ? TTY_EVERY_MS : PLAIN_EVERY_MS, () => {
+    this.#timer = this.#clock.setTimer(this.#mode === 'bar' ? TTY_EVERY_MS : PLAIN_EVERY_MS, () => {
       this.#sample()
       this.#show()
       this.#plan()
@@ -74,7 +76,7 @@ export class Progress {
   }
 
   #sample(): void {
-    const at = systemClock.monotonicMs()
+    const at = this.#clock.monotonicMs()
     this.#samples.push({ at, written: this.#standing().written })
     while ((this.#samples[1]?.at ?? at) < at - RATE_WINDOW_MS) this.#samples.shift()
   }

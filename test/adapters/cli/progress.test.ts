@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { progressText, type Standing } from '../../../adapters/cli/run/progress.ts'
+import { Progress, progressText, type Standing } from '../../../adapters/cli/run/progress.ts'
+import { ManualClock } from '../../../lib/manual-clock.ts'
 import { millrace, scratch, tasksModule } from '../../helpers/cli.ts'
 
 const LINES = 400
@@ -73,6 +74,41 @@ describe('the progress of a run on a terminal', () => {
     assert.ok(last.length > 1, frames.join('\n'))
     for (const text of last) assert.match(text, /100 %  1 of 1  \d+\/s  0 failed  \d+ jobs? of lines left$/)
     assert.ok(frames.every((text) => !/100 %.* ms left/.test(text)))
+  })
+})
+
+describe('the progress of a run without a terminal', () => {
+  function started(shown: 'shown' | 'quiet') {
+    const clock = new ManualClock()
+    const lines: string[] = []
+    const standing = { written: 0, failures: 0, total: 1_000, open: 10, children: undefined }
+    const terminal = { isInteractive: false, columns: 10, out: () => {}, err: (text: string) => void lines.push(text) }
+    const progress = new Progress(terminal, () => standing, shown, clock)
+    progress.start()
+    return { clock, lines, standing, progress }
+  }
+
+  it('is a plain line every five seconds, of any length', () => {
+    const { clock, lines, standing, progress } = started('shown')
+    clock.advance(4_999)
+    assert.deepEqual(lines, [])
+    standing.written = 100
+    clock.advance(1)
+    standing.failures = 7
+    clock.advance(5_000)
+    assert.deepEqual(lines, [
+      '10 %  100 of 1,000  20/s  0 failed  45.0 s left',
+      '10 %  100 of 1,000  10/s  7 failed  1 min 30 s left',
+    ])
+    progress.stop()
+    clock.advance(60_000)
+    assert.equal(lines.length, 2)
+  })
+
+  it('is none where none is wanted', () => {
+    const { clock, lines } = started('quiet')
+    clock.advance(60_000)
+    assert.deepEqual(lines, [])
   })
 })
 
