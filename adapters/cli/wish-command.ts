@@ -3,6 +3,7 @@ import type { JobRecord } from '../../lib/job.ts'
 import { carryOut, JournalReader, takeOver, type Wish } from '../../runtime/cli-support.ts'
 import { parseArguments, refuseBeside } from './arguments.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { reportError } from './report-error.ts'
 import { allJobs, filterOf, jobOf, journalOption } from './select-jobs.ts'
 import type { Terminal } from './terminal.ts'
 import { plural } from './text.ts'
@@ -51,13 +52,25 @@ export async function wishCommand(kind: WishKind, args: readonly string[], termi
   }
 }
 
-async function wishForIds(kind: WishKind, reader: JournalReader, ids: readonly string[], { out }: Terminal) {
-  if (ids.some((id) => reader.isInInbox(id))) await takeOver(reader.file)
-  const before = ids.map((id) => jobOf(reader, id))
-  await carryOut(reader.file, wishesOf(kind, reader, before))
+async function wishForIds(kind: WishKind, reader: JournalReader, ids: readonly string[], terminal: Terminal) {
+  const inInbox = ids.flatMap((id) => unlessMissing(terminal, () => ({ id, isInInbox: reader.isInInbox(id) })))
+  if (inInbox.some(({ isInInbox }) => isInInbox)) await takeOver(reader.file)
+  const before = inInbox.flatMap(({ id }) => unlessMissing(terminal, () => jobOf(reader, id)))
+  if (before.length > 0) await carryOut(reader.file, wishesOf(kind, reader, before))
   const outcomes = before.map((job) => ({ id: job.id, ...kind.outcome(job, reader.record(job.id)) }))
-  for (const { id, text } of outcomes) out(`${id} ${text}`)
-  return outcomes.every(({ granted }) => granted === 'yes') ? exitCodes.ok : exitCodes.failed
+  for (const { id, text } of outcomes) terminal.out(`${id} ${text}`)
+  return outcomes.filter(({ granted }) => granted === 'yes').length === ids.length ? exitCodes.ok : exitCodes.failed
+}
+
+/** An id without a job is told, and is no reason to leave the others as they are. */
+function unlessMissing<T>(terminal: Terminal, look: () => T): T[] {
+  try {
+    return [look()]
+  } catch (error) {
+    if (!(error instanceof MillraceError && error.code === 'MILLRACE_JOB_NOT_FOUND')) throw error
+    reportError(error, 'short', terminal)
+    return []
+  }
 }
 
 async function wishForAll(kind: WishKind, reader: JournalReader, before: readonly Seen[], { out }: Terminal) {

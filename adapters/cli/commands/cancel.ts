@@ -16,7 +16,7 @@ Options
 
 Exit codes
   0  all of them are cancelled, or were asked to end
-  1  a job was not found, or was over already
+  1  a job was not found, or was over already; all others are cancelled, or were asked to end
   2  wrong usage
   3  the journal cannot be used
 

@@ -16,7 +16,7 @@ Options
 
 Exit codes
   0  all of them are available
-  1  a job was not found, had not ended, or its key belongs to another job now
+  1  a job was not found, had not ended, or its key belongs to another job now; all others are available
   2  wrong usage
   3  the journal cannot be used
 

@@ -213,6 +213,25 @@ describe('millrace retry and cancel', () => {
     assert.deepEqual(await idsOf(journal, '--state', 'cancelled'), [first])
   })
 
+  it('change the jobs that are there, and tell which are not', async (test) => {
+    const journal = await journalWithDead(test)
+    const [first = '', second = '', third = ''] = await idsOf(journal)
+    const missing = `${first.slice(0, first.indexOf('-'))}-zzzz`
+    for (const [verb, ids, text] of [
+      ['retry', [missing, first, 'aaaaaa-1', second], 'retried: it is available'],
+      ['cancel', [first, missing, second], 'cancelled'],
+    ] as const) {
+      const { code, out, err } = await cli([verb, ...ids, '--journal', journal])
+      assert.equal(code, 1, err)
+      assert.equal(out, `${first} ${text}\n${second} ${text}\n`)
+      assert.match(err, new RegExp(`^error: MILLRACE_JOB_NOT_FOUND: ${missing} has no row in .*$`, 'm'))
+      assert.equal(err.includes('"aaaaaa-1" is no job of'), verb === 'retry')
+    }
+    const none = await cli(['cancel', missing, '--journal', journal])
+    assert.deepEqual([none.code, none.out], [1, ''])
+    assert.deepEqual(await idsOf(journal, '--state', 'dead'), [third])
+  })
+
   it('have the owner retry a job, which its handles follow', async (test) => {
     const { runtime, journal } = await ownerOf(test)
     const job = await runtime.enqueue(tasks.even, { n: 1 })
