@@ -43,9 +43,8 @@ export class InputLines {
 
   /** All lines in groups, as they come. */
   async *groups(): AsyncGenerator<readonly InputLine[]> {
-    const stream = this.#path === '-' ? process.stdin : createReadStream(this.#path, { highWaterMark: READ_BYTES })
     let parts: Buffer[] = []
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    for await (const chunk of this.#chunks()) {
       const end = chunk.lastIndexOf(10)
       if (end < 0) {
         parts.push(chunk)
@@ -57,6 +56,20 @@ export class InputLines {
     }
     const rest = Buffer.concat(parts)
     if (rest.length > 0) yield* this.#split(rest)
+  }
+
+  async *#chunks(): AsyncGenerator<Buffer> {
+    const stream = this.#path === '-' ? process.stdin : createReadStream(this.#path, { highWaterMark: READ_BYTES })
+    try {
+      yield* stream as AsyncIterable<Buffer>
+    } catch (cause) {
+      throw new MillraceError(
+        'MILLRACE_CLI',
+        `the input cannot be read; got ${(cause as Error).message} behind line ${this.lines}, expected its next lines; mend ` +
+          'what is in the way, and run the same command again',
+        { cause, path: '--input' },
+      )
+    }
   }
 
   *#split(whole: Buffer): Generator<readonly InputLine[]> {

@@ -77,6 +77,16 @@ describe('the input of millrace run', () => {
     }
     assert.ok(!existsSync(output) || readOutcomes(output).every(({ line }) => line < 3))
   })
+
+  it('ends the run where it cannot be read any further', {
+    skip: !existsSync('/proc/self/mem') && 'no /proc',
+  }, async (test) => {
+    const { output, files } = setUp(test)
+    const { code, err } = await cli(['run', cliTasks, 'text.echo', ...files.slice(2), '--input', '/proc/self/mem'])
+    assert.equal(code, 2, err)
+    assert.match(err, /^error: MILLRACE_CLI: the input cannot be read; got EIO: .* behind line 0, .* \(--input\)$/m)
+    assert.deepEqual(readOutcomes(output), [])
+  })
 })
 
 describe('the options of millrace run', () => {
