@@ -8,7 +8,7 @@ export const exitCodes = {
   usage: 2,
   journal: 3,
   broker: 4,
-  /** A run that has stopped before every line had its outcome: the same command goes on. */
+  /** A run that has stopped before its end, so that lines may have no outcome yet: the same command goes on. */
   incomplete: 5,
   internal: 70,
   interrupted: 130,

@@ -36,7 +36,7 @@ Exit codes
   2  wrong usage
   3  the journal cannot be used
   4  the broker cannot be used
-  5  a run stopped before every line had its outcome
+  5  a run stopped before its end: lines may have no outcome yet
   70 an error of millrace itself
   130, 143  interrupted by SIGINT, SIGTERM
   137  jobs of a worker hang in native calls`

@@ -37,7 +37,7 @@ Exit codes
   1  every line has an outcome, some without success; or jobs that they have enqueued failed or were not handled
   2  wrong usage: another input, output or task than the journal's, a module that cannot be imported, …
   3  the journal cannot be used
-  5  it stopped before every line had an outcome: a place has given up, or nothing was left but native calls past
+  5  it stopped before its end, and lines may have no outcome yet: a place has given up, or native calls ran past
      their hard limit; run the same command again
   130, 143  interrupted by SIGINT, SIGTERM; 143 also instead of 5 where native calls still hang; run it again
 
