@@ -1,3 +1,4 @@
+import { isProxy } from 'node:util/types'
 import { MillraceError } from './errors.ts'
 
 /** What of a job travels as text: one string, made once, from the caller to the journal, the thread and the broker. */
@@ -15,7 +16,7 @@ export type PayloadKind = 'input' | 'output' | 'progress' | 'log fields'
 export function encodePayload(value: unknown, kind: PayloadKind): string {
   if (value === undefined) return ''
   left = MAX_BYTES
-  const plain = looksPlain(value)
+  const plain = isPlain(value, 0)
   // A few values that refer to each other many times are a text without end: beyond the limit nobody looks further.
   if (left < 0) throw tooLarge(kind, `more than ${MAX_BYTES}`)
   if (!plain) refuse(value, kind)
@@ -72,18 +73,10 @@ function refuseProto(key: string, value: unknown): unknown {
 /** How many characters the text may still have, each value and name that was looked at counted with the least it needs. */
 let left = 0
 
-function looksPlain(value: unknown): boolean {
-  try {
-    return isPlain(value, 0)
-  } catch {
-    // A proxy may throw whatever it likes.
-    return false
-  }
-}
-
 /**
  * The quick look that nearly every payload passes: no path is built and nothing allocated. Cycles end at the depth.
- * A class instance, `Date` and `Map` included, is told by its prototype.
+ * A class instance, `Date` and `Map` included, is told by its prototype. Nothing of the value's own is run: a proxy may
+ * answer what it likes, and something else to whoever writes the text.
  */
 function isPlain(value: unknown, depth: number): boolean {
   if (--left < 0) return false
@@ -97,7 +90,7 @@ function isPlain(value: unknown, depth: number): boolean {
       return Number.isFinite(value) && (value !== 0 || !Object.is(value, -0))
     case 'object':
       if (value === null) return true
-      if (depth >= MAX_DEPTH) return false
+      if (depth >= MAX_DEPTH || isProxy(value)) return false
       return Array.isArray(value) ? isPlainArray(value, depth) : isPlainObject(value, depth)
     default:
       return false
@@ -105,7 +98,7 @@ function isPlain(value: unknown, depth: number): boolean {
 }
 
 function isPlainArray(array: readonly unknown[], depth: number): boolean {
-  if (Object.getPrototypeOf(array) !== Array.prototype) return false
+  if (Object.getPrototypeOf(array) !== Array.prototype || 'toJSON' in Array.prototype) return false
   if (Object.getOwnPropertyNames(array).length !== array.length + 1) return false
   if (Object.getOwnPropertySymbols(array).length > 0) return false
   for (let at = 0; at < array.length; at++) {
@@ -117,7 +110,7 @@ function isPlainArray(array: readonly unknown[], depth: number): boolean {
 }
 
 function isPlainObject(object: object, depth: number): boolean {
-  if (Object.getPrototypeOf(object) !== Object.prototype) return false
+  if (Object.getPrototypeOf(object) !== Object.prototype || 'toJSON' in Object.prototype) return false
   if (Object.getOwnPropertySymbols(object).length > 0) return false
   const names = Object.getOwnPropertyNames(object)
   for (let at = 0; at < names.length; at++) {
@@ -161,6 +154,7 @@ function codeOf(kind: PayloadKind): 'MILLRACE_OPAQUE_INPUT' | 'MILLRACE_OPAQUE_O
 
 function find(value: unknown, path: string, depth: number, parents: readonly object[]): Finding | undefined {
   if (typeof value !== 'object' || value === null) return findScalar(value, path)
+  if (isProxy(value)) return { path, what: 'a proxy', fix: 'pass the plain data that it stands for' }
   if (parents.includes(value)) return { path, what: 'part of itself', fix: 'pass ids instead of references' }
   if (depth >= MAX_DEPTH) return { path, what: `nested deeper than ${MAX_DEPTH}`, fix: 'flatten it' }
   const odd = oddObject(value, path)
@@ -211,6 +205,14 @@ function oddObject(value: object, path: string): Finding | undefined {
     const name = (prototype as { constructor?: { name?: string } }).constructor?.name ?? 'something'
     const fix = FIXES[name] ?? (ArrayBuffer.isView(value) ? 'pass an array of numbers, or base64' : 'pass { ...value }')
     return { path, what: `an instance of ${name}`, fix }
+  }
+  if ('toJSON' in expected) {
+    const inherited = 'an object that inherits a toJSON, which would answer in its place'
+    return {
+      path,
+      what: inherited,
+      fix: 'look for who adds to Object.prototype or Array.prototype, and take it out there',
+    }
   }
   if (Object.getOwnPropertySymbols(value).length > 0) {
     return { path, what: 'an object with a symbol as a key', fix: 'use strings as keys' }

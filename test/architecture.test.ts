@@ -41,7 +41,7 @@ function importsOf({ path, text }: Source): readonly Import[] {
 // --- who may import whom ---------------------------------------------------------------------------------------------
 
 /** Modules of Node that neither read nor write anything. */
-const PURE_BUILTINS = ['node:async_hooks', 'node:buffer']
+const PURE_BUILTINS = ['node:async_hooks', 'node:buffer', 'node:util/types']
 
 /** What all stages speak; it imports no stage but the journal. */
 const SHARED = [

@@ -114,7 +114,9 @@ describe('a refused payload', () => {
   cyclic.self = { inner: [cyclic] }
   const revoked = Proxy.revocable({}, {})
   revoked.revoke()
-  const throws = new Proxy({}, { ownKeys: () => assert.fail('a trap') })
+  const trap = () => assert.fail('a trap was run')
+  const throws = new Proxy({}, { ownKeys: trap, get: trap, getPrototypeOf: trap, getOwnPropertyDescriptor: trap })
+  const lies = new Proxy({ a: 1 }, { get: () => () => undefined })
   const getter = Object.defineProperty({}, 'x', { enumerable: true, get: () => assert.fail('the getter was run') })
   const hiddenJson = Object.defineProperty({}, 'toJSON', { enumerable: true, get: () => assert.fail('it was run') })
   const tagged = Object.assign([1], { extra: 2 })
@@ -160,11 +162,54 @@ describe('a refused payload', () => {
       'input',
       'symbol',
     ], // eslint-disable-line prefer-rest-params
-    ['a proxy that was revoked', { a: revoked.proxy }, 'input', 'cannot be read'],
-    ['a proxy that throws', { a: throws }, 'input', 'cannot be read'],
+    ['a proxy', [new Proxy({ a: 1 }, {})], 'input[0]', 'a proxy'],
+    ['a proxy of an array', { a: new Proxy([1], {}) }, 'input.a', 'a proxy'],
+    ['a proxy that answers something else', { a: lies }, 'input.a', 'a proxy'],
+    ['a proxy that was revoked', { a: revoked.proxy }, 'input.a', 'a proxy'],
+    ['a proxy that throws', { a: throws }, 'input.a', 'a proxy'],
+    ['an object whose class cannot be asked', { a: Object.create(throws) }, 'input', 'cannot be read'],
   ]
   for (const [what, value, path, word] of cases) {
     it(`says where it is and what to do: ${what}`, () => assertRefused(value, path, word, 'expected'))
+  }
+
+  it('is a proxy wherever it is and whatever it answers, and none of it is run', () => {
+    const answer = fc.constantFrom(
+      undefined,
+      null,
+      1,
+      () => undefined,
+      () => 1,
+      trap,
+    )
+    const inside = fc.constantFrom<(value: unknown) => unknown>(
+      (value) => value,
+      (value) => [value],
+      (value) => ({ a: { b: value } }),
+    )
+    fc.assert(
+      fc.property(fc.oneof(fc.object(), fc.array(fc.jsonValue())), answer, inside, (target, answer, inside) => {
+        const proxy = new Proxy(target as object, { get: () => answer })
+        assert.throws(() => encodePayload(inside(proxy), 'input'), {
+          code: 'MILLRACE_OPAQUE_INPUT',
+          message: /a proxy/,
+        })
+      }),
+    )
+  })
+
+  for (const shared of [Object.prototype, Array.prototype]) {
+    const what = shared === Object.prototype ? 'an object' : 'an array'
+    it(`is ${what} that inherits a toJSON, which would answer in its place`, () => {
+      Object.defineProperty(shared, 'toJSON', { configurable: true, value: () => undefined })
+      try {
+        const value = shared === Object.prototype ? { a: 1 } : { list: [1] }
+        const path = shared === Object.prototype ? 'input' : 'input.list'
+        assertRefused(value, path, 'inherits a toJSON', 'take it out there')
+      } finally {
+        Reflect.deleteProperty(shared, 'toJSON')
+      }
+    })
   }
 
   it('has the code and the path of what it was to be', () => {
