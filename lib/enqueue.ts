@@ -5,7 +5,7 @@ import { checkedInstant, checkedKey, checkedOverrides, checkedPriority } from '.
 import { partOf } from './limits.ts'
 import { duration, invalidOption, refuseUnknown } from './options.ts'
 import { encodePayload } from './payload.ts'
-import { parseWith } from './schema.ts'
+import { parseWith, type StandardSchemaV1 } from './schema.ts'
 import { type AnyTask, type EnqueueOptions, isTask, timeLimitsOf } from './task.ts'
 
 /** A job as it goes to the journal: its input as one string, and its rare parts. */
@@ -43,25 +43,29 @@ export function prepareJob(
   const now = options === undefined && task.useByMs === undefined ? 0 : clock.now()
   const extra = extraOf(task, options, now)
   const schema = task.input
-  if (schema !== undefined) {
-    const parsed = parseWith(schema, input, 'input', 'input')
-    if (parsed instanceof Promise) return onceParsed(parsed, () => encoded(task, input, extra))
-  }
-  return encoded(task, input, extra)
+  return schema === undefined ? encoded(task, input, extra) : checked(schema, input, () => encoded(task, input, extra))
 }
 
-/** The job as it is now, whatever its caller makes of the input while the schema has not answered. */
-async function onceParsed(parsed: Promise<unknown>, encode: () => PreparedJob): Promise<PreparedJob> {
-  let job: PreparedJob
+/**
+ * The job as it was before the schema has seen its input: some put defaults into what they are given, and until one that
+ * answers later has done so its caller may change it as well. What does not fit is told of before what cannot be encoded.
+ */
+function checked(schema: StandardSchemaV1, input: unknown, encode: () => PreparedJob) {
+  const take = asFound(encode)
+  const parsed = parseWith(schema, input, 'input', 'input')
+  return parsed instanceof Promise ? parsed.then(take) : take()
+}
+
+/** Does it now; what came of it, an error too, is for later. */
+function asFound<T>(run: () => T): () => T {
   try {
-    job = encode()
+    const value = run()
+    return () => value
   } catch (error) {
-    // What does not fit the schema is told of first, as where the schema answers at once.
-    await parsed
-    throw error
+    return () => {
+      throw error
+    }
   }
-  await parsed
-  return job
 }
 
 /** Throws `MILLRACE_INVALID_OPTION` for what is no task: a handler, a name, something that only looks like one. */

@@ -88,6 +88,27 @@ describe('a job that is enqueued', () => {
     })
   })
 
+  it('is what its caller has given also where the schema changes it in place', async () => {
+    const defaulting = (answer: (value: unknown) => unknown): StandardSchemaV1<{ by: string; id?: number }> => ({
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value) => answer({ value: Object.assign(value as object, { id: 7 }) }) as never,
+      },
+    })
+    for (const answer of [(result: unknown) => result, async (result: unknown) => result]) {
+      const filled = defineTask({
+        name: 'filled',
+        input: defaulting(answer),
+        concurrency: { limit: 1, by: ({ id }) => `${id}` },
+        run: () => undefined,
+      })
+      const job = await prepareJob(filled, { by: 'me' }, undefined, { now: () => NOW })
+      assert.equal(job.input, '{"by":"me"}')
+      assert.match(JSON.stringify(job.extra?.part), /undefined/)
+    }
+  })
+
   it('waits for a schema that answers later', async () => {
     const schema: StandardSchemaV1<number> = {
       '~standard': {
