@@ -26,7 +26,7 @@ export interface RetryPolicy {
   readonly giveUpOn?: readonly string[]
 }
 
-/** What a user writes: what is left out is taken from the task, or from the default. */
+/** What a user writes: what is left out is taken from the task, or from the default; of a backoff if that is of its type. */
 export interface RetryOptions {
   readonly attempts?: number
   readonly backoff?:
@@ -62,11 +62,12 @@ export function retryPolicy(options: RetryOptions = {}, base: RetryPolicy = defa
   if (giveUpOn !== undefined && !(Array.isArray(giveUpOn) && giveUpOn.every((code) => typeof code === 'string'))) {
     throw invalidOption(`${path}.giveUpOn`, giveUpOn, 'a list of error codes')
   }
-  const backoff = options.backoff === undefined ? base.backoff : checkedBackoff(options.backoff, `${path}.backoff`)
+  const backoff =
+    options.backoff === undefined ? base.backoff : checkedBackoff(options.backoff, base.backoff, `${path}.backoff`)
   return { attempts, backoff, ...(giveUpOn !== undefined && { giveUpOn }) }
 }
 
-function checkedBackoff(backoff: NonNullable<RetryOptions['backoff']>, path: string): Backoff {
+function checkedBackoff(backoff: NonNullable<RetryOptions['backoff']>, base: Backoff, path: string): Backoff {
   if (!Object.hasOwn(BACKOFF_KEYS, backoff?.type)) {
     throw invalidOption(`${path}.type`, backoff?.type, "one of 'exponential', 'fixed', 'list' and 'custom'")
   }
@@ -75,16 +76,11 @@ function checkedBackoff(backoff: NonNullable<RetryOptions['backoff']>, path: str
     throw invalidOption(`${path}.jitter`, backoff.jitter, "'full' or 'none'")
   }
   switch (backoff.type) {
-    case 'exponential': {
-      const { firstMs = defaultBackoff.firstMs, maxMs = Math.max(defaultBackoff.maxMs, firstMs) } = backoff
-      duration(firstMs, `${path}.firstMs`)
-      if (duration(maxMs, `${path}.maxMs`) < firstMs)
-        throw invalidOption(`${path}.maxMs`, maxMs, `at least firstMs, ${firstMs}`)
-      return { ...backoff, firstMs, maxMs }
-    }
+    case 'exponential':
+      return exponential(backoff, base.type === 'exponential' ? base : defaultBackoff, path)
     case 'fixed':
       duration(backoff.delayMs, `${path}.delayMs`)
-      return backoff
+      return base.type === 'fixed' ? { ...base, ...backoff } : backoff
     case 'list':
       if (!Array.isArray(backoff.delaysMs) || backoff.delaysMs.length === 0) {
         throw invalidOption(`${path}.delaysMs`, backoff.delaysMs, 'at least one delay in ms')
@@ -96,6 +92,26 @@ function checkedBackoff(backoff: NonNullable<RetryOptions['backoff']>, path: str
         throw invalidOption(`${path}.name`, backoff.name, "a name from the runtime's option backoffs")
       }
       return backoff
+  }
+}
+
+/** A bound that is given alone moves the other one with it, which nobody wrote beside it. */
+function exponential(
+  given: Extract<NonNullable<RetryOptions['backoff']>, { type: 'exponential' }>,
+  base: Extract<Backoff, { type: 'exponential' }>,
+  path: string,
+): Backoff {
+  const { firstMs, maxMs } = given
+  if (firstMs !== undefined) duration(firstMs, `${path}.firstMs`)
+  if (maxMs !== undefined) duration(maxMs, `${path}.maxMs`)
+  if (firstMs !== undefined && maxMs !== undefined && maxMs < firstMs) {
+    throw invalidOption(`${path}.maxMs`, maxMs, `at least firstMs, ${firstMs}`)
+  }
+  return {
+    ...base,
+    ...given,
+    firstMs: firstMs ?? Math.min(base.firstMs, maxMs ?? base.maxMs),
+    maxMs: maxMs ?? Math.max(base.maxMs, firstMs ?? base.firstMs),
   }
 }
 

@@ -134,7 +134,30 @@ describe('a retry policy', () => {
 
   it('fills in what an exponential backoff leaves out', () => {
     const { backoff } = retryPolicy({ backoff: { type: 'exponential', firstMs: 5_000_000 } })
-    assert.deepEqual(backoff, { type: 'exponential', firstMs: 5_000_000, maxMs: 5_000_000 })
+    assert.deepEqual(backoff, { type: 'exponential', firstMs: 5_000_000, maxMs: 5_000_000, jitter: 'full' })
+    assert.deepEqual(retryPolicy({ backoff: { type: 'exponential', maxMs: 500 } }).backoff, {
+      type: 'exponential',
+      firstMs: 500,
+      maxMs: 500,
+      jitter: 'full',
+    })
+  })
+
+  it('fills in what a backoff leaves out from the one before, if that is of its type', () => {
+    const quick = { type: 'exponential', firstMs: 100, maxMs: 60_000, jitter: 'none' } as const
+    const base = retryPolicy({ backoff: quick })
+    const filled = (backoff: RetryOptions['backoff']) => retryPolicy({ backoff } as RetryOptions, base).backoff
+    assert.deepEqual(filled({ type: 'exponential', maxMs: 500 }), { ...quick, maxMs: 500 })
+    assert.deepEqual(filled({ type: 'exponential', firstMs: 70_000 }), { ...quick, firstMs: 70_000, maxMs: 70_000 })
+    assert.deepEqual(filled({ type: 'exponential', jitter: 'full' }), { ...quick, jitter: 'full' })
+    const fixed = retryPolicy({ backoff: { type: 'fixed', delayMs: 9, jitter: 'full' } })
+    assert.deepEqual(retryPolicy({ backoff: { type: 'exponential' } }, fixed).backoff, defaultRetry.backoff)
+    assert.deepEqual(retryPolicy({ backoff: { type: 'fixed', delayMs: 3 } }, fixed).backoff, {
+      type: 'fixed',
+      delayMs: 3,
+      jitter: 'full',
+    })
+    assert.deepEqual(filled({ type: 'fixed', delayMs: 3 }), { type: 'fixed', delayMs: 3 })
   })
 
   it('survives being stored', () => {
