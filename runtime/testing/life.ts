@@ -1,6 +1,7 @@
 import { nextTurn, systemClock } from '../../lib/clock.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import type { ManualClock } from '../../lib/manual-clock.ts'
+import type { CustomBackoff } from '../backoffs-config.ts'
 import { type Booted, boot } from '../boot.ts'
 import { resolveConfig } from '../config.ts'
 import type { Emitter } from '../emit.ts'
@@ -12,6 +13,7 @@ import { handlersOf, placesOf, type TestTasks } from './test-tasks.ts'
 /** What outlives a crash: the journal, what its starts file would say, and the test. */
 export interface Stage {
   readonly tasks: TestTasks
+  readonly backoffs: Readonly<Record<string, CustomBackoff>>
   readonly db: Database
   readonly clock: ManualClock
   readonly emitter: Emitter
@@ -50,7 +52,7 @@ export class Life {
   }
 
   static async start(stage: Stage): Promise<Life> {
-    const { tasks, db, emitter, begun } = stage
+    const { tasks, backoffs, db, emitter, begun } = stage
     const clock = new LifeClock(stage.clock)
     const handlers = handlersOf(tasks)
     await handlers.setUp()
@@ -58,7 +60,7 @@ export class Life {
     const before = new Map(begun)
     begun.clear()
     let connection: StoreConnection | undefined
-    const config = resolveConfig({ tasks: 'file:in-memory', journal: { file: ':memory:' }, promotion: 'off' })
+    const config = resolveConfig({ tasks: 'file:in-memory', journal: { file: ':memory:' }, backoffs, promotion: 'off' })
     const booted = await boot(
       { ...config, places },
       {

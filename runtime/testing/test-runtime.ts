@@ -6,16 +6,19 @@ import type { JobRecord } from '../../lib/job.ts'
 import { ManualClock } from '../../lib/manual-clock.ts'
 import { duration, invalidOption, refuseUnknown } from '../../lib/options.ts'
 import { type AnyTask, type InputOf, isTask } from '../../lib/task.ts'
+import type { CustomBackoff } from '../backoffs-config.ts'
 import type { Booted } from '../boot.ts'
 import { type Database, openDatabase } from '../journal/sqlite.ts'
 import type { Transaction } from '../publish/transaction.ts'
 import { Runtime } from '../runtime.ts'
 import type { StopOptions } from '../supervise/drain.ts'
 import { Life, type Stage } from './life.ts'
-import type { TestTasks } from './test-tasks.ts'
+import { exportedBackoffs, type TestTasks } from './test-tasks.ts'
 
 export interface TestRuntimeOptions {
   readonly tasks: TestTasks
+  /** As of `createRuntime`. Default: what a module given as `tasks` exports by that name. */
+  readonly backoffs?: Readonly<Record<string, CustomBackoff>>
   /** Where the clock starts, in epoch ms. Default: 2000-01-01. */
   readonly startAt?: number
 }
@@ -44,12 +47,13 @@ const PAGE = 200
  * loop of the test. No job starts before `drain` or `advance`, and time stands still until `advance`.
  */
 export async function testRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
-  refuseUnknown(options, ['tasks', 'startAt'], '')
+  refuseUnknown(options, ['tasks', 'backoffs', 'startAt'], '')
   const { tasks, startAt = YEAR_2000 } = options
   if (!Number.isFinite(startAt)) throw invalidOption('startAt', startAt, 'epoch milliseconds')
   const clock = new ManualClock(startAt)
   const emitter = new EventEmitter<RuntimeEvents>()
-  const stage: Stage = { tasks, clock, emitter, db: openDatabase(':memory:', {}), begun: new Map() }
+  const backoffs = options.backoffs ?? exportedBackoffs(tasks)
+  const stage: Stage = { tasks, backoffs, clock, emitter, db: openDatabase(':memory:', {}), begun: new Map() }
   return new TestRuntime(stage, await Life.start(stage))
 }
 

@@ -1,6 +1,7 @@
 import { invalidOption } from '../../lib/options.ts'
 import { collectTasks } from '../../lib/collect-tasks.ts'
 import { type AnyTask, handlerOf, isTask, type TaskHandler } from '../../lib/task.ts'
+import type { CustomBackoff } from '../backoffs-config.ts'
 import { laneConfig, type PlaceConfig } from '../config.ts'
 import { Handlers } from '../places/handlers.ts'
 
@@ -14,6 +15,13 @@ export function handlersOf(tasks: TestTasks): Handlers {
   else if (!isModule(tasks)) throw invalidOption('tasks', tasks, MODULE)
   // A list is by its indices what a module is by its names.
   return new Handlers(collectTasks([{ url: 'testRuntime', exports: { ...(tasks as Record<string, unknown>) } }]))
+}
+
+/** What a module has for `millrace run` and `millrace worker`; nothing where its tasks are given one by one. */
+export function exportedBackoffs(tasks: TestTasks): Readonly<Record<string, CustomBackoff>> {
+  if (!isModule(tasks)) return {}
+  const { backoffs } = tasks as { readonly backoffs?: Readonly<Record<string, CustomBackoff>> }
+  return backoffs ?? {}
 }
 
 /** In a module it would be one of the things that are passed over; here nobody would see why it does not run. */
