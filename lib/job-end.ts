@@ -25,38 +25,59 @@ export function endOf(record: JobRecord, output: string | null): End | undefined
   }
 }
 
-/** What `result()` resolves to for a job that ended so; throws what it rejects with. */
-export function resultOf(end: End): unknown {
+/** What `result()` resolves to for the job of this id that ended so; throws what it rejects with. */
+export function resultOf(end: End, id: string): unknown {
   switch (end.state) {
     case 'succeeded':
-      if (end.output === undefined) throw notKept('the job')
+      if (end.output === undefined) throw notKept(id)
       return decodePayload(end.output)
     case 'dead':
-      throw jobError(end.error)
+      throw jobError(end.error, id)
     case 'cancelled':
-      throw new MillraceError('MILLRACE_JOB_CANCELLED', 'the job was cancelled; it has no result')
+      throw new MillraceError('MILLRACE_JOB_CANCELLED', `${id} was cancelled; it has no result; ${RETRY}`)
     case 'discarded':
-      throw new MillraceError('MILLRACE_JOB_DISCARDED', `the job was discarded: ${end.reason}; it has no result`)
+      throw new MillraceError(
+        'MILLRACE_JOB_DISCARDED',
+        `${id} was discarded: ${end.reason}; it has no result; ${RETRY}`,
+      )
     case 'expired':
-      throw new MillraceError('MILLRACE_JOB_EXPIRED', 'the job could not start before its expiresAt; it has no result')
+      throw expired(end.error, id)
   }
 }
 
-export function notKept(job: string): MillraceError {
+const RETRY = 'retry() it if it is to run after all'
+
+/** Its attempts before may have failed, each in time. */
+function expired(last: ErrorRecord | undefined, id: string): MillraceError {
+  const why = last === undefined ? '' : `, and its last attempt had failed: ${last.message}`
+  return new MillraceError(
+    'MILLRACE_JOB_EXPIRED',
+    `${id} did not come to start before its expiresAt${why}; it has no result; retry() it, which runs it without a ` +
+      'bound, or give it more time',
+    last === undefined ? {} : { cause: fromErrorRecord(last) },
+  )
+}
+
+export function notKept(id: string): MillraceError {
   return new MillraceError(
     'MILLRACE_RESULT_NOT_KEPT',
-    `${job} has ended and its result is not kept; ask while it runs, or set keepResultMs on the task`,
+    `${id} has ended and its result is not kept; ask while it runs, or set keepResultMs on the task`,
   )
 }
 
 /** A job's last error: Millrace's own as it is, a handler's as the cause of `MILLRACE_JOB_FAILED`. */
-function jobError(record: ErrorRecord | undefined): Error {
-  if (record === undefined) return new MillraceError('MILLRACE_JOB_FAILED', 'the job is dead; its error was not kept')
+function jobError(record: ErrorRecord | undefined, id: string): Error {
+  if (record === undefined) {
+    return new MillraceError(
+      'MILLRACE_JOB_FAILED',
+      `${id} is dead, and its error was not kept; look at the logs of its handler, then retry() it`,
+    )
+  }
   const error = fromErrorRecord(record)
   if (error instanceof MillraceError) return error
   return new MillraceError(
     'MILLRACE_JOB_FAILED',
-    `the job is dead after its last attempt: ${record.message}; see the cause`,
+    `${id} is dead after its last attempt: ${record.message}; see the cause, mend it, then retry() the job`,
     { cause: error },
   )
 }

@@ -65,7 +65,7 @@ export class ManualClock implements Clock {
       const what = 'a manual clock was not advanced'
       throw new MillraceError(
         'MILLRACE_INVALID_OPTION',
-        `${what}; got ${ms}, expected ms from 0 up; time only moves on`,
+        `${what}; got ${ms}, expected ms from 0 up, since time only moves on; pass how long it is to go on`,
       )
     }
     const until = this.#at + ms

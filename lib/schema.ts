@@ -68,9 +68,11 @@ function valueOf(result: SchemaResult<unknown>, what: 'input' | 'output', path: 
   const shown = result.issues.slice(0, SHOWN_ISSUES).map((issue) => `${pathOf(issue, path)}: ${issue.message}`)
   const more = result.issues.length > SHOWN_ISSUES ? ` (and ${result.issues.length - SHOWN_ISSUES} more)` : ''
   const [first] = result.issues
-  throw new MillraceError(codeOf(what), `the ${what} does not fit the task's schema; ${shown.join('; ')}${more}`, {
-    path: first === undefined ? path : pathOf(first, path),
-  })
+  throw new MillraceError(
+    codeOf(what),
+    `the ${what} does not fit the task's schema; ${shown.join('; ')}${more}; mend the ${what}, or the schema`,
+    { path: first === undefined ? path : pathOf(first, path) },
+  )
 }
 
 function pathOf({ path: parts = [] }: SchemaIssue, root: string): string {

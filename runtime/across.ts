@@ -231,7 +231,8 @@ function refuseForWorker({ across }: Wires): void {
 function unroutable(queue: string): MillraceError {
   return new MillraceError(
     'MILLRACE_BROKER_QUEUE',
-    `the broker has no queue ${queue}; expected one that it has held before`,
+    `the broker has no queue ${queue}; expected one that it has held before; what was to go there is kept, and tried ` +
+      'again; look who has deleted it',
   )
 }
 

@@ -11,7 +11,7 @@ export async function ask({ journal }: Wires, request: Request): Promise<Answere
   if (answer.type !== 'failed') return answer
   throw new MillraceError(
     'MILLRACE_JOURNAL_IO',
-    `the journal could not carry out a ${request.type}; nothing of it was written; see the cause`,
+    `the journal could not carry out a ${request.type}; nothing of it was written; see the cause, mend it, then ask again`,
     { cause: fromErrorRecord(answer.error) },
   )
 }

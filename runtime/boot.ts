@@ -118,7 +118,7 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
   } as Wires
   const journal = new JournalAccess(config.journal, connect, clock, journalListener(wires, fail))
   const desk = new Desk(wires)
-  const results = new Results()
+  const results = new Results((number) => desk.idOf(number))
   const wishes = new Set<number>()
   return Object.assign(wires, {
     journal,

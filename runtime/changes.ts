@@ -214,19 +214,30 @@ function unstarted(job: ClaimedJob, outcome: Ended['outcome']): Ended {
 interface Wanted {
   readonly verb: string
   readonly expected: string
+  readonly way: string
 }
 
-const RETRYABLE: Wanted = { verb: 'retry', expected: 'dead, cancelled, discarded or expired' }
-const WAITING: Wanted = { verb: 'reschedule', expected: 'a job that has not begun' }
-const IDLE: Wanted = { verb: 'remove', expected: 'a job that does not run' }
+const RETRYABLE: Wanted = {
+  verb: 'retry',
+  expected: 'dead, cancelled, discarded or expired',
+  way: 'let it end first, or reschedule() one that waits',
+}
+const WAITING: Wanted = {
+  verb: 'reschedule',
+  expected: 'a job that has not begun',
+  way: 'cancel() one that runs, then retry() it; retry() one that has ended without success',
+}
+const IDLE: Wanted = { verb: 'remove', expected: 'a job that does not run', way: 'let it end, or cancel() it first' }
 
-function refused({ journal }: Wires, answered: Answered, number: number, { verb, expected }: Wanted): MillraceError {
+function refused(wires: Wires, answered: Answered, number: number, { verb, expected, way }: Wanted): MillraceError {
+  const { journal } = wires
   const id = formatJobId(journal.name, number)
   switch (answered.type) {
     case 'absent':
       return new MillraceError(
         'MILLRACE_JOB_NOT_FOUND',
-        `${id} has no row: it succeeded and nothing is kept, or it was never enqueued`,
+        `cannot ${verb} ${id}: it has no row; either it succeeded and its task keeps nothing, or it was never enqueued; ` +
+          `expected ${expected}; enqueue another one`,
       )
     case 'key-taken':
       return new MillraceError(
@@ -238,7 +249,7 @@ function refused({ journal }: Wires, answered: Answered, number: number, { verb,
       const state = answered.type === 'wrong-state' ? stateOf(answered.state) : answered.type
       return new MillraceError(
         'MILLRACE_WRONG_STATE',
-        `cannot ${verb} ${id}; got a job that is ${state}, expected ${expected}`,
+        `cannot ${verb} ${id}; got a job that is ${state}, expected ${expected}; ${way}`,
       )
     }
   }

@@ -78,7 +78,7 @@ function unknown(path: string, got: string, configured: Configured): MillraceErr
 function thrown(name: string, cause: unknown): MillraceError {
   return new MillraceError(
     'MILLRACE_INVALID_OPTION',
-    `the function backoffs.${name} has thrown; expected ${EXPECTED}; ${MEANWHILE}; see the cause`,
+    `the function backoffs.${name} has thrown; expected ${EXPECTED}; ${MEANWHILE}; see the cause, and mend it`,
     { path: `backoffs.${name}`, cause },
   )
 }

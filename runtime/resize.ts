@@ -19,7 +19,7 @@ export function resize(wires: Wires, place: string, options: ResizeOptions): voi
     throw new MillraceError(
       'MILLRACE_UNKNOWN_PLACE',
       `there is no place ${JSON.stringify(place)}; got ${existing.join(', ')}, expected one of them; it cannot be added ` +
-        'while the runtime runs',
+        'while the runtime runs; add it to the options, and start anew',
       { path: 'place' },
     )
   }

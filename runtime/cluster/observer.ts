@@ -78,6 +78,6 @@ function unreached(ms: number): MillraceError {
 function noControl(): MillraceError {
   return new MillraceError(
     'MILLRACE_NO_CONTROL',
-    'the broker has no control of nodes; expected one whose `supports.control` is true',
+    'the broker has no control of nodes; expected one whose `supports.control` is true; use that of rabbitmq',
   )
 }

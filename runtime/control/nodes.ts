@@ -58,7 +58,7 @@ function clusterOf({ cluster }: Wires): Cluster {
   if (cluster !== undefined) return cluster
   throw new MillraceError(
     'MILLRACE_NO_CONTROL',
-    'this runtime knows no other nodes; got no broker, or one without control; expected `broker` with one whose ' +
-      '`supports.control` is true, as that of rabbitmq',
+    'this runtime knows no other nodes; got no broker, or one without control; expected one whose ' +
+      '`supports.control` is true; give it `broker`, as that of rabbitmq',
   )
 }

@@ -75,7 +75,7 @@ export function inboxOf(db: Database, journalFile: string): InboxWriter {
   if (!isSameFile(db.name, journalFile)) {
     throw new MillraceError(
       'MILLRACE_INVALID_OPTION',
-      `the database is not the journal; got ${db.name}, expected ${journalFile}: one commit needs one file`,
+      `the database is not the journal; got ${db.name}, expected ${journalFile}, since one commit needs one file; open that one`,
       { path: 'db' },
     )
   }

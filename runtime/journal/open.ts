@@ -40,7 +40,7 @@ export function openJournal(options: JournalOptions, now: number, resume?: numbe
   try {
     return open(options, now, resume)
   } catch (error) {
-    throw fileError(error, options.file)
+    throw fileError(error, options.file, 'journal.file')
   }
 }
 

@@ -151,7 +151,7 @@ export function refuseMissing(file: string): void {
 export function openToRead(file: string): Database {
   refuseMissing(file)
   // Not even opened: of an empty file SQLite deletes the log, which may be all that is left of a journal.
-  if (statSync(file).size === 0) throw noJournal(file, 'an empty file')
+  if (statSync(file).size === 0) throw noJournal(file, 'an empty file', 'journal')
   try {
     const db = openDatabase(file, { readonly: true, fileMustExist: true, timeout: 5_000 })
     assertSqliteVersion(db)
@@ -164,7 +164,7 @@ export function openToRead(file: string): Database {
 /** Refuses a database whose list of tables is whole and has none of ours; throws SQLite's error where it is not. */
 export function refuseForeign(db: Database, file: string): void {
   const ours = "SELECT 1 FROM sqlite_master WHERE name IN ('millrace_meta', 'millrace_jobs')"
-  if (db.prepare(ours).get() === undefined) throw noJournal(file, 'a database without our tables')
+  if (db.prepare(ours).get() === undefined) throw noJournal(file, 'a database without our tables', 'journal')
 }
 
 function otherVersion(file: string, version: number | undefined): MillraceError {

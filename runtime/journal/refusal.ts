@@ -29,7 +29,8 @@ export function refusalOf(fault: JournalFault | undefined): MillraceError {
   }
   return new MillraceError(
     'MILLRACE_JOURNAL_IO',
-    'the journal refused a commit; nothing of it was written; see the cause',
+    `the journal refused a commit; got ${cause === undefined ? 'no reason' : cause.message}, expected it to write; ` +
+      'nothing of it was written; look at the file and its disk, then ask again',
     { cause },
   )
 }

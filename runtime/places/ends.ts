@@ -37,7 +37,8 @@ export function lateExit(where: 'thread' | 'process'): ErrorRecord {
   return toErrorRecord(
     new MillraceError(
       where === 'thread' ? 'MILLRACE_THREAD_EXIT' : 'MILLRACE_PROCESS_EXIT',
-      `the job has ended its ${where} by process.exit, after its own end; expected a handler that leaves nothing behind`,
+      `the job has ended its ${where} by process.exit, after its own end; expected a handler that leaves ` +
+        'nothing behind; take the exit out of it',
     ),
   )
 }

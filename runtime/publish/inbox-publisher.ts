@@ -82,7 +82,9 @@ export class JournalPublisher {
     if (parsed?.journal === this.#journal) return this.#handle(parsed.number)
     throw new MillraceError(
       'MILLRACE_JOB_NOT_FOUND',
-      `${id} is no job of this journal; ask the process that gave it out`,
+      `${JSON.stringify(id)} is no job of this journal; expected an id like ${formatJobId(this.#journal, 1)}; ask the ` +
+        'process that gave it out',
+      { path: 'id' },
     )
   }
 
@@ -93,7 +95,7 @@ export class JournalPublisher {
   }
 
   async #close(): Promise<void> {
-    this.#publisher.close()
+    this.#publisher.close(closed())
     await this.#sink.quiet()
     if (this.#end !== undefined) return
     const exited = new Promise((resolve) => this.#worker.once('exit', resolve))
@@ -114,7 +116,8 @@ export class JournalPublisher {
         if (row !== undefined) return toJobRecord(this.#journal, row)
         throw new MillraceError(
           'MILLRACE_JOB_NOT_FOUND',
-          `${id} has no row; either the owner has not taken it over yet, or it succeeded and its task keeps nothing`,
+          `${id} has no row; either the owner has not taken it over yet, or it succeeded and its task keeps nothing; ` +
+            'ask again, or set keepResultMs or keepHistory on the task to look back',
         )
       },
       result: async (options) => this.#result(number, id, timeoutOf(options)),
@@ -126,7 +129,7 @@ export class JournalPublisher {
     for (;;) {
       const row = await this.#read(number)
       const end = row === undefined ? undefined : endOf(toJobRecord(this.#journal, row), row.output)
-      if (end !== undefined) return resultOf(end)
+      if (end !== undefined) return resultOf(end, id)
       if (this.#clock.monotonicMs() >= endsAt) {
         throw new MillraceError(
           'MILLRACE_RESULT_TIMEOUT',
@@ -171,7 +174,10 @@ export class JournalPublisher {
 }
 
 function closed(): MillraceError {
-  return new MillraceError('MILLRACE_STOPPING', 'the publisher is closed; make another one with createPublisher')
+  return new MillraceError(
+    'MILLRACE_STOPPING',
+    'the publisher is closed, so that it writes and reads nothing any more; make another one with createPublisher',
+  )
 }
 
 function threadDied(cause: unknown): MillraceError {

@@ -12,10 +12,15 @@ interface Waiter {
 
 /** Ends of jobs for those who ask in this process: who waits is answered by the settle, who is late by a bounded memory. */
 export class Results {
+  readonly #idOf: (number: number) => string
   readonly #waiters = new Map<number, Waiter[]>()
   readonly #recent = new RecentEnds()
   /** No end of a job with a higher number was forgotten. */
   #forgottenUpTo = Number.POSITIVE_INFINITY
+
+  constructor(idOf: (number: number) => string) {
+    this.#idOf = idOf
+  }
 
   /** Jobs with lower numbers were there before this process. */
   begin(firstNumber: number): void {
@@ -32,7 +37,7 @@ export class Results {
   answer(number: number, end: End): void {
     for (const { resolve, reject } of this.#take(number)) {
       try {
-        resolve(resultOf(end))
+        resolve(resultOf(end, this.#idOf(number)))
       } catch (error) {
         reject(error)
       }
@@ -91,7 +96,7 @@ export class Results {
   removed(numbers: readonly number[]): void {
     for (const number of numbers) {
       this.#recent.delete(number)
-      this.refuse(number, removed())
+      this.refuse(number, removed(this.#idOf(number)))
       this.#doubt(number)
     }
   }
@@ -124,6 +129,9 @@ export class Results {
   }
 }
 
-function removed(): MillraceError {
-  return new MillraceError('MILLRACE_RESULT_NOT_KEPT', 'the job was removed from the journal; it has no result')
+function removed(id: string): MillraceError {
+  return new MillraceError(
+    'MILLRACE_RESULT_NOT_KEPT',
+    `${id} was removed from the journal; it has no result; enqueue it again if it is to run`,
+  )
 }

@@ -66,6 +66,6 @@ function tearDownLate(): MillraceError {
   return new MillraceError(
     'MILLRACE_TASKS_MODULE',
     'the teardown of a tasks module has not ended when the grace was over; it is not waited for any more; ' +
-      'expected it within the graceMs of stop',
+      'expected it within the graceMs of stop; give that more, or let the teardown wait for less',
   )
 }

@@ -43,7 +43,7 @@ function startsFailed(file: string, cause: unknown): MillraceError {
   return new MillraceError(
     'MILLRACE_JOURNAL_IO',
     `the starts file beside ${file} cannot be written: ${String(cause)}; expected a folder in which files can be made; ` +
-      'the journal is closed again, as it was',
+      'the journal is closed again, as it was; look at the rights on the folder and the room there',
     { cause },
   )
 }

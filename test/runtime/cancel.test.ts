@@ -89,7 +89,10 @@ describe('retry', () => {
     const runtime = await startRuntime(test)
     const job = await runtime.enqueue(hang, { how: 'loop' })
     await assert.rejects(job.result(TIMEOUT), { code: 'MILLRACE_HARD_LIMIT' })
-    await assert.rejects((await runtime.enqueue(parked, null)).retry(), { code: 'MILLRACE_WRONG_STATE' })
+    await assert.rejects((await runtime.enqueue(parked, null)).retry(), {
+      code: 'MILLRACE_WRONG_STATE',
+      message: /got a job that is available, expected dead, .*; let it end first, or reschedule\(\) one that waits$/,
+    })
     await job.retry()
     await assert.rejects(job.result(TIMEOUT), { code: 'MILLRACE_HARD_LIMIT' })
     const { claim, attempts, history } = await job.record()
@@ -143,7 +146,10 @@ describe('reschedule', () => {
     assert.equal((await job.record()).state, 'scheduled')
     await job.reschedule({ delayMs: 0 })
     assert.deepEqual(await job.result(TIMEOUT), { value: 'new' })
-    await assert.rejects(job.reschedule({ delayMs: 0 }), { code: 'MILLRACE_JOB_NOT_FOUND' })
+    await assert.rejects(job.reschedule({ delayMs: 0 }), {
+      code: 'MILLRACE_JOB_NOT_FOUND',
+      message: new RegExp(`cannot reschedule ${job.id}: it has no row; .*; enqueue another one$`),
+    })
   })
 
   it('refuses what makes no sense, and changes nothing', async (test) => {

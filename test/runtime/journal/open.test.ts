@@ -109,6 +109,7 @@ describe('opening a journal', () => {
     writeFileSync(join(folder, 'text'), '')
     assert.throws(() => openJournal(optionsOf(join(folder, 'text', 'jobs.db')), START), {
       code: 'MILLRACE_JOURNAL_IO',
+      path: 'journal.file',
       message: /text.jobs\.db cannot be used as a journal; got E(?:EXIST|NOTDIR)/,
     })
     assert.deepEqual(readdirSync(folder), ['text'])

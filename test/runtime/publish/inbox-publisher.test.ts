@@ -72,8 +72,14 @@ describe('a job that another process publishes', () => {
     assert.equal((value as { state: string }).state, 'succeeded')
     const gone = await enqueue('laneEcho', { value: 1 })
     await assert.rejects(ask({ do: 'result', id: gone, timeoutMs: 300 }), { code: 'MILLRACE_RESULT_TIMEOUT' })
-    await assert.rejects(ask({ do: 'record', id: gone }), { code: 'MILLRACE_JOB_NOT_FOUND' })
-    await assert.rejects(ask({ do: 'record', id: 'other0-1' }), { code: 'MILLRACE_JOB_NOT_FOUND' })
+    await assert.rejects(ask({ do: 'record', id: gone }), {
+      code: 'MILLRACE_JOB_NOT_FOUND',
+      message: /set keepResultMs or keepHistory/,
+    })
+    await assert.rejects(ask({ do: 'record', id: 'other0-1' }), {
+      code: 'MILLRACE_JOB_NOT_FOUND',
+      message: /"other0-1" is no job of this journal; expected an id like \w+-/,
+    })
   })
 
   it('ends as it would on a handle of the owner, where it does not succeed', async (test) => {
@@ -153,7 +159,7 @@ describe('createPublisher', () => {
       [text, 'MILLRACE_JOURNAL_CORRUPT'],
       [foreign, 'MILLRACE_JOURNAL_VERSION'],
     ] as const) {
-      await assert.rejects(createPublisher({ journal }), { code }, journal)
+      await assert.rejects(createPublisher({ journal }), { code, path: 'journal' }, journal)
     }
   })
 
@@ -208,10 +214,14 @@ describe('a publisher that closes', () => {
     const jobs = Array.from({ length: 50 }, (_, value) => publisher.enqueue(laneEcho, { value }))
     const asked = Promise.allSettled([publisher.job((await jobs[0])?.id as string).record()])
     await publisher.close()
+    assert.throws(() => publisher.job('other0-1'), { code: 'MILLRACE_JOB_NOT_FOUND', path: 'id' })
     assert.equal((await Promise.all(jobs)).length, 50)
     await asked
     const [first] = await Promise.all(jobs)
-    await assert.rejects(publisher.enqueue(laneEcho, { value: 1 }), { code: 'MILLRACE_STOPPING' })
+    await assert.rejects(publisher.enqueue(laneEcho, { value: 1 }), {
+      code: 'MILLRACE_STOPPING',
+      message: /the publisher is closed, .*; make another one with createPublisher/,
+    })
     await assert.rejects(first?.record() as Promise<unknown>, { code: 'MILLRACE_STOPPING' })
     await assert.rejects(first?.result({ timeoutMs: 60_000 }) as Promise<unknown>, { code: 'MILLRACE_STOPPING' })
     await publisher.close()

@@ -26,7 +26,7 @@ function announcerOf(...events: readonly RuntimeEvent[]) {
   const catalog = new Catalog()
   catalog.add([taskManifest(defineTask({ name: 'work', run: (_input: null) => null }))])
   catalog.bind(0, 'work', 0)
-  const results = new Results()
+  const results = new Results((number) => formatJobId('test00', number))
   results.begin(1)
   const wishes = new Set<number>()
   const emit = createEmit(emitter)

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import type { End } from '../../../lib/job-end.ts'
+import { formatJobId } from '../../../lib/job.ts'
 import { encodePayload } from '../../../lib/payload.ts'
 import { Results } from '../../../runtime/settle/results.ts'
 
@@ -11,9 +13,11 @@ function succeeded(value: unknown): End {
   return { state: 'succeeded', output: encodePayload(value, 'output') }
 }
 
+const idOf = (number: number) => formatJobId('test00', number)
+
 /** Results of a process whose first job has the number 1. */
 function resultsFrom(firstNumber = 1): Results {
-  const results = new Results()
+  const results = new Results(idOf)
   results.begin(firstNumber)
   return results
 }
@@ -56,6 +60,14 @@ describe('who waits for a result', () => {
     for (const promise of waiting) await assert.rejects(promise, /stopped/)
   })
 
+  it('hears the id of the job that has ended without a success', async () => {
+    const results = resultsFrom()
+    const { promise } = results.wait(7)
+    results.follow(7, 1)
+    results.ended(1, { state: 'cancelled' })
+    await assert.rejects(promise, { code: 'MILLRACE_JOB_CANCELLED', message: new RegExp(`${idOf(1)} was cancelled`) })
+  })
+
   it('may be answered from the journal, which nobody remembers', async () => {
     const results = resultsFrom()
     const { promise } = results.wait(1)
@@ -78,6 +90,42 @@ describe('the memory of results', () => {
     for (let number = 1; number <= RECENT_JOBS + 5; number++) results.ended(number, succeeded(number))
     assert.deepEqual([results.recent(5), results.recent(6)], [undefined, succeeded(6)])
     assert.deepEqual([results.isSurelyOpen(5), results.isSurelyOpen(RECENT_JOBS + 6)], [false, true])
+  })
+
+  it('holds them in the order of their ends, whatever their numbers', () => {
+    const results = resultsFrom()
+    const late = [7, 7 + RECENT_JOBS, 7 + 2 * RECENT_JOBS, 2 ** 52 + 7]
+    for (const number of late) results.ended(number, succeeded(number))
+    for (const number of late) assert.deepEqual(results.recent(number), succeeded(number))
+    for (let at = 1; at <= RECENT_JOBS - late.length; at++) results.ended(3 * RECENT_JOBS + at, succeeded(at))
+    assert.deepEqual(results.recent(7), succeeded(7), 'ten thousand have ended, this one first')
+    results.ended(8, succeeded(8))
+    assert.deepEqual([results.recent(7), results.recent(7 + RECENT_JOBS)], [undefined, succeeded(7 + RECENT_JOBS)])
+  })
+
+  it('holds what ended last, as a list would, whatever ends, is opened again or is large', () => {
+    const large = 'x'.repeat(3 * MIB)
+    const number = fc.nat(6).map((at) => 5 + at * 2 ** 14)
+    const step = fc.tuple(fc.constantFrom('ends', 'ends', 'ends large', 'reopened'), number)
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const results = resultsFrom()
+        let list: { number: number; output: string }[] = []
+        steps.forEach(([what, number], at) => {
+          list = list.filter((each) => each.number !== number)
+          if (what === 'reopened') return results.reopened(number)
+          const output = what === 'ends large' ? large : `"${at}"`
+          list.push({ number, output })
+          while (list.reduce((sum, each) => sum + each.output.length, 0) > 8 * MIB) list.shift()
+          results.ended(number, { state: 'succeeded', output })
+        })
+        for (let at = 0; at <= 6; at++) {
+          const number = 5 + at * 2 ** 14
+          const held = list.find((each) => each.number === number)?.output
+          assert.equal(results.recent(number)?.output, held)
+        }
+      }),
+    )
   })
 
   it('holds 8 MiB and no more', () => {
@@ -123,7 +171,7 @@ describe('a job whose row was removed', () => {
     const { promise } = results.wait(7)
     results.ended(8, succeeded(8))
     results.removed([7, 8])
-    await assert.rejects(promise, { code: 'MILLRACE_RESULT_NOT_KEPT' })
+    await assert.rejects(promise, { code: 'MILLRACE_RESULT_NOT_KEPT', message: new RegExp(`${idOf(7)} was removed`) })
     assert.deepEqual([results.recent(8), results.isSurelyOpen(7), results.isSurelyOpen(9)], [undefined, false, true])
   })
 })
@@ -156,6 +204,6 @@ describe('a job that is not remembered', () => {
   })
 
   it('may have ended before this process began', () => {
-    assert.equal(new Results().isSurelyOpen(1), false)
+    assert.equal(new Results(idOf).isSurelyOpen(1), false)
   })
 })
