@@ -210,7 +210,10 @@ describe('opening a journal', () => {
     const file = join(scratchFolder(), 'jobs.db')
     const text = 'this is no database, it is a letter to a friend of mine\n'.repeat(100)
     writeFileSync(file, text)
-    assert.throws(() => openJournal(optionsOf(file), START), { code: 'MILLRACE_JOURNAL_CORRUPT' })
+    assert.throws(() => openJournal(optionsOf(file), START), {
+      code: 'MILLRACE_JOURNAL_CORRUPT',
+      path: 'journal.file',
+    })
     assert.equal(readFileSync(file, 'utf8'), text)
     rmSync(file)
     open(test, file)
