@@ -36,11 +36,39 @@ describeControls([
     protection: 'a thread of a lane whose loop stands still is replaced at the hard limit',
     mutation: {
       file: 'runtime/places/thread-place.js',
-      from: ' || this.#inspector.standsStill(thread)',
-      to: '',
+      from: "!== 'turns on'",
+      to: '=== undefined',
     },
     file: 'runtime/places/verdicts.test.js',
     test: 'is spinning in regular expression',
+  },
+  {
+    protection: 'who waits for a loop that another holds is not charged at the end of its thread',
+    mutation: { file: 'runtime/places/shared-loop.js', from: 'this.#holder !== undefined || verdict', to: 'verdict' },
+    file: 'runtime/places/shared-loop.test.js',
+    test: 'from its call on',
+  },
+  {
+    protection: 'who waits for a loop that another holds is not charged at its own limit',
+    mutation: { file: 'runtime/places/shared-loop.js', from: '? NEIGHBOUR : verdict', to: '? verdict : verdict' },
+    file: 'runtime/places/shared-loop.test.js',
+    test: 'comes to its limit first',
+  },
+  {
+    protection: 'whoever holds a loop is charged at its own limit, so that it ends',
+    mutation: {
+      file: 'runtime/places/shared-loop.js',
+      from: ' || this.#holder === entry)',
+      to: ')',
+    },
+    file: 'runtime/places/shared-loop.test.js',
+    test: 'charged each time',
+  },
+  {
+    protection: 'what nobody can tell of a loop that stands still is charged to all on it',
+    mutation: { file: 'runtime/places/shared-loop.js', from: ': stalledOutcome(entry.task)', to: ': NEIGHBOUR' },
+    file: 'runtime/places/shared-loop.test.js',
+    test: 'costs all that ran on it',
   },
   {
     protection: 'what may be unwound has a turn of its own',

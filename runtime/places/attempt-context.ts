@@ -9,6 +9,7 @@ import { encodePayload } from '../../lib/payload.ts'
 import type { AnyTask, ChildEnqueueOptions } from '../../lib/task.ts'
 import { AttemptLog } from './attempt-log.ts'
 import { versionIn } from './job-version.ts'
+import type { Slots } from './slots.ts'
 import type { AbortReason } from './thread-protocol.ts'
 
 /** The outside as an attempt sees it: the thread's port, or on the service's own loop the lane. */
@@ -21,6 +22,8 @@ export interface AttemptHost {
   abortOf(attempt: AttemptContext): AbortReason | undefined
   /** Whether the place has decided the attempt without it. */
   isGivenUp(attempt: AttemptContext): boolean
+  /** Is told whose handler is being called, where many jobs share a thread. */
+  readonly calls?: Pick<Slots, 'enter' | 'leave'> | undefined
   progress(number: number, task: string, value: string): void
   enqueueNow(task: string, number: number, input: string, extra: JobExtra | null): Promise<void>
 }
@@ -89,6 +92,10 @@ export class AttemptContext implements Context {
       this.#controller.abort(abortError(this.abortReason, this.jobId))
     }
     return this.#controller.signal
+  }
+
+  get calls(): AttemptHost['calls'] {
+    return this.#host.calls
   }
 
   /** Why the attempt was asked to end, if it was. */

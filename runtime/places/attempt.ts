@@ -59,7 +59,19 @@ function isPlain({ input, upgrade }: AnyTask): boolean {
   return input === undefined && upgrade === undefined
 }
 
-const plain: Work = (handler, _around, input, context) => (handler.run as Handler<unknown, unknown>)(input, context)
+const plain: Work = (handler, _around, input, context) => called(handler, input, context)
+
+/** A handler that does not return holds the loop that others share: it has to be known whose it is. */
+function called({ run }: LoadedHandler, input: unknown, context: AttemptContext): unknown {
+  const { calls } = context
+  if (calls === undefined) return (run as Handler<unknown, unknown>)(input, context)
+  calls.enter(context.slot)
+  try {
+    return (run as Handler<unknown, unknown>)(input, context)
+  } finally {
+    calls.leave()
+  }
+}
 
 const wrapped: Work = async (handler, around, input, context) => {
   const { task } = handler
@@ -68,7 +80,7 @@ const wrapped: Work = async (handler, around, input, context) => {
   const next = (at: number): Promise<unknown> => {
     const hook = around[at]
     if (hook !== undefined) return Promise.resolve(hook(context, () => next(at + 1)))
-    return Promise.resolve((handler.run as Handler<unknown, unknown>)(parsed, context))
+    return Promise.resolve(called(handler, parsed, context))
   }
   return next(0)
 }

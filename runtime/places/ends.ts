@@ -43,6 +43,18 @@ export function lateExit(where: 'thread' | 'process'): ErrorRecord {
   )
 }
 
+/** Of a job on a lane's thread that was ended since its loop stood still, where nobody can tell who held it. */
+export function stalledOutcome(limited: string): Outcome {
+  return failed(
+    new MillraceError(
+      'MILLRACE_THREAD_EXIT',
+      `the thread was ended while the job ran: its loop stood still when ${limited} came to its hard limit, and any of its ` +
+        'jobs may have held it after an await; expected handlers that let the loop turn; look for long work on this lane, ' +
+        'and give it a tier',
+    ),
+  )
+}
+
 /** How a process ended. */
 export interface ProcessEnd {
   readonly code: number | null

@@ -92,6 +92,12 @@ export class Incarnation {
     return this.#slots.beatAt
   }
 
+  /** Whose handler holds the loop if it stands still; `undefined` where that is code after an await, or of no job. */
+  get holder(): Entry | 'given-up' | undefined {
+    const slot = this.#slots.called
+    return slot === undefined ? undefined : (this.#bySlot.get(slot) ?? 'given-up')
+  }
+
   usage(now: number): Usage {
     return { jobs: this.jobs, ageMs: now - (this.workingSince ?? now), memoryMb: this.memoryBytes / 2 ** 20 }
   }

@@ -6,6 +6,7 @@ import type { Entry, Incarnation } from './incarnation.ts'
 import { processorTimeOf } from './readings.ts'
 import type { Seat } from './seat.ts'
 import type { Seats } from './seats.ts'
+import { SharedLoop } from './shared-loop.ts'
 
 export interface InspectorOptions {
   readonly clock: Clock
@@ -56,8 +57,9 @@ export class Inspector {
     return { threads, zombies: seats.zombies, restarts: seats.restarts }
   }
 
-  standsStill(thread: Incarnation): boolean {
-    return isSilent({ at: this.#options.clock.monotonicMs(), beatAt: thread.beatAt })
+  sharedLoop(thread: Incarnation): SharedLoop {
+    const reading = { at: this.#options.clock.monotonicMs(), beatAt: thread.beatAt }
+    return new SharedLoop(thread, reading.at, isSilent(reading) ? reading.at - reading.beatAt : 0)
   }
 
   find(number: number): Found | undefined {

@@ -13,6 +13,7 @@ export type Aborts = Pick<Slots, 'abortOf' | 'isCondemned'>
 export class PortHost implements AttemptHost {
   readonly journal: string
   readonly numbers: NumberSupply
+  calls: AttemptHost['calls']
   readonly #slots: Aborts
   readonly #clock: Clock
   readonly #send: (message: FromHandlers) => void

@@ -1,7 +1,7 @@
 /**
  * The memory that a thread and its place share: for each slot its word (lib/slot-word.ts), a word by which the place
  * asks the attempt to end, and the times at which the attempt began and ended; for the thread which slots it has marked done,
- * and its beat: when its loop last turned or began something.
+ * whose handler it is calling, and its beat: when its loop last turned or began something.
  */
 
 import { finish, stateOf } from '../../lib/slot-word.ts'
@@ -12,7 +12,7 @@ const abortCodes = { 'soft-limit': 1, cancel: 2, drain: 3 } as const satisfies R
 const abortReasons: readonly (AbortReason | undefined)[] = [undefined, 'soft-limit', 'cancel', 'drain']
 
 export function slotsBuffer(slots: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(8 * (2 * slots + 1) + 4 * 2 * slots + DoneSlots.bytes(slots))
+  return new SharedArrayBuffer(8 * (2 * slots + 1) + 4 * (2 * slots + 1) + DoneSlots.bytes(slots))
 }
 
 export class Slots {
@@ -23,6 +23,8 @@ export class Slots {
   readonly #endedAt: Float64Array
   readonly #aborts: Int32Array
   readonly #beatAt: Float64Array
+  /** The slot whose handler is being called, plus one. */
+  readonly #called: Int32Array
 
   constructor(buffer: SharedArrayBuffer, slots: number) {
     this.#startedAt = new Float64Array(buffer, 0, slots)
@@ -30,7 +32,8 @@ export class Slots {
     this.#beatAt = new Float64Array(buffer, 16 * slots, 1)
     this.words = new Int32Array(buffer, 16 * slots + 8, slots)
     this.#aborts = new Int32Array(buffer, 16 * slots + 8 + 4 * slots, slots)
-    this.done = new DoneSlots(buffer, 16 * slots + 8 + 8 * slots, slots)
+    this.#called = new Int32Array(buffer, 16 * slots + 8 + 8 * slots, 1)
+    this.done = new DoneSlots(buffer, 16 * slots + 8 + 8 * slots + 4, slots)
   }
 
   /** Monotonic ms of the last sign of life; 0 before the first. */
@@ -47,6 +50,22 @@ export class Slots {
   begin(slot: number, at: number): void {
     this.#startedAt[slot] = at
     this.#beatAt[0] = at
+  }
+
+  /** The thread, when it calls a handler. */
+  enter(slot: number): void {
+    this.#called[0] = slot + 1
+  }
+
+  /** The thread, when the handler has returned, perhaps with a promise. */
+  leave(): void {
+    this.#called[0] = 0
+  }
+
+  /** The slot whose handler has been called and has not returned; `undefined` of what runs after an await as well. */
+  get called(): number | undefined {
+    const slot = Atomics.load(this.#called, 0) - 1
+    return slot < 0 ? undefined : slot
   }
 
   /** The thread, of an attempt that it has run: marks its slot as done at this instant, unless it was condemned. */

@@ -68,6 +68,7 @@ function listen(
   stop: () => void,
 ): void {
   const host = new PortHost(run.journal, slots, systemClock, send)
+  if (run.concurrency > 1) host.calls = slots
   const runner = new Runner({
     slots,
     concurrency: run.concurrency,

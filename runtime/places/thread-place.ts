@@ -291,14 +291,16 @@ export class ThreadPlace implements Place {
   }
 
   #condemn(seat: Seat, thread: Incarnation, entry: Entry, verdict: Outcome): void {
-    if (thread.condemn(entry, verdict) === 'lost') return
-    // On a loop that stands still nothing else goes on either.
-    if (this.kind === 'tier' || this.#inspector.standsStill(thread)) return this.#terminate(seat, thread)
+    const loop = this.kind === 'tier' ? undefined : this.#inspector.sharedLoop(thread)
+    if (thread.condemn(entry, loop?.verdictOn(entry, verdict) ?? verdict) === 'lost') return
+    if (loop?.condemnBeside(entry, verdict) !== 'turns on') return this.#terminate(seat, thread)
     // A lane cannot stop one job of many: it is fenced, its slot is lost until the promise ends.
     thread.abandon(entry)
     const { clock, listener } = this.#context
     const startedAt = thread.startedAt(entry) + clock.now() - clock.monotonicMs()
-    listener.ended(this.#options.index, [{ job: entry.job, outcome: verdict, startedAt, endedAt: clock.now() }])
+    listener.ended(this.#options.index, [
+      { job: entry.job, outcome: entry.verdict ?? verdict, startedAt, endedAt: clock.now() },
+    ])
     this.#reportZombies()
     if (thread.abandoned * 2 > this.#options.concurrency) this.#recycle(seat)
   }

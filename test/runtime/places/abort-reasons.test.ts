@@ -1,3 +1,4 @@
+// needs-quiet: an attempt has 100 ms to hear of a drain
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
@@ -14,14 +15,14 @@ const LONG = { softLimitMs: 60_000, hardLimitMs: 60_000 }
 
 const places = { 'a tier': onTier, 'a lane on threads': onThreads, "a lane on the service's own loop": onLoop }
 
-async function begun(test: TestContext, task: typeof onTier, then: 'ends' | 'goes on', limits = LONG) {
+async function begun(test: TestContext, task: typeof onTier, reply: 'ends' | 'goes on', limits = LONG) {
   const runtime = await startRuntime(test, {
     tasks: new URL('../../fixtures/asked-tasks.js', import.meta.url),
     tiers: { default: { threads: 1 } },
     lanes: { threads: { threads: 1, concurrency: 10 }, loop: { concurrency: 10 } },
   })
   const ledger = join(scratchFolder(), 'ledger')
-  const job = await runtime.enqueue(task, { ledger, then }, limits)
+  const job = await runtime.enqueue(task, { ledger, reply }, limits)
   await ledgerOf(ledger, 1, 'start')
   return { runtime, job, ledger }
 }
