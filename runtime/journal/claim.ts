@@ -1,6 +1,7 @@
 import type { Ledger } from './ledger.ts'
 import { limitedOf } from './limits/limited-jobs.ts'
 import { emptyClaim, push } from './claim-columns.ts'
+import { OLDEST_EVERY } from './place-rooms.ts'
 import type { ClaimColumns } from './protocol.ts'
 import type { WaitingRow } from './statements.ts'
 import { isOutboundRank, OUTBOUND_RANK, RETRIED_RANK, SUSPECT_RANK } from './schema.ts'
@@ -9,9 +10,6 @@ import { RANKS, type Waiting } from './waiting.ts'
 /** A claim is as long as a group may be, so that nobody's commit waits for more than that. */
 const CLAIM_JOBS = 512
 const CLAIM_BYTES = 256 * 1024
-
-/** One claim in this many takes the oldest job whatever its priority, so that none starves. */
-const OLDEST_EVERY = 8
 
 const NONE: readonly Head[] = []
 
@@ -63,18 +61,25 @@ class Head {
   }
 }
 
-/** Takes the next jobs for every place that wants a refill; their rows become running in this transaction. */
+/**
+ * Takes the next jobs for every place that wants a refill, and what a place owes to those that wait; their rows become
+ * running in this transaction.
+ */
 export function claimForRooms(ledger: Ledger): ClaimColumns[] {
   const claims: ClaimColumns[] = []
   for (let place = 0; place < ledger.rooms.places; place++) {
     const firstRank = firstRankOf(ledger, place)
-    if (firstRank === undefined || !ledger.rooms.wantsRefill(place, firstRank)) continue
-    claims.push(claimForPlace(ledger, place))
+    if (firstRank === undefined) ledger.rooms.owesNothing(place)
+    else if (ledger.rooms.wantsRefill(place, firstRank)) claims.push(claimForPlace(ledger, place, CLAIM_JOBS))
+    else if (ledger.rooms.has(place) && ledger.rooms.owed(place) > 0) {
+      claims.push(claimForPlace(ledger, place, Math.min(ledger.rooms.owed(place), CLAIM_JOBS)))
+    }
   }
   return claims
 }
 
-function claimForPlace(ledger: Ledger, place: number): ClaimColumns {
+/** What the place owes comes first. */
+function claimForPlace(ledger: Ledger, place: number, most: number): ClaimColumns {
   const claim = emptyClaim(place)
   const heads =
     place === ledger.outbound.place
@@ -84,9 +89,11 @@ function claimForPlace(ledger: Ledger, place: number): ClaimColumns {
     ledger.retried.firstRank(place) === undefined ? NONE : headsOf(ledger, ledger.retried, RETRIED_RANK, place)
   const limited = limitedOf(ledger, place)
   let bytes = 0
-  let turn = ledger.turns[place] ?? 0
-  for (const last = turn + CLAIM_JOBS; turn < last && bytes < CLAIM_BYTES && ledger.rooms.has(place); turn++) {
-    const which = turn % OLDEST_EVERY === OLDEST_EVERY - 1 ? 'oldest' : 'foremost'
+  const turns = ledger.turns[place] ?? 0
+  const owed = ledger.rooms.owed(place)
+  let taken = 0
+  for (; taken < most && bytes < CLAIM_BYTES && ledger.rooms.has(place); taken++) {
+    const which = taken < owed || isTurnOfOldest(turns + taken - owed) ? 'oldest' : 'foremost'
     const retry = again.length > 0 && ledger.retryBudget.allows(place) ? foremost(again) : undefined
     const fresh = which === 'oldest' ? oldest(heads) : foremost(heads)
     const head = fresh ?? foremost(again)
@@ -98,9 +105,14 @@ function claimForPlace(ledger: Ledger, place: number): ClaimColumns {
     ledger.rooms.use(place, weight, claim.ranks.at(-1) as number)
     bytes += weight
   }
-  ledger.turns[place] = turn
+  ledger.rooms.makeUp(place, Math.min(owed, taken))
+  ledger.turns[place] = turns + Math.max(0, taken - owed)
   for (const head of [...heads, ...again]) head.write()
   return claim
+}
+
+function isTurnOfOldest(turn: number): boolean {
+  return turn % OLDEST_EVERY === OLDEST_EVERY - 1
 }
 
 /** The rank of what would be claimed first for a place: retries are behind all fresh work. */

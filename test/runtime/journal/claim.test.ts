@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { weightOf } from '../../../lib/job.ts'
+import type { PlaceRoom } from '../../../runtime/journal/protocol.ts'
 import type { ClaimedJob } from '../../../runtime/messages.ts'
 import { StoreDriver } from '../../helpers/store-driver.ts'
 
@@ -45,6 +46,45 @@ describe('a claim', () => {
     assert.deepEqual(journal.claimInRoomOf(300), [higher.number])
     assert.deepEqual(journal.claimInRoomOf(300), [high.number])
     assert.deepEqual(journal.claimInRoomOf(300), [], 'those of the same priority come half a hand at a time')
+  })
+
+  const full: Readonly<Record<string, { readonly capacity: PlaceRoom; readonly held: number }>> = {
+    'few jobs': { capacity: { jobs: 100, bytes: 100_000 }, held: 95 },
+    'few bytes': { capacity: { jobs: 100, bytes: 4_000 }, held: 12 },
+    'nothing more': { capacity: { jobs: 50, bytes: 100_000 }, held: 50 },
+  }
+  for (const [free, { capacity, held }] of Object.entries(full)) {
+    it(`takes what waits while new jobs of a higher priority go before it, in a place with room for ${free}`, () => {
+      const journal = new StoreDriver()
+      journal.route(capacity)
+      const input = JSON.stringify('x'.repeat(300))
+      const urgent = { priority: 9, input } as const
+      for (let at = 0; at < held; at++) journal.add('alpha', urgent)
+      journal.commit()
+      assert.equal(journal.hand.size, held)
+      const { number } = journal.enqueue('beta', { dueAt: journal.now + 10, input })
+      journal.advance(10)
+      assert.equal(journal.hand.has(number), false)
+      for (let ended = 1; ended <= 8 && !journal.hand.has(number); ended++) {
+        journal.addFinish([...journal.hand.values()][0] as ClaimedJob)
+        const next = journal.add('alpha', urgent)
+        journal.claimInRoomOf(input.length)
+        if (!journal.hand.has(number)) assert.equal(next.as, 'claimed')
+      }
+      assert.equal(journal.hand.has(number), true)
+    })
+  }
+
+  it('takes as many of those that wait as one in eight of what one commit brings', () => {
+    const journal = new StoreDriver()
+    journal.route({ jobs: 900, bytes: 2 ** 30 })
+    for (let at = 0; at < 800; at++) journal.add('alpha', { priority: 9 })
+    journal.commit()
+    for (let at = 0; at < 40; at++) journal.add('beta', { dueAt: journal.now + 10 })
+    journal.commit()
+    journal.advance(10)
+    for (let at = 0; at < 35; at++) journal.add('alpha', { priority: 9 })
+    assert.equal(journal.commit().claims.flatMap(({ numbers }) => numbers).length, 5)
   })
 
   const overrides = JSON.stringify({ metadata: { note: 'x'.repeat(500) } })
