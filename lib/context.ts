@@ -18,7 +18,10 @@ export interface TaskPlace {
   readonly pinned: boolean
 }
 
-/** How many succeeded jobs of a task are kept: for `forMs`, and at most the latest `max`. */
+/**
+ * How many succeeded jobs of a task are kept: for `forMs`, and at most the latest `max`. One whose result is still to be
+ * kept stays besides.
+ */
 export interface KeepHistory {
   readonly forMs: number
   readonly max: number

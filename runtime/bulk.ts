@@ -98,13 +98,11 @@ async function many(
   changed: (jobs: Changed) => void | Promise<void>,
   upTo?: Ends,
 ): Promise<{ readonly count: number; readonly ends: Ends | undefined }> {
-  const { clock, config } = wires
   let count = 0
   let after: number | undefined
   let ends = upTo
   do {
-    const keepUntil = clock.now() + config.journal.keepEndedMs
-    const answered = (await ask(wires, { type, where, limit: AT_ONCE, keepUntil, after, ends })) as Changed
+    const answered = (await ask(wires, { type, where, limit: AT_ONCE, after, ends })) as Changed
     await changed(answered)
     count += answered.numbers.length
     ;({ next: after, ends } = answered)

@@ -1,6 +1,7 @@
 import type { BreakerPolicy } from '../lib/breaker.ts'
 import type { MaxWaiting, PartLimits } from '../lib/limits.ts'
 import type { TaskManifest } from '../lib/task.ts'
+import type { HistoryBound } from './journal/history.ts'
 import { type ClaimedJob, overridesOf } from './messages.ts'
 
 export interface Limits {
@@ -73,11 +74,13 @@ export class Catalog {
     return this.#homeByIndex[index] ?? -1
   }
 
-  /** Tasks that keep succeeded jobs, and how many of them. */
-  histories(): { readonly task: number; readonly max: number }[] {
-    return this.#byIndex.flatMap((manifest, task) =>
-      manifest?.keepHistory === undefined ? [] : [{ task, max: manifest.keepHistory.max }],
-    )
+  /** Of tasks that keep succeeded jobs. */
+  histories(): HistoryBound[] {
+    return this.#byIndex.flatMap((manifest, task) => {
+      if (manifest?.keepHistory === undefined) return []
+      const { keepHistory, keepResultMs } = manifest
+      return [{ task, max: keepHistory.max, ...(keepResultMs !== undefined && { keepResultMs }) }]
+    })
   }
 
   /** What jobs share, by task index; empty where no task has limits. */
@@ -90,6 +93,12 @@ export class Catalog {
   get maxWaiting(): readonly (MaxWaiting | undefined)[] {
     if (this.#byIndex.every((manifest) => manifest?.maxWaiting === undefined)) return []
     return Array.from(this.#byIndex, (manifest) => manifest?.maxWaiting)
+  }
+
+  /** By task index; empty where no task says it. */
+  get keepEndedMs(): readonly (number | undefined)[] {
+    if (this.#byIndex.every((manifest) => manifest?.keepEndedMs === undefined)) return []
+    return Array.from(this.#byIndex, (manifest) => manifest?.keepEndedMs)
   }
 
   breakerOf(task: number): BreakerPolicy | undefined {

@@ -95,9 +95,8 @@ function abortTaken({ places }: Wires, number: number, mode: Mode): 'requested' 
 }
 
 async function cancelWherever(wires: Wires, number: number, mode: Mode) {
-  const { places, clock, config, results, announcer } = wires
-  const keepUntil = clock.now() + config.journal.keepEndedMs
-  const asked = ask(wires, { type: 'cancel', number, keepUntil })
+  const { places, results, announcer } = wires
+  const asked = ask(wires, { type: 'cancel', number })
   const taken = places.map((place) => place.cancel(number, mode))
   const answered = await asked
   if (answered.type === 'cancelled') {

@@ -107,7 +107,8 @@ export class Router implements Behavior<RouterMessage> {
     if (this.#status === 'closed') return
     const { journal, catalog, paused } = this.#options
     const placeOf = catalog.places.map((place, task) => (this.#options.isPaused(task) ? -1 : place))
-    const rules = { placeOf, limits: catalog.partLimits, maxWaiting: catalog.maxWaiting, ...this.#outbound() }
+    const { partLimits: limits, maxWaiting, keepEndedMs } = catalog
+    const rules = { placeOf, limits, maxWaiting, keepEndedMs, ...this.#outbound() }
     journal.route({ places: this.#routes(() => NO_ROOM), ...rules })
     await journal.barrier()
     const held = new Map([...this.#options.held()].map((job) => [job.number, job.claim]))

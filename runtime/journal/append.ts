@@ -190,7 +190,7 @@ function writeWithExtra(ledger: Ledger, job: NewJob): number {
     extra.part ?? null,
   )
   if (state === stateCodes.available && route === 'short-cut' && isHopeless(ledger, task, rank, extra))
-    return expire(ledger, number, now)
+    return expire(ledger, number, task, now)
   if (scheduled || extra.expiresAt !== undefined) ledger.timesChanged = 'yes'
   if (claimed) useRoom(ledger, task, weightOf(job), rank)
   else if (!scheduled) ledger.beginsToWait({ task, part: extra.part ?? null, rank, ord })
@@ -204,8 +204,8 @@ function isHopeless(ledger: Ledger, task: number, rank: number, { useByMs }: Job
 }
 
 /** It is known already that it will not start in time: whoever waits for it need not. */
-function expire(ledger: Ledger, number: number, now: number): number {
+function expire(ledger: Ledger, number: number, task: number, now: number): number {
   ledger.sql.freeKey.run(number)
-  ledger.sql.expire.run(now, now + ledger.keepEndedMs, number)
+  ledger.sql.expire.run(now, ledger.keepTimes.until(number, task, now), number)
   return appended.expired
 }

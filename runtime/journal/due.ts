@@ -17,15 +17,15 @@ export function promoteDue(ledger: Ledger, now: number): void {
 }
 
 /** Ends waiting jobs whose time to start is over. */
-export function expireOverdue(ledger: Ledger, now: number, keepMs: number): { number: number; task: number }[] {
+export function expireOverdue(ledger: Ledger, now: number): { number: number; task: number }[] {
   return ledger.sql.overdue.all(now, DUE_JOBS).map(({ id, task, part, rank, ord, state }) => {
     if (ledger.taken.has(id)) {
       endUnrun(ledger, id, 'expire', now)
       return { number: id, task: ledger.tasks.indexOfId(task) }
     }
-    ledger.sql.freeKey.run(id)
-    ledger.sql.expire.run(now, now + keepMs, id)
     const index = ledger.tasks.indexOfId(task)
+    ledger.sql.freeKey.run(id)
+    ledger.sql.expire.run(now, ledger.keepTimes.until(id, index, now), id)
     if (state === stateCodes.available) ledger.ceasesToWait({ task: index, part, rank, ord })
     return { number: id, task: index }
   })

@@ -53,16 +53,17 @@ function attemptKey(claim: number, { attempt }: OutcomeAtHome['settle'], of: 'no
 }
 
 /** Ends jobs whose outcome has not come home in their time. */
-export function giveUpAway(ledger: Ledger, now: number, limit: number, keepUntil: number): Answer {
+export function giveUpAway(ledger: Ledger, now: number, limit: number): Answer {
   const overdue = ledger.sql.overdueAway.all(now, limit)
   const error = toErrorRecord(noOutcome())
   const jobs = overdue.map(({ id, task, claim, attempt: ended }) => {
     const attempt = ended + 1
+    const index = ledger.tasks.indexOfId(task)
     ledger.sql.freeKey.run(id)
-    ledger.sql.giveUp.run(now, keepUntil, id)
+    ledger.sql.giveUp.run(now, ledger.keepTimes.until(id, index, now), id)
     const record: AttemptRecord = { claim, attempt, endedAt: now, type: 'failed', error }
     recordAttempt(ledger, id, (claim + 1) * PUBLICATIONS - 1, JSON.stringify(record))
-    return { number: id, task: ledger.tasks.indexOfId(task), attempt }
+    return { number: id, task: index, attempt }
   })
   return { type: 'given-up', jobs }
 }

@@ -100,9 +100,10 @@ function move(ledger: Ledger, jobs: readonly InboxJob[], now: number): void {
 
 function bury(ledger: Ledger, row: InboxRow, now: number, error: ErrorRecord): void {
   const number = numberOf(row)
-  const task = ledger.tasks.idOf(ledger.tasks.add(isTaskName(row.task) ? row.task : NAMELESS))
+  const index = ledger.tasks.add(isTaskName(row.task) ? row.task : NAMELESS)
+  const task = ledger.tasks.idOf(index)
   const record: AttemptRecord = { claim: 0, attempt: 0, endedAt: now, type: 'failed', error }
-  const keepUntil = now + ledger.keepEndedMs
+  const keepUntil = ledger.keepTimes.until(number, index, now)
   const { changes } = ledger.sql.bury.run(number, task, ledger.nextOrd++, row.created_at, row.input, now, keepUntil)
   if (changes > 0) ledger.sql.recordAttempt.run(number, 0, JSON.stringify(record))
 }

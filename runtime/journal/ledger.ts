@@ -10,6 +10,8 @@ import { NUMBERS_AHEAD } from './numbers.ts'
 import { OutboundJobs } from './outbound-jobs.ts'
 import { HomewardTexts } from './homeward-texts.ts'
 import { LateRows, newRow } from './late-rows.ts'
+import type { EndedPosition } from './history.ts'
+import { KeepTimes } from './keep-times.ts'
 import type { Routes } from './protocol.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { isOutboundRank, RETRIED_RANK } from './schema.ts'
@@ -43,10 +45,11 @@ export class Ledger {
   readonly admission = new Admission((task) => this.waitingOf(task))
   /** Waiting jobs that each place was given so far: one in eight is the oldest, however few a claim takes. */
   readonly turns: number[] = []
+  /** How far the histories of tasks have been looked at, by task. */
+  readonly historyLooks = new Map<number, EndedPosition>()
   readonly epoch: number
   readonly name: string
-  /** How long jobs are kept that the journal itself ends. */
-  readonly keepEndedMs: number
+  readonly keepTimes: KeepTimes
   readonly begin: Prepared<[]>
   readonly commit: Prepared<[]>
   readonly rollback: Prepared<[]>
@@ -80,7 +83,7 @@ export class Ledger {
     this.commits = meta.commits
     this.nextOrd = meta.nextOrd
     this.nextNumber = meta.nextNumber
-    this.keepEndedMs = meta.keepEndedMs
+    this.keepTimes = new KeepTimes(db, meta.keepEndedMs)
     this.sql = prepareStatements(db)
     this.tasks = new TaskList(db)
     this.regulator = new Regulator(db, this)
@@ -132,6 +135,7 @@ export class Ledger {
     if (routes.places.length !== this.rooms.places) this.paces.forget()
     this.rooms.reset(routes.places.map((place) => place.capacity))
     this.admission.route(routes)
+    this.keepTimes.route(routes.keepEndedMs)
     const limited = this.regulator.route(routes)
     this.waiting.route(routes.places.length, routes.placeOf, limited)
     this.retried.route(routes.places.length, routes.placeOf, limited)

@@ -13,6 +13,7 @@ import type {
   TakenColumns,
   TakenEnd,
 } from './crossing.ts'
+import type { HistoryBound } from './history.ts'
 import type { TailLoss } from './mark.ts'
 import type { Recovered } from './recover.ts'
 import type { Wished } from './wish.ts'
@@ -78,12 +79,12 @@ interface Many {
 
 /** Rare writes, each under a savepoint of its own; the answer has the same index. */
 export type Request =
-  | { readonly type: 'cancel'; readonly number: number; readonly keepUntil: number }
+  | { readonly type: 'cancel'; readonly number: number }
   | { readonly type: 'revive'; readonly number: number }
   /** Deletes the row of a job that does not run. */
   | { readonly type: 'remove'; readonly number: number }
   | ({ readonly type: 'reschedule'; readonly number: number } & Reschedule)
-  | (Many & { readonly type: 'cancel-many'; readonly keepUntil: number })
+  | (Many & { readonly type: 'cancel-many' })
   | (Many & { readonly type: 'revive-many' })
   | (Many & { readonly type: 'purge' })
   | {
@@ -91,8 +92,7 @@ export type Request =
       readonly limit: number
       readonly maxResults: number
       readonly maxEnded: number
-      /** Most succeeded jobs to keep of a task, by task index. */
-      readonly histories: readonly { readonly task: number; readonly max: number }[]
+      readonly histories: readonly HistoryBound[]
     }
   /** Starts the next suspects, if none is on trial: they come with the reply's claims. */
   | { readonly type: 'trial' }
@@ -114,7 +114,7 @@ export type Request =
   /** Public ids of jobs that shall not run here; those that wait here end at once. */
   | Unwant
   /** Jobs of which no outcome has come home in time are dead. */
-  | { readonly type: 'give-up-away'; readonly limit: number; readonly keepUntil: number }
+  | { readonly type: 'give-up-away'; readonly limit: number }
 
 /** Jobs by their public ids, as they were sent until an instant; it is kept in mind until another one. */
 export interface Unwant {
@@ -182,6 +182,8 @@ export interface Routes {
   /** By task index; without any where absent. */
   readonly limits?: readonly (PartLimits | undefined)[]
   readonly maxWaiting?: readonly (MaxWaiting | undefined)[]
+  /** How long its jobs are kept that end otherwise than by success, by task index; absent in those of a stop. */
+  readonly keepEndedMs?: readonly (number | undefined)[]
   /** Absent without a broker: then everything runs here. */
   readonly outbound?: Outbound
 }

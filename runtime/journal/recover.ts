@@ -72,7 +72,7 @@ function waysOut(ledger: Ledger) {
       free.run(crashes, suspect ? (job.rank % SUSPECT_RANK) + SUSPECT_RANK : job.rank, job.id)
     },
     cancel(job: Orphan, now: number) {
-      cancel.run(now, now + ledger.keepEndedMs, job.id)
+      cancel.run(now, ledger.keepTimes.until(job.id, ledger.tasks.indexOfId(job.task), now), job.id)
       ledger.sql.freeKey.run(job.id)
     },
   }

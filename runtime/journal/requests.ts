@@ -45,7 +45,7 @@ export class Requests {
     if (!BLIND.has(request.type)) this.#ledger.writeAllLate()
     switch (request.type) {
       case 'cancel':
-        return this.#cancel(request.number, now, request.keepUntil)
+        return this.#cancel(request.number, now)
       case 'revive':
         return this.#revive(request.number, now)
       case 'remove':
@@ -53,7 +53,7 @@ export class Requests {
       case 'reschedule':
         return this.#reschedule(request, now)
       case 'cancel-many':
-        return this.#each(request, (row) => this.#cancel(row.id, now, request.keepUntil).type !== 'ended')
+        return this.#each(request, (row) => this.#cancel(row.id, now).type !== 'ended')
       case 'revive-many':
         return this.#each(request, (row) => this.#revive(row.id, now).type === 'revived')
       case 'purge':
@@ -87,7 +87,7 @@ export class Requests {
       case 'unwant':
         return unwant(this.#ledger, request, now)
       case 'give-up-away':
-        return giveUpAway(this.#ledger, now, request.limit, request.keepUntil)
+        return giveUpAway(this.#ledger, now, request.limit)
     }
   }
 
@@ -126,7 +126,7 @@ export class Requests {
     return { type: 'many', count: claim === undefined ? 0 : 1, more: 'no' }
   }
 
-  #cancel(number: number, now: number, keepUntil: number): Answer {
+  #cancel(number: number, now: number): Answer {
     const row = this.#sql.find.get(number)
     if (row === undefined) return { type: 'absent' }
     if (ended.includes(row.state)) return { type: 'ended' }
@@ -140,7 +140,7 @@ export class Requests {
       return { type: 'cancelled', task }
     }
     this.#ledger.sql.freeKey.run(number)
-    this.#sql.cancel.run(now, keepUntil, number)
+    this.#sql.cancel.run(now, this.#ledger.keepTimes.until(number, task, now), number)
     this.#noLongerWaiting(row)
     return { type: 'cancelled', task }
   }

@@ -1,4 +1,5 @@
 import { endedStates, stateCodes } from '../../lib/job-state.ts'
+import { behindHistory } from './history.ts'
 import type { Ledger } from './ledger.ts'
 import type { Request } from './protocol.ts'
 import { prepare, prepareValue } from './sqlite.ts'
@@ -13,8 +14,11 @@ export function sweep(ledger: Ledger, now: number, bounds: Bounds): { count: num
     [now],
     Number.POSITIVE_INFINITY,
   )
-  for (const { task, max } of bounds.histories) {
-    removal.removeAbove(max, 'task = ? AND state = ?', [ledger.tasks.idOf(task), stateCodes.succeeded])
+  let behindHistories: 'yes' | 'no' = 'no'
+  for (const history of bounds.histories) {
+    const { ids, more } = behindHistory(ledger, now, history, removal.left)
+    removal.removeEach(ids)
+    if (more === 'yes') behindHistories = 'yes'
   }
   for (const state of endedStates) {
     removal.removeAbove(state === 'succeeded' ? bounds.maxResults : bounds.maxEnded, 'state = ?', [stateCodes[state]])
@@ -22,7 +26,7 @@ export function sweep(ledger: Ledger, now: number, bounds: Bounds): { count: num
   prepare<[number]>(ledger.db, 'DELETE FROM millrace_aliases WHERE until <= ?').run(now)
   prepare<[number]>(ledger.db, 'DELETE FROM millrace_keys WHERE until IS NOT NULL AND until <= ?').run(now)
   const forgotten = forgetAnswers(ledger, now, MOST_REMEMBERED, bounds.limit)
-  const more = removal.count >= bounds.limit || forgotten >= bounds.limit
+  const more = removal.count >= bounds.limit || forgotten >= bounds.limit || behindHistories === 'yes'
   return { count: removal.count, more: more ? 'yes' : 'no' }
 }
 
@@ -56,6 +60,11 @@ class Removal {
     this.#limit = limit
   }
 
+  /** How many more it may remove. */
+  get left(): number {
+    return this.#limit - this.count
+  }
+
   /** The oldest of those that match, as many as there are above `max`. */
   removeAbove(max: number, where: string, values: readonly number[]): void {
     const { db } = this.#ledger
@@ -65,12 +74,16 @@ class Removal {
   }
 
   remove(where: string, values: readonly number[], most: number): void {
-    const { db, sql } = this.#ledger
-    const limit = Math.min(most, this.#limit - this.count)
+    const limit = Math.min(most, this.left)
     if (limit <= 0) return
-    const found = prepareValue<number[], number>(db, `SELECT id FROM millrace_jobs WHERE ${where} LIMIT ?`)
+    const found = prepareValue<number[], number>(this.#ledger.db, `SELECT id FROM millrace_jobs WHERE ${where} LIMIT ?`)
+    this.removeEach(found.all(...values, limit))
+  }
+
+  removeEach(ids: readonly number[]): void {
+    const { db, sql } = this.#ledger
     const remove = prepare<[number]>(db, 'DELETE FROM millrace_jobs WHERE id = ? AND ended_at IS NOT NULL')
-    for (const id of found.all(...values, limit)) {
+    for (const id of ids) {
       sql.freeKey.run(id)
       sql.forgetAttempts.run(id)
       remove.run(id)

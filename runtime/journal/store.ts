@@ -129,13 +129,13 @@ export class Store {
 
   #carryOut(asked: Wish, now: number): Wished {
     const wish = { ...asked, number: numberBehind(this.ledger.db, asked.number) }
-    return { wish, answer: this.#requests.answer(requestOf(wish, now + this.ledger.keepEndedMs), now) }
+    return { wish, answer: this.#requests.answer(requestOf(wish), now) }
   }
 
   #passTime(now: number): { number: number; task: number }[] {
     const next = this.ledger.nextDueAt()
     if (next === undefined || next > now) return []
-    const expired = expireOverdue(this.ledger, now, this.ledger.keepEndedMs)
+    const expired = expireOverdue(this.ledger, now)
     promoteDue(this.ledger, now)
     // Also if nothing had to be done: the job may have been claimed meanwhile, and an instant that has passed is no next one.
     this.ledger.timesChanged = 'yes'

@@ -38,6 +38,6 @@ export function decodeWish({ task, input }: { readonly task: string; readonly in
   )
 }
 
-export function requestOf({ verb, number }: Wish, keepUntil: number): Request {
-  return verb === 'cancel' ? { type: 'cancel', number, keepUntil } : { type: 'revive', number }
+export function requestOf({ verb, number }: Wish): Request {
+  return { type: verb === 'cancel' ? 'cancel' : 'revive', number }
 }

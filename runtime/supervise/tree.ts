@@ -193,7 +193,7 @@ function promoterChild(wires: Wires, ladder: Ladder): ChildSpec {
 
 function startUpkeep(wires: Wires) {
   const { across, announcer, clock, journal, config, catalog, emit } = wires
-  const { maxResults, maxEnded, keepEndedMs } = config.journal
+  const { maxResults, maxEnded } = config.journal
   const child = spawn(
     new Upkeep({
       clock,
@@ -203,10 +203,7 @@ function startUpkeep(wires: Wires) {
       histories: () => catalog.histories(),
       onError: (error) => emit.emit('runtime.error', { error: error as Error }),
       ...(across !== undefined && {
-        away: {
-          keepEndedMs,
-          gaveUp: (jobs: readonly GivenUp[]) => announcer.gaveUp(jobs),
-        },
+        away: { gaveUp: (jobs: readonly GivenUp[]) => announcer.gaveUp(jobs) },
       }),
     }),
     { id: 'upkeep' },

@@ -1,6 +1,7 @@
 import type { Behavior } from '../../lib/actor.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { UpkeepMessage } from '../messages.ts'
+import type { HistoryBound } from '../journal/history.ts'
 import type { Answer, GivenUp, Request } from '../journal/protocol.ts'
 
 export interface UpkeepJournal {
@@ -16,11 +17,10 @@ export interface UpkeepOptions {
   readonly journal: UpkeepJournal
   readonly maxResults: number
   readonly maxEnded: number
-  /** Bounds of tasks that keep a history, by task index. */
-  histories(): readonly { readonly task: number; readonly max: number }[]
+  histories(): readonly HistoryBound[]
   readonly onError: (error: unknown) => void
   /** What becomes of jobs that were away for too long; absent without a broker. */
-  readonly away?: { readonly keepEndedMs: number; gaveUp(jobs: readonly GivenUp[]): void }
+  readonly away?: { gaveUp(jobs: readonly GivenUp[]): void }
 }
 
 const SWEEP_MS = 5_000
@@ -129,10 +129,9 @@ export class Upkeep implements Behavior<UpkeepMessage> {
   }
 
   async #giveUpAway(): Promise<Swept> {
-    const { away, clock, journal } = this.#options
+    const { away, journal } = this.#options
     if (away === undefined) return NOTHING_SWEPT
-    const keepUntil = clock.now() + away.keepEndedMs
-    const answer = await journal.request({ type: 'give-up-away', limit: SWEEP_JOBS, keepUntil })
+    const answer = await journal.request({ type: 'give-up-away', limit: SWEEP_JOBS })
     if (answer.type !== 'given-up' || answer.jobs.length === 0) return NOTHING_SWEPT
     away.gaveUp(answer.jobs)
     return { count: answer.jobs.length, more: answer.jobs.length < SWEEP_JOBS ? 'no' : 'yes' }

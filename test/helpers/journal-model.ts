@@ -168,9 +168,9 @@ export class JournalModel {
   }
 
   /** The owner dies: nobody is charged, room and turns are forgotten. */
-  crash(keepEndedMs: number): void {
+  crash(): void {
     for (const job of this.inState('running')) {
-      if (job.wish === 'cancel') this.#close(job, 'cancelled', keepEndedMs)
+      if (job.wish === 'cancel') this.#close(job, 'cancelled', this.#keepMs)
       else job.state = 'available'
     }
     this.noRoom()
@@ -183,9 +183,9 @@ export class JournalModel {
   }
 
   /** What the end of every commit does: time passes, then free room is filled. Returns what was expired and claimed. */
-  pass(keepEndedMs: number): { readonly expired: number[]; readonly claimed: number[] } {
+  pass(): { readonly expired: number[]; readonly claimed: number[] } {
     const expired = this.inState('scheduled', 'available').filter((job) => this.#isOverdue(job))
-    for (const job of expired) this.#close(job, 'expired', keepEndedMs)
+    for (const job of expired) this.#close(job, 'expired', this.#keepMs)
     const due = this.inState('scheduled').filter((job) => (job.dueAt as number) <= this.now)
     for (const job of due.sort((a, b) => (a.dueAt as number) - (b.dueAt as number) || a.number - b.number)) {
       Object.assign(job, { state: 'available', dueAt: undefined, order: ++this.#order })

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { jobStates, stateCodes } from '../../lib/job-state.ts'
-import { DEFAULT_KEEP_ENDED_MS } from '../../runtime/journal/ledger.ts'
 import type { Settle } from '../../runtime/journal/protocol.ts'
 import type { Store } from '../../runtime/journal/store.ts'
 import type { ClaimedJob } from '../../runtime/messages.ts'
@@ -150,7 +149,7 @@ export class Play {
         return this.#passed(claimsOf(this.driver.drain()))
       case 'crash':
         this.#oldOwner = this.driver.store
-        this.model.crash(DEFAULT_KEEP_ENDED_MS)
+        this.model.crash()
         this.driver.reopen()
         return this.#passed()
       case 'old owner':
@@ -227,7 +226,7 @@ export class Play {
   }
 
   #passed(claimed?: readonly number[]): void {
-    const expected = this.model.pass(DEFAULT_KEEP_ENDED_MS)
+    const expected = this.model.pass()
     if (claimed !== undefined) assert.deepEqual(claimed, expected.claimed, 'what was claimed, in its order')
   }
 

@@ -58,6 +58,8 @@ export interface DriverOptions {
   readonly parked?: readonly string[]
   readonly limits?: Readonly<Record<string, PartLimits>>
   readonly maxWaiting?: Readonly<Record<string, MaxWaiting>>
+  /** Of tasks that say how long their jobs are kept. */
+  readonly keepEndedMs?: Readonly<Record<string, number>>
   /** Which tasks go out; the outbox is one place more, behind the others. */
   readonly outbound?: Pick<Outbound, 'tasks' | 'stepMs'>
   /** Of each place. */
@@ -85,6 +87,7 @@ export class StoreDriver {
   readonly #limits: Readonly<Record<string, PartLimits>>
   readonly #maxWaiting: Readonly<Record<string, MaxWaiting>>
   readonly #placeMaxWaiting: MaxWaiting | undefined
+  readonly #keepEndedMs: Readonly<Record<string, number>>
   readonly #parallel: number
   /** As of the next route. */
   outbound: Pick<Outbound, 'tasks' | 'stepMs'> | undefined
@@ -107,6 +110,7 @@ export class StoreDriver {
     this.#open = options.open ?? openerInMemory()
     this.#limits = options.limits ?? {}
     this.#maxWaiting = options.maxWaiting ?? {}
+    this.#keepEndedMs = options.keepEndedMs ?? {}
     this.#placeMaxWaiting = options.placeMaxWaiting
     this.#parallel = options.parallel ?? 1_000
     this.outbound = options.outbound
@@ -153,6 +157,7 @@ export class StoreDriver {
       placeOf: this.tasks.map((task) => this.places.findIndex((names) => names.includes(task))),
       limits: this.tasks.map((task) => this.#limits[task]),
       maxWaiting: this.tasks.map((task) => this.#maxWaiting[task]),
+      keepEndedMs: this.tasks.map((task) => this.#keepEndedMs[task]),
     })
     if (capacity === undefined) for (const place of names.keys()) this.addRoom(-1, place)
     return this.commit()
@@ -285,7 +290,7 @@ export class StoreDriver {
   }
 
   cancel(number: number): Answer {
-    return this.request({ type: 'cancel', number, keepUntil: this.now + KEEP_MS })
+    return this.request({ type: 'cancel', number })
   }
 
   retry(number: number): Answer {
@@ -350,7 +355,7 @@ export class StoreDriver {
 /** Every owner finds what the one before has left in memory. */
 function openerInMemory(): (now: number) => Opened {
   const db = openDatabase(':memory:')
-  return (now) => adopt(db, now, undefined)
+  return (now) => adopt(db, now, undefined, KEEP_MS)
 }
 
 /** Every owner finds what the one before has left on disk. */

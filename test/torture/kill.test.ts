@@ -135,7 +135,7 @@ describe('a service that is killed', () => {
         from: 'function waysOut(',
         to: `function blame(ledger, { id, claim }, now) {
         const die = ledger.db.prepare("UPDATE millrace_jobs SET state = 4, crashes = 1, ended_at = ?, keep_until = ? WHERE id = ?");
-        die.run(now, now + ledger.keepEndedMs, id);
+        die.run(now, ledger.keepTimes.until(id, 0, now), id);
         ledger.sql.recordAttempt.run(id, claim, JSON.stringify({ type: "crashed", error: { code: "MILLRACE_POISON" } }));
       }
       function waysOut(`,

@@ -253,7 +253,7 @@ describe('a group whose reply was lost with the journal thread', () => {
     const groups: Group[] = []
     const link = { send: (group: Group) => void groups.push(group) }
     client.attach(link, OPENED)
-    const cancelled = client.request({ type: 'cancel', number: 1, keepUntil: 5 })
+    const cancelled = client.request({ type: 'cancel', number: 1 })
     const reconciled = client.request({ type: 'reconcile', held: new Map() })
     await turn()
     client.lost(new Error('the thread died'))
@@ -325,10 +325,7 @@ describe('a journal that refuses what is new', () => {
     client.attach({ send: (group) => void groups.push(group) }, OPENED)
     client.append(job(1, heard))
     client.finish({ job: claimOf({ number: 9 }), outcome: SUCCESS, startedAt: 1, endedAt: 2 })
-    const asked = [
-      client.request({ type: 'cancel', number: 1, keepUntil: 5 }),
-      client.request({ type: 'interrupted', numbers: [7] }),
-    ]
+    const asked = [client.request({ type: 'cancel', number: 1 }), client.request({ type: 'interrupted', numbers: [7] })]
     void client.barrier().then(() => heard.push('passed'))
     await turn()
     const fault = { kind: 'disk-full', error: { name: 'SqliteError', message: 'full' } } as const

@@ -316,7 +316,7 @@ describe('a job that is away', () => {
 
   it('is dead when its time is over, not earlier, and can be retried', () => {
     const { journal, number } = handedOver({ key: 'k' })
-    const giveUp = { type: 'give-up-away', limit: 10, keepUntil: START + 100_000 } as const
+    const giveUp = { type: 'give-up-away', limit: 10 } as const
     const sweep = { type: 'sweep', limit: 10, maxResults: 10, maxEnded: 10, histories: [] } as const
     const noted = { number, claim: 1, note: 'attempt', settle: { ...success, attempt: 1, record: '{}' } } as const
     journal.request({ type: 'come-home', outcomes: [noted] })

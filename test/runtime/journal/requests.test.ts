@@ -6,7 +6,7 @@ import type { Request, Selection } from '../../../runtime/journal/protocol.ts'
 import { inboxOf } from '../../../runtime/journal/inbox-writer.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
-import { KEEP_MS, openerOf, StoreDriver } from '../../helpers/store-driver.ts'
+import { openerOf, StoreDriver } from '../../helpers/store-driver.ts'
 
 const { available, running, scheduled, dead, cancelled } = stateCodes
 
@@ -22,7 +22,7 @@ function many(
   let after: number | undefined
   let ends: readonly number[] | undefined
   do {
-    const request = { type, where, limit, keepUntil: journal.now + KEEP_MS, after, ends }
+    const request = { type, where, limit, after, ends }
     const answer = journal.request(request as Request)
     assert.ok(answer.type === 'changed')
     count += answer.numbers.length
@@ -73,9 +73,8 @@ describe('a request for many jobs', () => {
     const journal = new StoreDriver()
     const [first, second] = [journal.enqueue('alpha', { key: 'k' }), journal.enqueue('beta')]
     const where = { states: [available, cancelled], tasks: undefined }
-    const { now } = journal
     const answers = [
-      journal.request({ type: 'cancel-many', where, limit: 10, keepUntil: now }),
+      journal.request({ type: 'cancel-many', where, limit: 10 }),
       journal.request({ type: 'revive-many', where, limit: 10 }),
       journal.request({ type: 'purge', where, limit: 10 }),
     ]
@@ -98,7 +97,7 @@ describe('a request for many jobs', () => {
     const where = { states: [available], tasks: [1] }
     const nexts: unknown[] = []
     for (let after: number | undefined; ; ) {
-      const answer = journal.request({ type: 'cancel-many', where, limit: 10, keepUntil: journal.now, after })
+      const answer = journal.request({ type: 'cancel-many', where, limit: 10, after })
       assert.ok(answer.type === 'changed')
       nexts.push([answer.next === undefined ? 'end' : answer.next - (after ?? number - 9_001), answer.numbers.length])
       if (answer.next === undefined) break
@@ -221,7 +220,7 @@ describe('a request for one job', () => {
     const journal = new StoreDriver()
     const { number } = journal.enqueue('alpha')
     const bad = journal.addRequest({ type: 'reschedule', number, dueAt: Number.POSITIVE_INFINITY })
-    const good = journal.addRequest({ type: 'cancel', number, keepUntil: journal.now + KEEP_MS })
+    const good = journal.addRequest({ type: 'cancel', number })
     journal.commit()
     assert.equal(bad.answer?.type, 'failed')
     assert.equal(good.answer?.type, 'cancelled')
@@ -243,7 +242,7 @@ describe('a request for one job', () => {
     const journal = new StoreDriver()
     const at = journal.now
     const [cancelled, revived] = [journal.enqueue('beta').number, journal.enqueue('beta').number]
-    for (const number of [cancelled, revived]) journal.request({ type: 'cancel', number, keepUntil: at + KEEP_MS })
+    for (const number of [cancelled, revived]) journal.request({ type: 'cancel', number })
     journal.request({ type: 'revive', number: revived })
     const ask = (...instants: number[]) => journal.request({ type: 'ended-at', instants })
     assert.deepEqual(ask(at, at), {

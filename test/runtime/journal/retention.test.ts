@@ -2,21 +2,37 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
 import type { Answer, Request, Settle } from '../../../runtime/journal/protocol.ts'
-import { KEEP_MS, StoreDriver } from '../../helpers/store-driver.ts'
+import { KEEP_MS, type NewJobOptions, StoreDriver } from '../../helpers/store-driver.ts'
 
 function sweep(journal: StoreDriver, bounds: Partial<Extract<Request, { type: 'sweep' }>> = {}): Answer {
   return journal.request({ type: 'sweep', limit: 100, maxResults: 100, maxEnded: 100, histories: [], ...bounds })
 }
 
 /** Jobs of a task that end one millisecond after the other. */
-function ended(journal: StoreDriver, task: string, transition: Settle['transition'], jobs: number): number[] {
+function ended(
+  journal: StoreDriver,
+  task: string,
+  transition: Settle['transition'],
+  jobs: number,
+  { settle = {}, ...options }: NewJobOptions & { readonly settle?: Partial<Settle> } = {},
+): number[] {
   return Array.from({ length: jobs }, () => {
     journal.addRoom(1)
-    const { number } = journal.enqueue(task)
-    journal.settle(journal.held(number), transition, { record: '{}' })
+    const { number } = journal.enqueue(task, options)
+    journal.settle(journal.held(number), transition, { record: '{}', ...settle })
     journal.advance(1)
     return number
   })
+}
+
+/** Jobs that succeed in one commit, with a result. */
+function endedTogether(journal: StoreDriver, jobs: number, options: NewJobOptions = {}): number[] {
+  journal.addRoom(jobs)
+  const numbers = Array.from({ length: jobs }, () => journal.add('alpha', options).number)
+  journal.commit()
+  for (const job of journal.hand.values()) journal.addSettle(job, 'succeed', { output: '7' })
+  journal.commit()
+  return numbers
 }
 
 function left(journal: StoreDriver): number[] {
@@ -52,6 +68,50 @@ describe('retention', () => {
     const dead = ended(journal, 'alpha', 'die', 1)
     sweep(journal, { histories: [{ task: 0, max: 1 }] })
     assert.deepEqual(left(journal), [...alpha.slice(-1), ...beta, ...dead])
+  })
+
+  it('keeps each success whose result is still to be kept, however many its history may have', () => {
+    const journal = new StoreDriver()
+    const histories = [{ task: 0, max: 1, keepResultMs: 1_000 }]
+    const results = ended(journal, 'alpha', 'succeed', 4, { settle: { output: '7' } })
+    sweep(journal, { histories })
+    assert.deepEqual(left(journal), results)
+    journal.now += 997
+    sweep(journal, { histories })
+    assert.deepEqual(left(journal), results.slice(2), 'the time of two of them is over')
+    journal.now += 10
+    sweep(journal, { histories })
+    assert.deepEqual(left(journal), results.slice(-1), 'the latest is kept by the history')
+  })
+
+  it('keeps a success for as long as its own result is to be kept', () => {
+    const journal = new StoreDriver()
+    const output = { settle: { output: '7' } }
+    const longer = { ...output, overrides: JSON.stringify({ keepResultMs: 2_000 }) }
+    const own = ended(journal, 'alpha', 'succeed', 2, longer)
+    ended(journal, 'alpha', 'succeed', 2, output)
+    const [unreadable] = ended(journal, 'alpha', 'succeed', 1, { ...output, overrides: '{' }) as [number]
+    const [latest] = ended(journal, 'alpha', 'succeed', 1) as [number]
+    for (const keepResultMs of [undefined, 10]) {
+      journal.now += 10
+      sweep(journal, { histories: [{ task: 0, max: 1, ...(keepResultMs !== undefined && { keepResultMs }) }] })
+    }
+    assert.deepEqual([left(journal), left(journal).includes(unreadable)], [[...own, latest], false])
+    journal.now += 2_000
+    sweep(journal, { histories: [{ task: 0, max: 1 }] })
+    assert.deepEqual(left(journal), [latest])
+  })
+
+  it('finds what is behind a history also where more results than a sweep looks at come before', () => {
+    const journal = new StoreDriver()
+    const overrides = JSON.stringify({ keepResultMs: KEEP_MS })
+    const owed = Array.from({ length: 3 }, () => endedTogether(journal, 700, { overrides })).flat()
+    const others = endedTogether(journal, 3)
+    journal.now += 1
+    const histories = [{ task: 0, max: 1 }]
+    assert.deepEqual(sweep(journal, { histories, maxResults: 5_000 }), { type: 'many', count: 0, more: 'no' })
+    assert.deepEqual(sweep(journal, { histories, maxResults: 5_000 }), { type: 'many', count: 2, more: 'no' })
+    assert.deepEqual(left(journal), [...owed, ...others.slice(-1)])
   })
 
   it('removes no more at once than one commit should, and says that there is more', () => {

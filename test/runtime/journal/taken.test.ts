@@ -128,7 +128,7 @@ describe('the row of one that is claimed as it comes', () => {
 
   for (const [who, look] of [
     ['asks for its record', (journal) => journalQueries(journal.ledger).record(TAKEN_NUMBERS_FROM)],
-    ['wants it cancelled', (journal) => journal.request({ type: 'cancel', number: TAKEN_NUMBERS_FROM, keepUntil: 1 })],
+    ['wants it cancelled', (journal) => journal.request({ type: 'cancel', number: TAKEN_NUMBERS_FROM })],
     ['gives the tasks other places', (journal) => journal.route()],
   ] as readonly (readonly [string, (journal: StoreDriver) => unknown])[]) {
     it(`is written before somebody ${who}`, () => {
@@ -364,7 +364,7 @@ describe('a taken job that ends without being run', () => {
       type: 'wrong-state',
       state: available,
     })
-    assert.deepEqual(journal.request({ type: 'cancel-many', where, limit: 10, keepUntil: START + 5 }), {
+    assert.deepEqual(journal.request({ type: 'cancel-many', where, limit: 10 }), {
       type: 'changed',
       ends: [0, number, number],
       numbers: [number],
