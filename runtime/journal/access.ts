@@ -1,21 +1,19 @@
 import type { Remote } from 'comlink'
-import type { Clock } from '../../lib/clock.ts'
+import { type Clock, pause } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import { MillraceError } from '../../lib/errors.ts'
-import { addRestart } from '../../lib/supervision.ts'
 import { JournalClient } from './client.ts'
+import { fileError } from './file-error.ts'
 import type { NewJob, SettleEntry, TakenEntry } from './gather.ts'
 import type { ConnectJournal, JournalConnection } from './link.ts'
 import type { JournalListener } from './listener.ts'
 import type { JournalOptions } from './open.ts'
 import type { ClaimedJob, Ended, Start } from '../messages.ts'
-import type { Answer, OpenedJournal, Request, Routes } from './protocol.ts'
+import type { Answer, JournalFault, OpenedJournal, Request, Routes } from './protocol.ts'
 import type { JournalQueries } from './queries.ts'
+import { Reopening, RESTARTS } from './reopening.ts'
 import { Settings } from './settings.ts'
 import type { Turnstile } from './turnstile.ts'
-
-/** More journal threads than this lost in this time, and the runtime cannot go on. */
-const RESTARTS = { restarts: 3, withinMs: 10_000 }
 
 export interface JournalAccessListener extends JournalListener {
   /** Open again after its thread had died; `routes` and what is held have to be told anew. */
@@ -34,9 +32,12 @@ export class JournalAccess {
   readonly #connect: ConnectJournal
   #connection: JournalConnection | undefined
   #opened: OpenedJournal | undefined
-  #status: 'new' | 'open' | 'closing' | 'closed' = 'new'
-  #losses: readonly number[] = []
+  /** 'ending': what was handed over is being committed. */
+  #status: 'new' | 'open' | 'ending' | 'closing' | 'closed' = 'new'
+  readonly #reopening = new Reopening()
   #end: Error | undefined
+  /** Why the latest thread has ended, or could not open it. */
+  #fault: JournalFault | undefined
   #lastError = new Error('the journal thread exited')
 
   constructor(options: JournalOptions, connect: ConnectJournal, clock: Clock, listener: JournalAccessListener) {
@@ -172,6 +173,7 @@ export class JournalAccess {
   /** Commits what was handed over, then closes the files. */
   async close(): Promise<void> {
     if (this.#status !== 'open') return
+    this.#status = 'ending'
     await this.#client.barrier()
     this.#status = 'closing'
     this.#connection?.close()
@@ -196,9 +198,11 @@ export class JournalAccess {
         status = 'over'
         reject(error)
       }
+      this.#fault = undefined
       this.#connection = this.#connect(this.#options, resume, {
         received: (message) => {
           if (status === 'over') return
+          if (message.type === 'fault') this.#fault = message.fault
           if (message.type === 'opened') {
             status = 'open'
             resolve(message.journal)
@@ -214,8 +218,8 @@ export class JournalAccess {
   }
 
   #exited(error: Error): void {
-    if (this.#status !== 'open' || this.#end !== undefined) return
-    this.#lastError = error
+    if ((this.#status !== 'open' && this.#status !== 'ending') || this.#end !== undefined) return
+    this.#lastError = this.#fault === undefined ? error : fromErrorRecord(this.#fault.error)
     this.#client.lost(error)
     void this.#reopen()
   }
@@ -223,17 +227,27 @@ export class JournalAccess {
   async #reopen(): Promise<void> {
     const epoch = (this.#opened as OpenedJournal).epoch
     while (this.#end === undefined) {
-      const losses = addRestart(this.#losses, this.#clock.monotonicMs(), RESTARTS)
-      if (losses === undefined) return this.#listener.gaveUp(diedTooOften(this.#options.file, this.#lastError))
-      this.#losses = losses
+      const step = this.#reopening.next(this.#fault?.kind, this.#clock.monotonicMs())
+      if (step.type === 'pause') {
+        this.#client.refuse(this.#fault as JournalFault)
+        await pause(this.#clock, step.ms)
+      }
+      // Who stops has no patience with a disk.
+      const isOver = step.type === 'give-up' || (step.type === 'pause' && this.#status === 'ending')
+      if (isOver) return this.#listener.gaveUp(this.#endOf(this.#lastError))
+      if (this.#end !== undefined) return
       const opened = await this.#start(epoch).catch((error: Error) => error)
       if (!(opened instanceof Error)) return this.#goOn(opened)
       this.#lastError = opened
-      // Whoever has it now keeps it.
-      if ((opened as { code?: unknown }).code === 'MILLRACE_JOURNAL_LOST') return this.#listener.gaveUp(opened)
       // Until then it may have the lock.
       await this.#connection?.exited
     }
+  }
+
+  #endOf(error: Error): Error {
+    return this.#fault === undefined
+      ? diedTooOften(this.#options.file, error)
+      : (fileError(error, this.#options.file) as Error)
   }
 
   #goOn(opened: OpenedJournal): void {

@@ -297,9 +297,14 @@ export class JournalClient {
   }
 
   #refuseJobs(sent: Sent, fault: JournalFault): void {
+    refuseSent(sent, refusalOf(fault))
+    this.refuse(fault)
+  }
+
+  /** Until a commit goes through nobody's job or request waits here. */
+  refuse(fault: JournalFault): void {
     this.#fault = fault
     const refusal = refusalOf(fault)
-    refuseSent(sent, refusal)
     this.#gather.refuse(refusal)
     if (this.#status === 'degraded') return
     this.#status = 'degraded'

@@ -1,6 +1,13 @@
 import { toErrorRecord } from '../../lib/error-record.ts'
-import { MillraceError } from '../../lib/errors.ts'
+import { type ErrorCode, MillraceError } from '../../lib/errors.ts'
 import type { JournalFault } from './protocol.ts'
+
+const OWN_KINDS: Readonly<Partial<Record<ErrorCode, JournalFault['kind']>>> = {
+  MILLRACE_JOURNAL_IO: 'io',
+  MILLRACE_JOURNAL_LOST: 'lost',
+  MILLRACE_JOURNAL_CORRUPT: 'corrupt',
+  MILLRACE_DISK_FULL: 'disk-full',
+}
 
 function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
@@ -19,8 +26,7 @@ export function faultOf(error: unknown): JournalFault | undefined {
 
 function kindOf(error: unknown): JournalFault['kind'] | undefined {
   if (error instanceof MillraceError) {
-    if (error.code === 'MILLRACE_JOURNAL_IO') return 'io'
-    return error.code === 'MILLRACE_JOURNAL_LOST' ? 'lost' : undefined
+    return OWN_KINDS[error.code]
   }
   const code = codeOf(error)
   if (code === 'SQLITE_FULL') return 'disk-full'
@@ -28,6 +34,6 @@ function kindOf(error: unknown): JournalFault['kind'] | undefined {
   if (code === 'SQLITE_IOERR_WRITE' || code === 'SQLITE_IOERR_SHMSIZE') return 'disk-full'
   if (code.startsWith('SQLITE_IOERR')) return 'io'
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return 'corrupt'
-  if (code.startsWith('SQLITE_READONLY') || code === 'SQLITE_CANTOPEN') return 'io'
+  if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN')) return 'io'
   return undefined
 }

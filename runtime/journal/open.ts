@@ -1,4 +1,5 @@
 import { MillraceError } from '../../lib/errors.ts'
+import { faultOf } from './faults.ts'
 import { fileError } from './file-error.ts'
 import { prepareFiles } from './files.ts'
 import { DEFAULT_KEEP_ENDED_MS, Ledger } from './ledger.ts'
@@ -132,10 +133,21 @@ function rejoin(db: Database, epoch: number, keepEndedMs: number) {
         `expected ${epoch}; stop one of the two`,
     )
   }
-  const ledger = ledgerOf(db, meta, keepEndedMs)
+  const ledger = ledgerOf(db, { ...meta, next_number: writeAgain(db, meta) }, keepEndedMs)
   ledger.recount()
   const store = new Store(ledger)
   return { store, opened: store.describe(NOTHING_RECOVERED, meta.next_number) }
+}
+
+/** A disk that takes no write any more shows here, and not once callers are let in; one that is full has a reserve. */
+function writeAgain(db: Database, { next_number: before }: MetaRow): number {
+  const next = before + 1
+  try {
+    prepare<[number]>(db, 'UPDATE millrace_meta SET next_number = ? WHERE one = 1').run(next)
+  } catch (error) {
+    if (faultOf(error)?.kind !== 'disk-full') throw error
+  }
+  return next
 }
 
 function ledgerOf(db: Database, meta: MetaRow, keepEndedMs: number): Ledger {

@@ -27,6 +27,13 @@ export function refusalOf(fault: JournalFault | undefined): MillraceError {
       { cause },
     )
   }
+  if (fault?.kind === 'corrupt') {
+    return new MillraceError(
+      'MILLRACE_JOURNAL_CORRUPT',
+      'the journal is damaged; nothing of this was written; keep it with its -wal, and run millrace doctor',
+      { cause },
+    )
+  }
   return new MillraceError(
     'MILLRACE_JOURNAL_IO',
     `the journal refused a commit; got ${cause === undefined ? 'no reason' : cause.message}, expected it to write; ` +

@@ -43,7 +43,7 @@ try {
   journal = openJournal(options, systemClock.now(), resume)
   run(journal)
 } catch (error) {
-  send({ type: 'fault', fault: { kind: 'other', error: toErrorRecord(error) } })
+  send({ type: 'fault', fault: faultOf(error) ?? { kind: 'other', error: toErrorRecord(error) } })
   if (journal === undefined) port.close()
   else close(journal)
 }

@@ -4,9 +4,10 @@ import { toErrorRecord } from '../../../lib/error-record.ts'
 import { MillraceError } from '../../../lib/errors.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import { JournalAccess } from '../../../runtime/journal/access.ts'
+import { faultOf } from '../../../runtime/journal/faults.ts'
 import type { ConnectionListener, JournalConnection } from '../../../runtime/journal/link.ts'
 import { adopt } from '../../../runtime/journal/open.ts'
-import type { Group, OpenedJournal } from '../../../runtime/journal/protocol.ts'
+import type { Group, OpenedJournal, Reply } from '../../../runtime/journal/protocol.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { Turnstile, TURNSTILE_BYTES } from '../../../runtime/journal/turnstile.ts'
 import { DEAF } from '../../helpers/loop-journal.ts'
@@ -45,8 +46,15 @@ class PlayedThread implements JournalConnection {
     await turn()
   }
 
+  /** A thread that is open ends with it, too. */
   async fails(error: Error): Promise<void> {
-    this.#listener.received({ type: 'fault', fault: { kind: 'other', error: toErrorRecord(error) } })
+    const fault = faultOf(error) ?? { kind: 'other', error: toErrorRecord(error) }
+    this.#listener.received({ type: 'fault', fault })
+    await turn()
+  }
+
+  async commits(): Promise<void> {
+    for (const { number } of this.groups.splice(0)) this.#listener.received({ type: 'reply', reply: replyTo(number) })
     await turn()
   }
 
@@ -57,11 +65,22 @@ class PlayedThread implements JournalConnection {
   }
 }
 
+function replyTo(number: number): Reply {
+  const nothing = { appended: new Uint8Array(0), firstOrd: 0, duplicates: [], failures: [], claims: [], expired: [] }
+  const none = { stale: [], failedSettles: [], answers: [], wished: [], newTasks: [], roomOf: [] }
+  return { ...nothing, ...none, number, nextDueAt: undefined, numbersUntil: 9, waiting: 0, claimable: 0, suspects: 0 }
+}
+
+function ofSqlite(code: string): Error {
+  return Object.assign(new Error('disk I/O error'), { code })
+}
+
 /** An open journal, the threads that it has had so far, and what its owner hears. */
 async function withPlayedThreads() {
   const { opened } = adopt(openDatabase(':memory:'), 0)
   const threads: PlayedThread[] = []
   const heard: string[] = []
+  const clock = new ManualClock()
   const journal: JournalAccess = new JournalAccess(
     { file: 'jobs.db', durability: 'full', keepEndedMs: 1 },
     (_, __, listener) => {
@@ -69,13 +88,14 @@ async function withPlayedThreads() {
       threads.push(thread)
       return thread
     },
-    new ManualClock(),
+    clock,
     {
       ...DEAF,
       down: () => void heard.push('down'),
+      health: (state) => void heard.push(state),
       reopened: () => void heard.push('reopened'),
       gaveUp(error) {
-        heard.push('gave up')
+        heard.push(`gave up: ${(error as { code?: string }).code}`)
         journal.abandon(error)
       },
     },
@@ -84,11 +104,15 @@ async function withPlayedThreads() {
   const thread = (at: number) => threads[at] as PlayedThread
   await thread(0).opens()
   await opening
-  return { journal, threads, thread, heard }
+  return { journal, threads, thread, heard, clock }
 }
 
 function takenOver(): MillraceError {
   return new MillraceError('MILLRACE_JOURNAL_LOST', 'another process has the journal; expected none; stop one')
+}
+
+function damaged(): MillraceError {
+  return new MillraceError('MILLRACE_JOURNAL_CORRUPT', 'jobs.db is damaged; nothing was changed; run millrace doctor')
 }
 
 describe('a journal whose thread has died', () => {
@@ -114,7 +138,57 @@ describe('a journal whose thread has died', () => {
     await thread(1).fails(takenOver())
     await thread(1).exits()
     assert.equal(threads.length, 2)
-    assert.deepEqual(heard, ['down', 'gave up'])
+    assert.deepEqual(heard, ['down', 'gave up: MILLRACE_JOURNAL_LOST'])
+  })
+
+  it('is opened again at once after a fault of the disk, and then each second for as long as it takes', async () => {
+    const { journal, threads, thread, heard, clock } = await withPlayedThreads()
+    await thread(0).fails(ofSqlite('SQLITE_IOERR_FSYNC'))
+    await thread(0).exits()
+    assert.equal(threads.length, 2)
+    await thread(1).opens()
+    await thread(1).fails(ofSqlite('SQLITE_IOERR_FSYNC'))
+    await thread(1).exits()
+    for (let at = 2; at < 12; at++) {
+      clock.advance(999)
+      await turn()
+      assert.equal(threads.length, at)
+      clock.advance(1)
+      await turn()
+      await thread(at).fails(ofSqlite('SQLITE_READONLY'))
+      await thread(at).exits()
+    }
+    assert.match(String(journal.refusal), /MILLRACE_JOURNAL_IO|refused a commit/)
+    clock.advance(1_000)
+    await turn()
+    await thread(12).opens()
+    clock.advance(1_000)
+    await thread(12).commits()
+    assert.equal(journal.refusal, undefined)
+    assert.deepEqual(heard, ['down', 'reopened', 'down', 'degraded', 'reopened', 'healthy'])
+  })
+
+  it('has nothing to wait for while its disk fails once its owner stops', async () => {
+    const { journal, thread, heard, clock } = await withPlayedThreads()
+    for (const at of [0, 1]) {
+      await thread(at).fails(ofSqlite('SQLITE_IOERR'))
+      await thread(at).exits()
+    }
+    journal.nudge()
+    const closed = journal.close()
+    clock.advance(1_000)
+    await closed
+    assert.deepEqual(heard, ['down', 'degraded', 'gave up: MILLRACE_JOURNAL_IO'])
+  })
+
+  it('is read once more where it is damaged, and left alone when it still is', async () => {
+    const { threads, thread, heard } = await withPlayedThreads()
+    await thread(0).fails(ofSqlite('SQLITE_CORRUPT'))
+    await thread(0).exits()
+    await thread(1).fails(damaged())
+    await thread(1).exits()
+    assert.equal(threads.length, 2)
+    assert.deepEqual(heard, ['down', 'gave up: MILLRACE_JOURNAL_CORRUPT'])
   })
 
   it('is not opened again for an owner who has ended', async () => {
