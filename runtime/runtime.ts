@@ -65,7 +65,7 @@ export class Runtime {
     const { wires } = this.#booted
     const { journal, clock, config, desk, publisher } = wires
     const jobs = { refusal: publisher.refusal, desk, meet: (task: AnyTask) => meetTask(wires, task) }
-    return transact(db, config.journal.file, journal, clock, jobs, run)
+    return transact(db, config.journal, journal, clock, jobs, run)
   }
 
   /** The handle of a job by its id; no I/O. */

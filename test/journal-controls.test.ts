@@ -47,6 +47,16 @@ describeControls([
     test: 'syncs each of its commits',
   },
   {
+    protection: 'a connection whose caller has turned syncing off syncs the next transaction',
+    mutation: {
+      file: 'runtime/journal/inbox-writer.js',
+      from: /writeAsOwner\(db, durability\);(?=\s+return)/,
+      to: '',
+    },
+    file: 'runtime/journal/inbox.test.js',
+    test: 'is written as the owner of a journal with the durability',
+  },
+  {
     protection: 'a thread that could not open has ended before the next one opens',
     mutation: {
       file: 'runtime/journal/access.js',

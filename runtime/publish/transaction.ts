@@ -5,6 +5,7 @@ import { invalidOption } from '../../lib/options.ts'
 import type { AnyTask, EnqueueArguments, EnqueueOptions, OutputOf } from '../../lib/task.ts'
 import { faultOf, isBusy } from '../journal/faults.ts'
 import { inboxOf, type InboxWriter } from '../journal/inbox-writer.ts'
+import type { JournalOptions } from '../journal/open.ts'
 import { refusalOf } from '../journal/refusal.ts'
 import type { Database } from '../journal/sqlite.ts'
 import type { Turnstile } from '../journal/turnstile.ts'
@@ -40,7 +41,7 @@ const passing = new WeakSet<Turnstile>()
  */
 export function transact<R>(
   db: Database,
-  file: string,
+  { file, durability }: Pick<JournalOptions, 'file' | 'durability'>,
   journal: TransactionJournal,
   clock: Clock,
   jobs: TransactionJobs,
@@ -51,7 +52,7 @@ export function transact<R>(
   if (jobs.refusal !== undefined) throw jobs.refusal
   const { turnstile } = journal
   if ((db as Database | undefined)?.inTransaction === true || passing.has(turnstile)) throw nested()
-  const inbox = inboxOf(db, file)
+  const inbox = inboxOf(db, file, durability)
   passing.add(turnstile)
   try {
     const value = turnstile.pass(() => commit(db, inbox, clock, jobs, run))

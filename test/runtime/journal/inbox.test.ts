@@ -212,7 +212,31 @@ describe('the inbox', () => {
     const foreign = Object.setPrototypeOf({ name: file }, null) as typeof db
     assert.throws(() => inboxOf(foreign, file), { code: 'MILLRACE_FOREIGN_SQLITE' })
     assert.equal(inboxOf(db, file), inboxOf(db, file))
-    assert.equal(db.pragma('wal_autocheckpoint', { simple: true }), 0, 'only the owner checkpoints')
-    assert.equal(db.pragma('synchronous', { simple: true }), 2)
   })
+
+  for (const [durability, synchronous] of [
+    ['full', 2],
+    ['relaxed', 1],
+  ] as const) {
+    it(`is written as the owner of a journal with the durability '${durability}' writes, whatever its caller sets`, (test) => {
+      const { file } = journalAndWriter(test)
+      const db = openDatabase(file)
+      test.after(() => db.close())
+      for (const before of [
+        'synchronous = OFF',
+        'wal_autocheckpoint = 1000',
+        'synchronous = OFF',
+        'synchronous = NORMAL',
+      ]) {
+        db.exec(`PRAGMA ${before}`)
+        inboxOf(db, file, durability)
+        const is = (name: string) => db.pragma(name, { simple: true })
+        assert.deepEqual([is('synchronous'), is('wal_autocheckpoint')], [synchronous, 0], `after ${before}`)
+      }
+      db.defaultSafeIntegers()
+      db.exec('PRAGMA synchronous = EXTRA')
+      inboxOf(db, file, durability)
+      assert.equal(db.pragma('synchronous', { simple: true }), 3n, "more than the owner is the caller's affair")
+    })
+  }
 })
