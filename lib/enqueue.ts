@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts'
 import type { MillraceError } from './errors.ts'
 import { DEFAULT_PRIORITY, type JobExtra } from './job.ts'
-import { checkedInstant, checkedKey, checkedOverrides, checkedPriority } from './job-extra.ts'
+import { checkedEnd, checkedKey, checkedOverrides, checkedPriority, checkedStart } from './job-extra.ts'
 import { partOf } from './limits.ts'
 import { duration, invalidOption, refuseUnknown } from './options.ts'
 import { encodePayload } from './payload.ts'
@@ -120,7 +120,7 @@ function plainExtraOf(task: AnyTask, now: number): JobExtra | null {
 
 /** Whichever is earlier: what the job says, or what its task does. */
 function expiryOf({ useByMs }: AnyTask, { expiresAt }: EnqueueOptions, mayStartAt: number) {
-  const at = expiresAt === undefined ? undefined : checkedInstant(expiresAt, 'expiresAt')
+  const at = expiresAt === undefined ? undefined : checkedEnd(expiresAt, 'expiresAt')
   if (useByMs === undefined) return at === undefined ? {} : { expiresAt: at }
   return { expiresAt: Math.min(at ?? Number.POSITIVE_INFINITY, mayStartAt + useByMs), useByMs }
 }
@@ -156,7 +156,7 @@ export function prepareReschedule(options: RescheduleOptions, now: number): Resc
   if (runAt !== undefined && delayMs !== undefined) throw bothTimes(runAt)
   return {
     ...(delayMs !== undefined && { dueAt: now + Math.ceil(duration(delayMs, 'delayMs')) }),
-    ...(runAt !== undefined && { dueAt: checkedInstant(runAt, 'runAt') }),
+    ...(runAt !== undefined && { dueAt: checkedStart(runAt, 'runAt') }),
     ...(priority !== undefined && { rank: 9 - checkedPriority(priority) }),
     ...(input !== undefined && { input: encodePayload(input, 'input') }),
   }
@@ -172,7 +172,7 @@ function dueAtOf(options: EnqueueOptions, now: number): number | undefined {
     throw bothTimes(runAt)
   }
   if (delayMs !== undefined) return delayMs === 0 ? undefined : now + Math.ceil(duration(delayMs, 'delayMs'))
-  return runAt === undefined ? undefined : checkedInstant(runAt, 'runAt')
+  return runAt === undefined ? undefined : checkedStart(runAt, 'runAt')
 }
 
 /** The key of a job, and with `debounceMs` when it is due by it. */

@@ -59,8 +59,18 @@ export function checkedPriority(priority: number): number {
   return wholeNumber(priority, 0, 9, 'priority')
 }
 
-export function checkedInstant(at: number, path: string): number {
-  if (typeof at === 'number' && Number.isFinite(at) && at >= 0 && at < 8.64e15) return Math.round(at)
+/** In whole milliseconds, and never earlier than was asked. */
+export function checkedStart(at: number, path: string): number {
+  return Math.ceil(checkedInstant(at, path))
+}
+
+/** In whole milliseconds, and never later. */
+export function checkedEnd(at: number, path: string): number {
+  return Math.floor(checkedInstant(at, path))
+}
+
+function checkedInstant(at: number, path: string): number {
+  if (typeof at === 'number' && Number.isFinite(at) && at >= 0 && at < 8.64e15) return at
   throw invalidOption(path, at, 'epoch milliseconds')
 }
 
@@ -86,8 +96,8 @@ export function readExtra(text: string): JobExtra {
     if (debounce !== undefined && debounce !== 'yes') throw invalidOption('debounce', debounce, "'yes'")
     return {
       ...(priority !== undefined && { priority: checkedPriority(priority) }),
-      ...(dueAt !== undefined && { dueAt: checkedInstant(dueAt, 'dueAt') }),
-      ...(expiresAt !== undefined && { expiresAt: checkedInstant(expiresAt, 'expiresAt') }),
+      ...(dueAt !== undefined && { dueAt: checkedStart(dueAt, 'dueAt') }),
+      ...(expiresAt !== undefined && { expiresAt: checkedEnd(expiresAt, 'expiresAt') }),
       ...(useByMs !== undefined && { useByMs: duration(useByMs, 'useByMs') }),
       ...(key !== undefined && { key: checkedKey(key) }),
       ...(keyWindowMs !== undefined && { keyWindowMs: wholeNumber(keyWindowMs, 0, TEN_YEARS_MS, 'keyWindowMs') }),

@@ -133,7 +133,7 @@ export function retryDelayMs(
 ): number | undefined {
   if (attempt >= policy.attempts) return undefined
   if (error.code !== undefined && policy.giveUpOn?.includes(error.code) === true) return undefined
-  return Math.round(delayOf(policy.backoff, attempt, random, customs, error))
+  return Math.ceil(delayOf(policy.backoff, attempt, random, customs, error))
 }
 
 function delayOf(

@@ -10,6 +10,12 @@ export const TURNSTILE_BYTES = 8
 /** Longer than any transaction of a caller should take; then the journal goes on and SQLite's lock decides. */
 const PATIENCE_MS = 10_000
 
+/**
+ * Longer than a commit takes, as a rule. A thread that died in one leaves its word as it was, and its end is only heard when
+ * the loop turns again, which is the loop that waits here.
+ */
+const COMMIT_MS = 1_000
+
 export class Turnstile {
   readonly #words: Int32Array
 
@@ -41,7 +47,7 @@ export class Turnstile {
   pass<T>(write: () => T): T {
     Atomics.add(this.#words, WANTED, 1)
     try {
-      if (Atomics.load(this.#words, BUSY) === 1) Atomics.wait(this.#words, BUSY, 1, PATIENCE_MS)
+      if (Atomics.load(this.#words, BUSY) === 1) Atomics.wait(this.#words, BUSY, 1, COMMIT_MS)
       return write()
     } finally {
       Atomics.sub(this.#words, WANTED, 1)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
-import { type PreparedJob, prepareJob } from '../../lib/enqueue.ts'
+import { type PreparedJob, prepareJob, prepareReschedule } from '../../lib/enqueue.ts'
 import type { StandardSchemaV1 } from '../../lib/schema.ts'
 import { type AnyTask, defineTask, type EnqueueOptions, handle } from '../../lib/task.ts'
 
@@ -32,6 +32,9 @@ describe('a job that is enqueued', () => {
   it('is due in whole milliseconds, never earlier than was asked', () => {
     assert.deepEqual(prepare({ delayMs: 0.25 }).extra, { dueAt: NOW + 1 })
     assert.deepEqual(prepare({ runAt: NOW + 5 }).extra, { dueAt: NOW + 5 })
+    assert.deepEqual(prepare({ runAt: NOW + 0.4 }).extra, { dueAt: NOW + 1 })
+    assert.deepEqual(prepareReschedule({ runAt: NOW + 0.4 }, NOW), { dueAt: NOW + 1 })
+    assert.deepEqual(prepare({ expiresAt: NOW + 5.6 }).extra, { expiresAt: NOW + 5 }, 'and never starts later')
   })
 
   it('has a key until it has ended, or for a window of whole milliseconds', () => {

@@ -88,7 +88,7 @@ describe('the delay before the next attempt', () => {
       fc.property(backoff, attempt, fraction, ({ backoff, most }, at, random) => {
         const delayMs = delay(backoff, at, random) as number
         assert.ok(Number.isSafeInteger(delayMs), `${delayMs}`)
-        assert.ok(delayMs >= 0 && delayMs <= Math.round(most))
+        assert.ok(delayMs >= 0 && delayMs <= Math.ceil(most))
         assert.equal(delay(backoff, at, random), delayMs, 'the same twice')
       }),
       { numRuns: 2_000 },
@@ -103,6 +103,13 @@ describe('the delay before the next attempt', () => {
         assert.ok((delay(backoff, at) as number) <= (delay(backoff, at + 1) as number))
       }),
     )
+  })
+})
+
+describe('a delay of less than a millisecond', () => {
+  it('is not left out', () => {
+    assert.equal(delay({ type: 'fixed', delayMs: 0.4 }, 1), 1)
+    assert.equal(delay({ type: 'list', delaysMs: [7.2] }, 1), 8)
   })
 })
 
