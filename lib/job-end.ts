@@ -25,23 +25,27 @@ export function endOf(record: JobRecord, output: string | null): End | undefined
   }
 }
 
-/** What `result()` resolves to for the job of this id that ended so; throws what it rejects with. */
-export function resultOf(end: End, id: string): unknown {
+/** What `result()` resolves to for a job that ended so; throws what it rejects with, in which the id is named. */
+export function resultOf(end: End, idOf: () => string): unknown {
+  if (end.state === 'succeeded' && end.output !== undefined) return decodePayload(end.output)
+  throw withoutResult(end, idOf())
+}
+
+function withoutResult(end: End, id: string): Error {
   switch (end.state) {
     case 'succeeded':
-      if (end.output === undefined) throw notKept(id)
-      return decodePayload(end.output)
+      return notKept(id)
     case 'dead':
-      throw jobError(end.error, id)
+      return jobError(end.error, id)
     case 'cancelled':
-      throw new MillraceError('MILLRACE_JOB_CANCELLED', `${id} was cancelled; it has no result; ${RETRY}`)
+      return new MillraceError('MILLRACE_JOB_CANCELLED', `${id} was cancelled; it has no result; ${RETRY}`)
     case 'discarded':
-      throw new MillraceError(
+      return new MillraceError(
         'MILLRACE_JOB_DISCARDED',
         `${id} was discarded: ${end.reason}; it has no result; ${RETRY}`,
       )
     case 'expired':
-      throw expired(end.error, id)
+      return expired(end.error, id)
   }
 }
 

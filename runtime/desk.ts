@@ -141,7 +141,7 @@ export class Desk implements JobDesk {
     const { results, journal } = this.#wires
     const timeoutMs = timeoutOf(options)
     const recent = results.recent(number)
-    if (recent !== undefined) return resultOf(recent, this.idOf(number))
+    if (recent !== undefined) return resultOf(recent, () => this.idOf(number))
     if (journal.end !== undefined) throw journal.end
     const { promise, leave } = results.wait(number)
     const isKnown = origin !== 'by-id' && number < journal.numbered && results.isSurelyOpen(number)

@@ -129,7 +129,7 @@ export class JournalPublisher {
     for (;;) {
       const row = await this.#read(number)
       const end = row === undefined ? undefined : endOf(toJobRecord(this.#journal, row), row.output)
-      if (end !== undefined) return resultOf(end, id)
+      if (end !== undefined) return resultOf(end, () => id)
       if (this.#clock.monotonicMs() >= endsAt) {
         throw new MillraceError(
           'MILLRACE_RESULT_TIMEOUT',

@@ -37,7 +37,7 @@ export class Results {
   answer(number: number, end: End): void {
     for (const { resolve, reject } of this.#take(number)) {
       try {
-        resolve(resultOf(end, this.#idOf(number)))
+        resolve(resultOf(end, () => this.#idOf(number)))
       } catch (error) {
         reject(error)
       }
