@@ -22,6 +22,18 @@ describeControls([
     test: 'one misdeed after another',
   },
   {
+    protection: 'a payload that answers something else when it is written is refused',
+    mutation: { file: 'lib/payload.js', from: ' || isProxy(value)', to: '' },
+    file: 'lib/payload.test.js',
+    test: 'is a proxy wherever it is',
+  },
+  {
+    protection: 'what a caller has given is stored, whatever its schema makes of it',
+    mutation: { file: 'lib/enqueue.js', from: 'asFound(encode)', to: 'encode' },
+    file: 'lib/enqueue.test.js',
+    test: 'changes it in place',
+  },
+  {
     protection: 'a thrown null is a failure',
     mutation: {
       file: 'runtime/places/attempt.js',
