@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { stateCodes } from '../../lib/job-state.ts'
 import { formatJobId } from '../../lib/job.ts'
 import { Database } from '../../runtime/index.ts'
-import { beyondRoom } from './reruns.ts'
+import { type LedgerVerdict, verdictOf } from './kill-verdict.ts'
 import { ledgerLines } from './scratch.ts'
 
 export interface KillLoop {
@@ -15,30 +15,15 @@ export interface KillLoop {
   readonly cycles: number
   /** What the victim gets at the end to work off what is left. Default 60,000. */
   readonly drainMs?: number
-  /** Kills come so many ms after the first acknowledgement, at random. */
-  readonly withinMs: number
+  /** Kills come so many ms after the first acknowledgement, at random: up to that, or from one to the other, in turn. */
+  readonly withinMs: number | readonly (readonly [from: number, to: number])[]
+  /** Each life begins with a job that takes so many ms. Default: with none. */
+  readonly longMs?: number
 }
 
-/** What became of it all, by the rules of the ledger; every number but the first two has to be 0. */
-export interface Verdict {
-  readonly acknowledged: number
-  readonly ranTwice: number
-  /** Acknowledged, or the child of a committed success, and neither run to its end nor dead. */
-  readonly lost: number
-  /** All that the ledger and the journal say of the first of them and of the first dead, and what else is left. */
+export interface Verdict extends LedgerVerdict {
+  /** All that the ledger and the journal say of the first of the lost and of the first dead, and what else is left. */
   readonly evidence: readonly string[]
-  /** Begun again although its end had been committed. */
-  readonly afterSettled: number
-  /** Begun again after a kill, more than their place had room for when it came. */
-  readonly beyondRoom: number
-  /** Begun twice as the same attempt within one life of the process. */
-  readonly overlaps: number
-  /** Begun again as another attempt: no attempt fails that tells of its start, so that a kill was charged for one. */
-  readonly charged: number
-  /** Run although the attempt that enqueued it was not the one that was committed. */
-  readonly ghosts: number
-  /** Told to be dead, or dead in the journal: here nobody has a reason to. */
-  readonly dead: number
   /** Of the victim that had to work off what was left: its exit code, or the signal that ended it. */
   readonly drained: number | NodeJS.Signals
 }
@@ -49,9 +34,15 @@ const DRAIN_MS = 60_000
 const SHOWN = 5
 
 /** Runs the victim and kills it, over and over; then lets it work off what is left, and reads the ledger. */
-export async function killLoop({ built, folder, cycles, withinMs, drainMs = DRAIN_MS }: KillLoop): Promise<Verdict> {
+export async function killLoop(loop: KillLoop): Promise<Verdict> {
+  const { built, folder, cycles, drainMs = DRAIN_MS } = loop
   const ledger = join(folder, 'ledger')
-  for (let cycle = 0; cycle < cycles; cycle++) await killOnce(built, folder, ledger, withinMs)
+  const lives = typeof loop.withinMs === 'number' ? [[0, loop.withinMs] as const] : loop.withinMs
+  const mode = ['load', String(loop.longMs ?? 0)]
+  for (let cycle = 0; cycle < cycles; cycle++) {
+    const [from, to] = lives[cycle % lives.length] as readonly [number, number]
+    await killOnce({ built, folder, ledger, mode, lifeMs: from + Math.random() * (to - from) })
+  }
   const drained = await runVictim({ built, folder, ledger, mode: ['drain'], lifeMs: drainMs })
   const left = leftIn(join(folder, 'jobs.db'))
   const deadLeft = left.filter(({ state }) => state === stateCodes.dead).map(({ id }) => id)
@@ -75,7 +66,7 @@ export interface Life {
   readonly folder: string
   readonly ledger: string
   readonly mode: readonly string[]
-  /** After this long it is killed. Default 60,000. */
+  /** After this long it is killed, from its start or its first acknowledgement on. Default 60,000. */
   readonly lifeMs?: number
 }
 
@@ -102,12 +93,12 @@ export async function runVictim({ built, folder, ledger, mode, lifeMs = DRAIN_MS
   return code ?? (signal as NodeJS.Signals)
 }
 
-async function killOnce(built: string, folder: string, ledger: string, withinMs: number): Promise<void> {
+async function killOnce({ built, folder, ledger, mode, lifeMs }: Life & { readonly lifeMs: number }): Promise<void> {
   const before = lengthOf(ledger)
-  const victim = start(built, folder, ledger, ['load'])
+  const victim = start(built, folder, ledger, mode)
   const exited = once(victim, 'exit')
   await Promise.race([nextAck(ledger, before), exited])
-  await new Promise((resolve) => setTimeout(resolve, Math.random() * withinMs))
+  await new Promise((resolve) => setTimeout(resolve, lifeMs))
   victim.kill('SIGKILL')
   await exited
 }
@@ -168,58 +159,4 @@ function textFrom(ledger: string, at: number): string {
   readSync(descriptor, buffer, 0, length, at)
   closeSync(descriptor)
   return buffer.toString()
-}
-
-interface LedgerVerdict extends Omit<Verdict, 'evidence' | 'drained'> {
-  readonly lostIds: readonly string[]
-  readonly deadIds: readonly string[]
-}
-
-/**
- * Reads the ledger line by line, in the order in which everything has happened; a torn line has not happened. A start may
- * be killed before it has told of what it found dead: that is known from the journal.
- */
-function verdictOf(all: readonly (readonly string[])[], deadLeft: readonly string[]): LedgerVerdict {
-  const lines = all.filter((words) => words.at(-1) === '.')
-  const acknowledged = new Set<string>()
-  const ended = new Set<string>()
-  const settled = new Set<string>()
-  const runsOf = new Map<string, string[]>()
-  const childrenOf = new Map<string, { readonly run: number; readonly child: string }[]>()
-  let afterSettled = 0
-  let overlaps = 0
-  let charged = 0
-  const dead = new Set(deadLeft)
-  for (const [what = '', id = '', other = '', attempt = ''] of lines) {
-    const runs = runsOf.get(id) ?? []
-    if (what === 'ack') acknowledged.add(id)
-    if (what === 'end') ended.add(id)
-    if (what === 'settled') settled.add(id)
-    if (what === 'dead') dead.add(id)
-    if (what === 'child') childrenOf.set(id, [...(childrenOf.get(id) ?? []), { run: runs.length, child: other }])
-    if (what !== 'start') continue
-    if (settled.has(id)) afterSettled++
-    if (runs.includes(`${other} ${attempt}`)) overlaps++
-    if (runs.some((run) => run.split(' ')[1] !== attempt)) charged++
-    runsOf.set(id, [...runs, `${other} ${attempt}`])
-  }
-  const children = [...childrenOf].flatMap(([parent, all]) => {
-    const runs = runsOf.get(parent)?.length ?? 0
-    return all.map(({ run, child }) => ({ child, committed: run === runs && settled.has(parent), last: run === runs }))
-  })
-  const due = [...acknowledged, ...children.filter(({ committed }) => committed).map(({ child }) => child)]
-  const lost = due.filter((id) => !ended.has(id) && !dead.has(id))
-  return {
-    acknowledged: acknowledged.size,
-    ranTwice: [...runsOf.values()].filter((runs) => runs.length > 1).length,
-    lost: lost.length,
-    lostIds: lost,
-    afterSettled,
-    beyondRoom: beyondRoom(lines),
-    overlaps,
-    charged,
-    ghosts: children.filter(({ last, child }) => !last && runsOf.has(child)).length,
-    dead: dead.size,
-    deadIds: [...dead],
-  }
 }
