@@ -1,4 +1,4 @@
-import { type CollectedTasks, collectTasks } from '../../lib/collect-tasks.ts'
+import { type CollectedTasks, collectTasks, type ImportedModule } from '../../lib/collect-tasks.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { type AnyTask, type AroundHook, type LoadedHandler, type TaskManifest, taskManifest } from '../../lib/task.ts'
@@ -76,20 +76,21 @@ export class Handlers {
 
 /** Imports the tasks modules and collects what they handle. */
 export async function importHandlers(modules: readonly string[]): Promise<Handlers> {
-  const loaded: { url: string; exports: Record<string, unknown> }[] = []
-  for (const url of modules) {
+  const loaded: ImportedModule[] = []
+  for (const [at, url] of modules.entries()) {
+    const path = modules.length === 1 ? 'tasks' : `tasks[${at}]`
     try {
-      loaded.push({ url, exports: (await import(url)) as Record<string, unknown> })
+      loaded.push({ url, exports: (await import(url)) as Record<string, unknown>, path })
     } catch (error) {
       const expected = 'expected an ES module that loads in a worker thread'
-      throw unusable(error, `the tasks module ${url} cannot be imported`, expected)
+      throw unusable(error, `the tasks module ${url} cannot be imported`, expected, path)
     }
   }
   return new Handlers(collectTasks(loaded))
 }
 
-function unusable(error: unknown, what: string, expected: string): MillraceError {
+function unusable(error: unknown, what: string, expected: string, path?: string): MillraceError {
   if (error instanceof MillraceError) return error
   const message = `${what}: ${toErrorRecord(error).message}; ${expected}; see the cause`
-  return new MillraceError('MILLRACE_TASKS_MODULE', message, { cause: error })
+  return new MillraceError('MILLRACE_TASKS_MODULE', message, { cause: error, ...(path !== undefined && { path }) })
 }

@@ -306,6 +306,13 @@ describe('collectTasks', () => {
     assert.throws(() => collect({ deliverHandler }, { rival }), expected)
   })
 
+  it('names the path of the module that has the second one, where it has one', () => {
+    const modules = [{ deliverHandler }, { rival: handle(deliver, async () => 3) }].map((exports, at) => {
+      return { url: `file:///tasks-${at}.js`, exports, path: `tasks[${at}]` }
+    })
+    assert.throws(() => collectTasks(modules), refusal('MILLRACE_DUPLICATE_TASK', 'tasks[1]'))
+  })
+
   it('refuses a handler for a task that has work of its own', () => {
     const rival = handle(thumbnail, () => 3)
     assert.throws(() => collect({ thumbnail, rival }), refusal('MILLRACE_DUPLICATE_TASK', undefined, 'photo.thumbnail'))
