@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { built } from './helpers/mutant.ts'
 import { scratchFolder } from './helpers/scratch.ts'
 
@@ -58,5 +59,27 @@ describe('the runner of these tests', () => {
     assert.equal(runFiles([fileThatFails(folder, 'torture/once.test.cjs', 1)]).status, 1)
     const four = [1, 2, 3, 4].map((number) => fileThatFails(folder, `${number}.test.cjs`, 1))
     assert.equal(runFiles(four).status, 1)
+  })
+})
+
+describe('a test that needs a file system of its own', () => {
+  const helper = pathToFileURL(join(built, 'test', 'helpers', 'small-disk.js'))
+  const script = `import { smallDisk } from ${JSON.stringify(helper)}; console.log(smallDisk({ after() {} }, 1))`
+
+  /** Where no program is found that mounts one. */
+  function tryToMount(env: Readonly<Record<string, string>>) {
+    const args = ['--input-type=module', '--eval', script]
+    return spawnSync(process.execPath, args, { env: { PATH: scratchFolder(), ...env }, encoding: 'utf8' })
+  }
+
+  it('is left out where none may be mounted', () => {
+    const { status, stdout, stderr } = tryToMount({})
+    assert.deepEqual([status, stdout], [0, 'undefined\n'], stderr)
+  })
+
+  it('is an error there where CI is set', () => {
+    const { status, stderr } = tryToMount({ CI: 'true' })
+    assert.equal(status, 1)
+    assert.match(stderr, /cannot be mounted, and nothing may be left out where CI is set: run the tests as root/)
   })
 })

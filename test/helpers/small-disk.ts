@@ -2,14 +2,16 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { refuseToLeaveOut } from './without-root.ts'
 
-/** A file system of its own, so small that it is soon full. Undefined where it may not be mounted. */
+/** A file system of its own, so small that it is soon full. Undefined where it may not be mounted, unless that is an error. */
 export function smallDisk(test: { after(clean: () => void): unknown }, megabytes: number): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-disk-'))
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder], { stdio: 'ignore' })
   } catch {
     rmdirSync(folder)
+    refuseToLeaveOut('a small file system cannot be mounted')
     return undefined
   }
   test.after(() => {
