@@ -17,7 +17,7 @@ import { nextEvent } from '../../helpers/next-event.ts'
 import { ledgerLines, scratchFolder } from '../../helpers/scratch.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
 
-/** From the limit to the end of the thread and the commit; loaded machines are slow, so this is no measurement. */
+/** From the limit to the end of the thread; for loaded machines, since `hard-limit-times.test.ts` measures it. */
 const GENEROUS_MS = 2_000
 
 /** Fills both threads with no-ops around a job, and says what became of all of them. */
