@@ -2,15 +2,20 @@ import assert from 'node:assert/strict'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import { defineTask } from '../../../lib/task.ts'
 import { Database } from '../../../runtime/index.ts'
 import { journalFiles } from '../../../runtime/journal/files.ts'
 import { LogGrowth, logBytesOf } from '../../../runtime/journal/log-growth.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
+import { quick } from '../../fixtures/quick-tasks.ts'
+import { built, mutant } from '../../helpers/mutant.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
+
+type Index = typeof import('../../../runtime/index.ts')
 
 const MIB = 1024 * 1024
 const LIMIT = 64 * MIB
@@ -106,5 +111,46 @@ describe('a journal that somebody reads in a transaction that does not end', () 
     // The first commit moves the log, the second begins it anew and cuts the file.
     for (let commits = 0; commits < 2; commits++) await runtime.enqueue(heavy, input)
     assert.equal(logSize(), LIMIT)
+  })
+})
+
+describe('the log of an owner', () => {
+  const JOBS = 200_000
+  const BURST = 5_000
+  /** It is moved at about half of this. */
+  const MOST = 32 * MIB
+
+  /** How large it gets while so many jobs are enqueued and run. */
+  async function largestLog(test: TestContext, root: string): Promise<number> {
+    const { createRuntime } = (await import(pathToFileURL(join(root, 'runtime/index.js')).href)) as Index
+    const file = join(scratchFolder(), 'jobs.db')
+    const tasks = pathToFileURL(join(root, 'test/fixtures/quick-tasks.js'))
+    const journal = { file, durability: 'relaxed' } as const
+    const runtime = await createRuntime({ tasks, journal, tiers: { fast: { threads: 1 } } })
+    test.after(() => runtime.stop({ graceMs: 0 }))
+    let largest = 0
+    for (let left = JOBS; left > 0; left -= BURST) {
+      await Promise.all(Array.from({ length: BURST }, () => runtime.enqueue(quick)))
+      largest = Math.max(largest, statSync(journalFiles(file).wal).size)
+    }
+    await runtime.idle()
+    return Math.max(largest, statSync(journalFiles(file).wal).size)
+  }
+
+  it(`stays small while ${JOBS} jobs are enqueued and run`, async (test) => {
+    const largest = await largestLog(test, built)
+    test.diagnostic(`${largest} bytes`)
+    assert.ok(largest <= MOST, `${largest}`)
+  })
+
+  it('would grow with them if nobody moved it (control)', async (test) => {
+    using copy = mutant({
+      file: 'runtime/journal/log-bounds.js',
+      from: 'CHECKPOINT_PAGES = 4_000',
+      to: 'CHECKPOINT_PAGES = 0',
+    })
+    const largest = await largestLog(test, copy.folder)
+    test.diagnostic(`${largest} bytes`)
+    assert.ok(largest > MOST, `${largest}`)
   })
 })
