@@ -54,6 +54,26 @@ describeControls([
     test: 'reported as its own',
   },
   {
+    protection: 'what a job leaves behind is not that of whoever has begun last',
+    mutation: {
+      file: 'runtime/places/strays.js',
+      from: 'return whose.run(context, run);',
+      to: 'whose.getStore = () => context; return whose.run(context, run);',
+    },
+    file: 'runtime/places/misdeeds.test.js',
+    test: 'what they leave behind is told as theirs',
+  },
+  {
+    protection: 'who runs beside a job that ends their thread is not charged for its exit',
+    mutation: {
+      file: 'runtime/places/seat.js',
+      from: '(innocent(entry) ? NEIGHBOUR : exitOutcome(end))',
+      to: 'exitOutcome(end)',
+    },
+    file: 'runtime/places/misdeeds.test.js',
+    test: 'what they leave behind is told as theirs',
+  },
+  {
     protection: 'the hard limit terminates the thread',
     mutation: {
       file: 'runtime/places/thread-place.js',

@@ -2,63 +2,26 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import fc from 'fast-check'
 import type { Runtime } from '../../../runtime/index.ts'
-import { echo, laneExit, laneHang, misbehave, type Misdeed, stubborn } from '../../fixtures/tasks.ts'
+import { echo, laneExit, laneHang, misbehave, stubborn } from '../../fixtures/tasks.ts'
+import type { Misdeed } from '../../fixtures/misdeeds.ts'
 import { where, whereInProcess } from '../../fixtures/noisy-module.ts'
+import { assertEndOf, misdeedNames } from '../../helpers/misdeed-ends.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { ledgerLines, scratchFolder } from '../../helpers/scratch.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
 
 const TIMEOUT = { timeoutMs: 30_000 }
 
-/** How a job that does it must end: with this error, or as a success. */
-const ends: Readonly<Record<Misdeed, { readonly code: string; readonly cause?: RegExp } | 'success'>> = {
-  'exit 0': { code: 'MILLRACE_THREAD_EXIT' },
-  'exit 1': { code: 'MILLRACE_THREAD_EXIT' },
-  abort: { code: 'MILLRACE_JOB_FAILED', cause: /abort/ },
-  'throw null': { code: 'MILLRACE_JOB_FAILED', cause: /null/ },
-  'throw undefined': { code: 'MILLRACE_JOB_FAILED', cause: /undefined/ },
-  'throw 0': { code: 'MILLRACE_JOB_FAILED', cause: /0/ },
-  'throw empty': { code: 'MILLRACE_JOB_FAILED' },
-  'throw with functions': { code: 'MILLRACE_JOB_FAILED', cause: /like an HTTP client/ },
-  'throw cyclic': { code: 'MILLRACE_JOB_FAILED', cause: /cyclic/ },
-  'throw getter': { code: 'MILLRACE_JOB_FAILED' },
-  'throw revoked': { code: 'MILLRACE_JOB_FAILED' },
-  'reject later': 'success',
-  'throw later': 'success',
-  'exit later': 'success',
-  'close parent port': 'success',
-  'pause stdin': 'success',
-  'return a function': { code: 'MILLRACE_OPAQUE_OUTPUT' },
-  'return a date': { code: 'MILLRACE_OPAQUE_OUTPUT' },
-  'return revoked': { code: 'MILLRACE_JOB_FAILED' },
-  nothing: 'success',
-}
-const kinds = Object.keys(ends) as Misdeed[]
-
 async function assertEnd(runtime: Runtime, how: Misdeed): Promise<void> {
   const job = await runtime.enqueue(misbehave, { how })
-  await assertResult(job.result(TIMEOUT), how)
-}
-
-async function assertResult(result: Promise<unknown>, how: Misdeed): Promise<void> {
-  const end = ends[how]
-  if (end === 'success') {
-    assert.equal(await result, undefined, how)
-    return
-  }
-  await assert.rejects(result, (error: { code: string; message: string; cause?: Error }) => {
-    assert.equal(error.code, end.code, `${how}: ${error.message}`)
-    if (end.cause !== undefined) assert.match(String(error.cause?.message), end.cause, how)
-    return true
-  })
+  await assertEndOf(job.result(TIMEOUT), how)
 }
 
 describe('a handler that misbehaves', () => {
   it('ends as what it did, one misdeed after another', async (test) => {
     const runtime = await startRuntime(test)
-    for (const how of kinds) await assertEnd(runtime, how)
+    for (const how of misdeedNames) await assertEnd(runtime, how)
     await (await runtime.enqueue(echo, { value: 1 })).result(TIMEOUT)
   })
 
@@ -123,34 +86,5 @@ describe('a handler that misbehaves', () => {
     const culprit = await runtime.enqueue(laneExit, null)
     await assert.rejects(culprit.result(TIMEOUT), { code: 'MILLRACE_THREAD_EXIT' })
     assert.equal((await interrupted).id, innocent.id)
-  })
-
-  it('never changes what becomes of its neighbours, in any order', async (test) => {
-    const runtime = await startRuntime(test)
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.constantFrom<(Misdeed | 'echo')[]>(...kinds, 'echo', 'echo', 'echo'), {
-          minLength: 10,
-          maxLength: 25,
-        }),
-        async (deeds) => {
-          const jobs = await Promise.all(
-            deeds.map((how) =>
-              how === 'echo'
-                ? runtime.enqueue(echo, { value: how }, { retry: { attempts: 1 } })
-                : runtime.enqueue(misbehave, { how }),
-            ),
-          )
-          await Promise.all(
-            jobs.map(async (job, at) => {
-              const how = deeds[at] as Misdeed | 'echo'
-              if (how === 'echo') assert.deepEqual(await job.result(TIMEOUT), { value: 'echo' })
-              else await assertResult(job.result(TIMEOUT), how)
-            }),
-          )
-        },
-      ),
-      { numRuns: Number(process.env['MILLRACE_MISDEED_RUNS'] ?? 20) },
-    )
   })
 })
