@@ -22,6 +22,7 @@ import { parseCursor } from './journal/page-cursor.ts'
 import type { EndedRow } from './journal/protocol.ts'
 import { stateOf, type StoredJob, toJobRecord } from './journal/record.ts'
 import { INBOX_NUMBERS_FROM } from './journal/schema.ts'
+import { isUnanswered } from './journal/unanswered.ts'
 import type { Wished } from './journal/wish.ts'
 import { type CancelOptions, Job, type JobDesk, type JobOrigin, type ResultOptions } from './publish/job-handle.ts'
 import { LatestProgress } from './latest-progress.ts'
@@ -206,7 +207,11 @@ export class Desk implements JobDesk {
 
   /** For a job that may have ended long ago: what the journal has decides. */
   #startLookUp(number: number): void {
-    this.#lookUp(number).catch((error: unknown) => this.#wires.results.refuse(number, error))
+    const { journal, results } = this.#wires
+    this.#lookUp(number).catch((error: unknown) => {
+      // The next thread is asked when it has opened the journal.
+      if (journal.end !== undefined || !isUnanswered(error)) results.refuse(number, error)
+    })
   }
 
   async #lookUp(number: number): Promise<void> {

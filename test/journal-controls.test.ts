@@ -57,6 +57,28 @@ describeControls([
     test: 'is written as the owner of a journal with the durability',
   },
   {
+    protection: 'a result that is still to be kept is not deleted for the number of a history',
+    mutation: { file: 'runtime/journal/history.js', from: 'if (isOwed === 0)', to: '' },
+    file: 'runtime/journal/retention.test.js',
+    test: 'keeps a success for as long as its own result is to be kept',
+  },
+  {
+    protection: 'callers are let in again once the journal can be written',
+    mutation: {
+      file: 'runtime/journal/open.js',
+      from: /next_number: writeAgain\(db, meta\)/,
+      to: 'next_number: meta.next_number',
+    },
+    file: 'runtime/journal/open.test.js',
+    test: 'while nothing can be written',
+  },
+  {
+    protection: 'what waits is claimed though new jobs go before it',
+    mutation: { file: 'runtime/journal/append.js', from: 'ledger.rooms.passOver(place)', to: '0' },
+    file: 'runtime/journal/claim.test.js',
+    test: 'takes what waits while new jobs of a higher priority go before it',
+  },
+  {
     protection: 'a thread that could not open has ended before the next one opens',
     mutation: {
       file: 'runtime/journal/access.js',

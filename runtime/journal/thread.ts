@@ -1,6 +1,5 @@
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads'
 import { type Remote, wrap } from 'comlink'
-import { MillraceError } from '../../lib/errors.ts'
 import { nodeEndpoint } from './comlink-node.ts'
 import { type EarlyWorker, startJournalWorker } from './early-worker.ts'
 import type { ConnectionListener, ConnectJournal, JournalConnection } from './link.ts'
@@ -9,6 +8,7 @@ import type { FromJournal, Group, ToJournal } from './protocol.ts'
 import type { JournalQueries } from './queries.ts'
 import type { JournalThreadData } from './thread-main.ts'
 import { TURNSTILE_BYTES, Turnstile } from './turnstile.ts'
+import { unanswered } from './unanswered.ts'
 
 /** Opens the journal on a thread of its own; the first time on `early`, which has been started already. */
 export function journalThreads(early?: EarlyWorker): ConnectJournal {
@@ -73,11 +73,4 @@ class JournalThread implements JournalConnection {
         .finally(() => this.#asking.delete(reject))
     })
   }
-}
-
-function unanswered(): MillraceError {
-  return new MillraceError(
-    'MILLRACE_JOURNAL_IO',
-    'the journal thread ended before it answered a query; nothing was changed by it; ask again',
-  )
 }

@@ -77,6 +77,16 @@ describe('a disk that fails', () => {
     assert.equal((await runtime.job(id).record()).state, 'available')
     assert.deepEqual(failed, [])
   })
+
+  it('keeps no service from stopping', async (test) => {
+    const { runtime, fail } = await failingRuntime(test)
+    const degraded = nextEvent(runtime, 'journal.degraded', WAIT)
+    fail('SQLITE_IOERR_FSYNC')
+    const refused = assert.rejects(runtime.enqueue(parked, null))
+    await degraded
+    await runtime.stop({ graceMs: 0 })
+    await refused
+  })
 })
 
 /** From another process: one that closes the files here drops the locks on them. */

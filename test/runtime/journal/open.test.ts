@@ -334,6 +334,21 @@ describe('the owner of a journal', () => {
     assert.equal(openInAnotherProcess(file).epoch, first.opened.epoch + 1)
   })
 
+  it('does not go on after the death of its thread while nothing can be written', () => {
+    const file = join(scratchFolder(), 'jobs.db')
+    const { opened, close } = openJournal(optionsOf(file), START)
+    close()
+    const db = openDatabase(file)
+    db.exec("CREATE TRIGGER failing BEFORE UPDATE ON millrace_meta BEGIN SELECT RAISE(ABORT, 'no write'); END")
+    assert.throws(() => openJournal(optionsOf(file), START, opened.epoch), { code: 'MILLRACE_JOURNAL_IO' })
+    db.exec('DROP TRIGGER failing')
+    db.close()
+    const again = openJournal(optionsOf(file), START, opened.epoch)
+    again.close()
+    assert.deepEqual([again.opened.epoch, again.opened.commits], [opened.epoch, opened.commits])
+    assert.ok(again.opened.numbersUntil > opened.numbersUntil)
+  })
+
   it('goes on under the same epoch when only its thread has died, and not when it was replaced', () => {
     const file = join(scratchFolder(), 'jobs.db')
     const { opened, close } = openJournal(optionsOf(file), START)
