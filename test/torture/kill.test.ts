@@ -11,6 +11,8 @@ const CYCLES = Number(process.env['MILLRACE_KILL_CYCLES'] ?? 200)
 const WITHIN_MS = Number(process.env['MILLRACE_KILL_WITHIN_MS'] ?? 100)
 const LIMIT = { timeout: CYCLES * 5_000 + 60_000 }
 const TRIED_LIMIT = { timeout: 300_000 }
+/** A busy machine may have no process for a trial in the time that a life has. */
+const MOST_ROUNDS = 10
 
 /** Its ledger has no fault, and what was left has been worked off by a victim that has ended by itself. */
 function assertFaultless({ evidence, drained, ...verdict }: Verdict): void {
@@ -36,14 +38,18 @@ describe('a service that is killed', () => {
   })
 
   it('blames nobody where suspects are tried between two kills', TRIED_LIMIT, async (test) => {
-    const folder = scratchFolder()
     // The first job has begun at four deaths when a life comes that leaves time for its trial.
     const soon = [0, 60] as const
     const withinMs = [soon, soon, soon, soon, [2_500, 4_000]] as const
-    const verdict = await killLoop({ built, folder, cycles: 3 * withinMs.length, withinMs, longMs: 400 })
-    test.diagnostic(JSON.stringify({ ...verdict, evidence: verdict.evidence.length }))
-    assertFaultless(verdict)
-    assert.ok(verdict.tried > 0, 'none was tried')
-    assertWhole(`${folder}/jobs.db`)
+    let tried = 0
+    for (let round = 0; round < 3 || (tried === 0 && round < MOST_ROUNDS); round++) {
+      const folder = scratchFolder()
+      const verdict = await killLoop({ built, folder, cycles: withinMs.length, withinMs, longMs: 400 })
+      test.diagnostic(JSON.stringify({ ...verdict, evidence: verdict.evidence.length }))
+      assertFaultless(verdict)
+      assertWhole(`${folder}/jobs.db`)
+      tried += verdict.tried
+    }
+    assert.ok(tried > 0, 'none was tried')
   })
 })

@@ -5,7 +5,7 @@ import { MillraceError } from '../../../lib/errors.ts'
 import { LineSet } from './line-set.ts'
 import { mayBeTorn, readLine } from './outcome-line.ts'
 import { withoutLines } from './superseded.ts'
-import { allLines, wholeLines } from './whole-lines.ts'
+import { allLines } from './whole-lines.ts'
 
 /** What the output of an earlier run already holds. */
 export class Written {
@@ -14,6 +14,8 @@ export class Written {
   readonly others = new LineSet()
   /** Bytes up to the end of the last whole line. */
   bytes = 0
+  /** Bytes of the file, with what a kill has left of a last line. */
+  size = 0
   /** The last line of the input that has an outcome; 0 where none has. */
   last = 0
 
@@ -29,7 +31,9 @@ export class Written {
 export async function readWritten(path: string): Promise<Written> {
   const written = new Written()
   if (!existsSync(path)) return written
-  for await (const { text, bytes } of wholeLines(path)) {
+  for await (const { text, bytes, end } of allLines(path)) {
+    written.size += bytes
+    if (end === 'torn') break
     const outcome = readLine(text)
     if (outcome === undefined || written.has(outcome.line)) throw notOurs(path, written, text)
     if (outcome.state === 'succeeded') written.succeeded.add(outcome.line)
@@ -67,8 +71,9 @@ function notOurs(path: string, written: Written, text: string): MillraceError {
 /** Opens the output for what comes next, without the lines whose outcome has been superseded and without a torn end. */
 export async function openOutcomes(path: string, written: Written, superseded: LineSet): Promise<OutcomeFile> {
   try {
+    await assertSize(path, written.size)
     if (superseded.size > 0) await leaveOut(path, written, superseded)
-    else if (existsSync(path)) await truncate(path, written.bytes)
+    else if (written.bytes < written.size) await truncate(path, written.bytes)
     const handle = await open(path, 'a', 0o600)
     await syncDirectory(path)
     return new OutcomeFile(path, handle, await handle.stat())
@@ -77,9 +82,25 @@ export async function openOutcomes(path: string, written: Written, superseded: L
   }
 }
 
+/** Nothing is cut away that another run has written since. */
+async function assertSize(path: string, expected: number): Promise<void> {
+  const size = existsSync(path) ? (await stat(path)).size : 0
+  if (size !== expected) throw changed(path, size, expected)
+}
+
 async function leaveOut(path: string, written: Written, superseded: LineSet): Promise<void> {
   await withoutLines(path, superseded)
   for (const lines of [written.succeeded, written.others]) lines.deleteAll(superseded)
+}
+
+function changed(path: string, size: number, expected: number): MillraceError {
+  return new MillraceError(
+    'MILLRACE_CLI',
+    `somebody else has changed the output ${path}; got ${size} bytes, expected ${expected} in the file that this run has ` +
+      'opened; give every run an output of its own, and leave it as it is meanwhile; no outcome is lost: the journal keeps ' +
+      'what is not in the output',
+    { path: '--output' },
+  )
 }
 
 function writeError(cause: unknown, path: string): MillraceError {
@@ -139,12 +160,6 @@ export class OutcomeFile {
   async #assertUnchanged(): Promise<void> {
     const { dev, ino, size } = await stat(this.#path)
     if (dev === this.#from.dev && ino === this.#from.ino && size === this.#bytes) return
-    throw new MillraceError(
-      'MILLRACE_CLI',
-      `somebody else has changed the output ${this.#path}; got ${size} bytes, expected ${this.#bytes} in the file that this ` +
-        'run has opened; give every run an output of its own, and leave it as it is meanwhile; no outcome is lost: the ' +
-        'journal keeps what is not in the output',
-      { path: '--output' },
-    )
+    throw changed(this.#path, size, this.#bytes)
   }
 }

@@ -31,9 +31,9 @@ function shortError({ code, name, message }: ErrorRecord) {
   return { ...(code !== undefined && { code }), name, message }
 }
 
-/** Whether a text without an end can be what a kill has left of a line. */
+/** Whether a text without an end can be what a kill has left of a line, or zeros, as a power cut may leave instead of it. */
 export function mayBeTorn(text: string): boolean {
-  return text.startsWith(FIRST) || FIRST.startsWith(text)
+  return text.startsWith(FIRST) || FIRST.startsWith(text) || /^\0+$/.test(text)
 }
 
 /** What a line of an earlier run says, without parsing its result; `undefined` for a line that is none of ours. */

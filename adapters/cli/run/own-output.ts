@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { MillraceError } from '../../../lib/errors.ts'
 import { realPath } from './paths.ts'
@@ -36,11 +36,20 @@ export function refuseMoved({ output, journal }: OutputOfRun, before: string | u
   if (before === undefined || before === placeBeside({ output, journal })) return
   const there = resolve(dirname(realPath(journal)), before)
   // Where it is gone it was moved to the new name, or its lines shall be run again.
-  if (!existsSync(there)) return
+  if ((statSync(there, { throwIfNoEntry: false })?.size ?? 0) === 0) return
   throw new MillraceError(
     'MILLRACE_CLI',
-    `the output is another one than before; got ${output}, expected ${there}, which has the outcomes of ${journal}; name ` +
-      `that one, or move it to ${output}; for a run of its own name another --journal`,
+    `the output is another one than before; got ${output}, expected ${there}, where the outcomes of ${journal} were ` +
+      `written; name that one, or move it to ${output}; if it is another run's by now, move it elsewhere; for a run of its ` +
+      'own name another --journal',
     { path: '--output' },
+  )
+}
+
+/** Of a journal that was put back, or has lost its last commits: no line of its output is run again. */
+export function tellAhead({ output, journal }: OutputOfRun, last: number, read: number): string {
+  return (
+    `warning: ${output} has outcomes up to line ${last}, and ${journal} knows of ${read} lines: it is an older state of ` +
+    'it; the lines that have an outcome are taken as they are'
   )
 }

@@ -16,7 +16,7 @@ import { findLeftovers, type Leftovers } from './leftovers.ts'
 import { LineRun } from './line-run.ts'
 import { allBackoffs } from './module-backoffs.ts'
 import { assertOurs, openOutcomes, type OutcomeFile, readWritten, type Written } from './outcome-file.ts'
-import { placeBeside, refuseMoved, refuseOfAnotherRun } from './own-output.ts'
+import { placeBeside, refuseMoved, refuseOfAnotherRun, tellAhead } from './own-output.ts'
 import { assertPaths, isStream } from './paths.ts'
 import { Progress } from './progress.ts'
 import { RunMark } from './run-mark.ts'
@@ -54,6 +54,7 @@ interface Parts {
 
 /** A bound on rows would delete results before their line is written; the run itself bounds how many there are. */
 const UNBOUNDED_ROWS = 1e9
+const GO_ON = '; run the same command again to go on'
 const KEEP_ENDED_MS = 3650 * 24 * 3_600_000
 
 /** Runs the whole input, or what earlier runs have left of it. */
@@ -78,7 +79,7 @@ export async function runLines(settings: RunSettings, terminal: Terminal): Promi
   // Above all what a journal has lost, of which the next run knows nothing any more.
   runtime.on('runtime.error', ({ error }) => terminal.err(`warning: ${error.message}`))
   try {
-    const files = await openFiles(runtime, task, settings)
+    const files = await openFiles(runtime, task, settings, terminal)
     try {
       return await work({ runtime, task, handled, settings, terminal, ...files })
     } finally {
@@ -90,22 +91,26 @@ export async function runLines(settings: RunSettings, terminal: Terminal): Promi
   }
 }
 
-async function openFiles(runtime: Runtime, task: AnyTask, settings: RunSettings) {
+async function openFiles(runtime: Runtime, task: AnyTask, settings: RunSettings, terminal: Terminal) {
   // Not before this process owns the journal: until then another run may write lines.
   const written = await readWritten(settings.output)
   const reader = new JournalReader(settings.journal)
   let mark: RunMark | undefined
+  let output: OutcomeFile | undefined
   try {
     mark = new RunMark(runtime, settings.journal, task.name, reader.counts().length > 0 ? 'yes' : 'no')
     refuseMoved(settings, mark.output)
-    refuseOfAnotherRun(settings, written.last, mark.lines)
+    if (written.last > mark.lines && mark.output === placeBeside(settings)) {
+      terminal.err(tellAhead(settings, written.last, mark.lines))
+    } else refuseOfAnotherRun(settings, written.last, mark.lines)
     if (!isStream(settings.input)) await compareInput(settings.input, mark)
     const left = findLeftovers(reader, task.name, written)
-    const output = await openOutcomes(settings.output, written, left.superseded)
+    output = await openOutcomes(settings.output, written, left.superseded)
     mark.keepOutput(placeBeside(settings))
     return { written, mark, left, output }
   } catch (error) {
     mark?.close()
+    await output?.close()
     throw error
   } finally {
     reader.close()
@@ -149,7 +154,7 @@ async function work(parts: Parts): Promise<ExitCode> {
     return typeof end === 'number' ? await giveUp(parts, run, tally, end) : await drain(parts, run, tally, end)
   } catch (error) {
     progress.stop()
-    if (exitCodeOf(error) !== exitCodes.usage) await endStopped(parts, run, tally, error)
+    await endStopped(parts, run, tally, error)
     throw error
   } finally {
     progress.stop()
@@ -223,7 +228,7 @@ async function drain({ runtime, settings, terminal }: Parts, run: LineRun, tally
   run.stop()
   const { stuck } = await runtime.stop({ graceMs: settings.graceMs })
   await run.flush()
-  terminal.err(`interrupted: ${soFar(tally, settings)}`)
+  terminal.err(`interrupted: ${soFar(tally, settings)}${GO_ON}`)
   if (stuck.length > 0) endBySignal(signal)
   return exitCodeOfSignal(signal)
 }
@@ -248,12 +253,14 @@ async function endStopped(
   run.stop()
   const stopped = await runtime.stop({ graceMs: 0 }).catch(() => undefined)
   await run.flush()
-  terminal.err(`stopped: ${soFar(tally, settings)}`)
+  // A wrong input says itself what to do about it.
+  const goOn = exitCodeOf(error) === exitCodes.usage ? '' : GO_ON
+  terminal.err(`stopped: ${soFar(tally, settings)}${goOn}`)
   if (stopped === undefined || stopped.stuck.length === 0) return
   if (error !== undefined) reportError(error, 'short', terminal)
   endBySignal('SIGTERM')
 }
 
 function soFar(tally: Tally, { output }: RunSettings): string {
-  return `${output} has ${plural(tally.written, 'line')}; run the same command again to go on`
+  return `${output} has ${plural(tally.written, 'line')}`
 }

@@ -68,8 +68,9 @@ describe('the output of another run', () => {
 
   it('is refused where it has outcomes behind what the journal has read', async (test) => {
     const { at, run } = await complete(test)
-    appendFileSync(at('out'), `${succeededLine(11, 'of others')}\n`)
-    const { code, err } = await run('out')
+    renameSync(at('out'), at('moved'))
+    writeFileSync(at('others'), `${succeededLine(11, 'of others')}\n`)
+    const { code, err } = await run('others')
     assert.equal(code, 2, err)
     assert.match(err, /got one of line 11, expected none behind line 10/)
   })
@@ -101,6 +102,29 @@ describe('the output that a journal has had before', () => {
     assert.equal((await run('out')).code, 2, 'the new name is remembered')
   })
 
+  it('is taken as it is where the journal was put back, which then knows of fewer lines', async (test) => {
+    const { folder, at, run } = await complete(test)
+    const copy = scratch(test)
+    cpSync(folder, copy, { recursive: true })
+    writeFileSync(at('in'), numbers(1, 20))
+    assert.equal((await run('out')).code, 0)
+    const names = readdirSync(folder).filter((name) => name.startsWith('jobs.db'))
+    for (const name of names) rmSync(at(name))
+    for (const name of readdirSync(copy)) if (name.startsWith('jobs.db')) cpSync(join(copy, name), at(name))
+    const { code, err } = await run('out')
+    assert.equal(code, 0, err)
+    assert.match(err, /^warning: .*out has outcomes up to line 20, and .*jobs\.db knows of 10 lines/m)
+    assert.match(err, /0 of them now/)
+    assertEachOnce(readOutcomes(at('out')), 20)
+  })
+
+  it('may be given another name before it has any outcome', async (test) => {
+    const { at, run } = await complete(test)
+    renameSync(at('out'), at('another'))
+    writeFileSync(at('out'), '')
+    assert.equal((await run('another')).code, 0)
+  })
+
   it('may be moved together with the journal', async (test) => {
     const { folder, at } = await complete(test)
     const copy = join(scratch(test), 'deeper', 'copy')
@@ -119,6 +143,16 @@ describe('the output that a journal has had before', () => {
     db.close()
     assert.match((await run('out')).err, /0 of them now/)
     assert.equal((await run('another')).code, 2)
+  })
+})
+
+describe('an output that somebody else changes', () => {
+  it('is not cut to what it was when it was read', async (test) => {
+    const path = join(scratch(test), 'out')
+    const written = await readWritten(path)
+    writeFileSync(path, `${succeededLine(1, 'of others')}\n`)
+    await assert.rejects(openOutcomes(path, written, new LineSet()), { message: /somebody else has changed/ })
+    assertEachOnce(readOutcomes(path), 1)
   })
 })
 

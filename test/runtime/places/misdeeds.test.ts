@@ -9,7 +9,7 @@ import { assertEndOf, misdeedNames } from '../../helpers/misdeed-ends.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
 
 /** For longer: MILLRACE_MISDEED_SECONDS=600 npm test -- misdeeds */
-const SECONDS = Number(process.env['MILLRACE_MISDEED_SECONDS'] ?? 15)
+const SECONDS = Number(process.env['MILLRACE_MISDEED_SECONDS'] ?? 8)
 const RUNS = { numRuns: 1_000_000, interruptAfterTimeLimit: SECONDS * 1_000 }
 const LIMIT = { timeout: SECONDS * 1_000 + 280_000 }
 const TIMEOUT = { timeoutMs: 60_000 }

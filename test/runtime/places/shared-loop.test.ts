@@ -1,3 +1,5 @@
+// needs-quiet: how soon it is seen that a loop stands still
+
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
