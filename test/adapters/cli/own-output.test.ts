@@ -16,7 +16,7 @@ import { Database } from '../../../runtime/index.ts'
 import { LineSet } from '../../../adapters/cli/run/line-set.ts'
 import { openOutcomes, readWritten } from '../../../adapters/cli/run/outcome-file.ts'
 import { succeededLine } from '../../../adapters/cli/run/outcome-line.ts'
-import { cli, cliTasks, scratch } from '../../helpers/cli.ts'
+import { cli, cliTasks, grown, scratch, startCli } from '../../helpers/cli.ts'
 import { assertEachOnce, parseOutcomes, readOutcomes } from '../../helpers/outcomes.ts'
 
 function numbers(from: number, to: number): string {
@@ -94,7 +94,7 @@ describe('the output that a journal has had before', () => {
     assert.equal(code, 2, err)
     assert.match(
       err,
-      /^error: MILLRACE_CLI: the output is another one than before; got .*another, expected .*\/out, which .* \(--output\)$/m,
+      /^error: MILLRACE_CLI: the output is another one than before; got .*another, expected .*\/out, where the outcomes of .*jobs\.db were written; .* \(--output\)$/m,
     )
     assert.ok(!existsSync(at('another')), 'nothing is made')
     renameSync(at('out'), at('another'))
@@ -177,6 +177,20 @@ describe('an output that somebody else changes while a run has it open', () => {
       readOutcomes(path).map(({ line }) => line),
       [1, 1],
     )
+  })
+
+  it('ends the run, which says how many lines have their outcome', async (test) => {
+    const folder = scratch(test)
+    const at = (name: string) => join(folder, name)
+    writeFileSync(at('in'), `${JSON.stringify({ n: 1, ms: 20 })}\n`.repeat(500))
+    const files = ['--input', at('in'), '--output', at('out'), '--journal', at('jobs.db')]
+    const { ended } = startCli(['run', cliTasks, 'number.spin', ...files, '--threads', '1'])
+    assert.equal(await grown(at('out'), 0, ended), true)
+    appendFileSync(at('out'), `${succeededLine(500, 'of others')}\n`)
+    const { code, err } = await ended
+    assert.equal(code, 2, err)
+    assert.match(err, /^stopped: .*out has \d+ lines?$/m)
+    assert.match(err, /^error: MILLRACE_CLI: somebody else has changed the output .* \(--output\)$/m)
   })
 
   it('is no place for outcomes where it was moved away, or another has its name', async (test) => {
