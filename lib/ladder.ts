@@ -75,7 +75,8 @@ function demotion(ladder: Ladder, standing: Standing, at: number, now: number): 
   if (longestMs > rung.budgetMs * SPIKE)
     return moveTo(ladder, standing, at, slower(ladder, at, longestMs / SPIKE), 'spike')
   if (p95Ms === undefined || standing.runs < ladder.minRuns) return undefined
-  const allowedMs = coolsDown(ladder, standing, now) ? rung.budgetMs * CLEAR_EXCESS : rung.budgetMs
+  // However often it was demoted: what is slow for long must not stay for long.
+  const allowedMs = moved(standing, now, ladder.coolDownMs) ? rung.budgetMs * CLEAR_EXCESS : rung.budgetMs
   return p95Ms > allowedMs ? moveTo(ladder, standing, at, slower(ladder, at, p95Ms), 'exceeds') : undefined
 }
 
@@ -87,10 +88,14 @@ function promotion(ladder: Ladder, standing: Standing, at: number, now: number):
   return to >= 0 && to < at ? moveTo(ladder, standing, at, to, 'fits') : undefined
 }
 
-function coolsDown({ coolDownMs }: Ladder, { movedAt, demotions }: Standing, now: number): boolean {
-  if (movedAt === undefined) return false
+function coolsDown({ coolDownMs }: Ladder, standing: Standing, now: number): boolean {
+  return moved(standing, now, coolDownMs * 2 ** Math.min(standing.demotions, MAX_DOUBLINGS))
+}
+
+/** Whether the last move is less than so long ago. */
+function moved({ movedAt }: Standing, now: number, withinMs: number): boolean {
   // A clock that was set back must not lengthen the wait.
-  return Math.abs(now - movedAt) < coolDownMs * 2 ** Math.min(demotions, MAX_DOUBLINGS)
+  return movedAt !== undefined && Math.abs(now - movedAt) < withinMs
 }
 
 /** The first rung below this one whose budget is enough. */

@@ -135,7 +135,7 @@ function wire(config: Config, ground: Ground, fail: (error: Error) => void): Wir
     }),
     announcer: announcerOf(wires, journal, results, wishes),
     publisher: publisherOf(wires, journal, desk),
-    budget: new ThreadBudget(config.maxThreads),
+    budget: new ThreadBudget(config.maxThreads, config.standIns),
     early: early ?? earlyThreads(config, clock),
     takeStarts: startsBehind(wires),
     across: config.across === undefined ? undefined : acrossOf(wires, config.across),

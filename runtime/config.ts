@@ -104,8 +104,8 @@ export interface RuntimeOptions extends AcrossOptions {
   /** How tasks that name no tier are moved between tiers. Default: between `fast` and `default`, if both are there. */
   readonly promotion?: PromotionConfig | 'off'
   /**
-   * Threads of all tiers together, which none grows beyond. Default: twice the cores, or what they have at least and one
-   * for each tier with a budget, where it may stand in.
+   * Threads of all tiers together, which none grows beyond. Default: twice the cores, or what they have at least, and one
+   * more for each tier with a budget, which is kept for who stands in there.
    */
   readonly maxThreads?: number
 }
@@ -152,6 +152,8 @@ export interface Config {
   /** `undefined` where tasks stay where they are. */
   readonly ladder: Ladder | undefined
   readonly maxThreads: number
+  /** Of them: those that are kept for who stands in; none where somebody has said how many there may be. */
+  readonly standIns: number
   /** `undefined` where every job runs here. */
   readonly across: AcrossConfig | undefined
 }
@@ -191,17 +193,17 @@ export function resolveConfig(options: RuntimeOptions): Config {
     watchdog: watchdogConfig(watchdog),
     backoffs: backoffsOf(backoffs),
     ladder,
-    maxThreads: maxThreadsOf(options.maxThreads, places, ladder),
+    ...totalOf(options.maxThreads, places, ladder),
     across,
   }
 }
 
 /** Twice the cores: threads that wait (for a disk, for each other) leave room for others, and more only take turns. */
-function maxThreadsOf(most: number | undefined, places: readonly PlaceConfig[], ladder: Ladder | undefined): number {
+function totalOf(most: number | undefined, places: readonly PlaceConfig[], ladder: Ladder | undefined) {
   const least = places.reduce((sum, { threads }) => sum + threads, 0)
+  if (most !== undefined) return { maxThreads: wholeNumber(most, Math.max(1, least), 4_096, 'maxThreads'), standIns: 0 }
   const standIns = ladder?.rungs.filter(({ budgetMs }) => budgetMs !== Number.POSITIVE_INFINITY).length ?? 0
-  if (most === undefined) return Math.max(least + standIns, 2 * availableParallelism())
-  return wholeNumber(most, Math.max(1, least), 4_096, 'maxThreads')
+  return { maxThreads: Math.max(least, 2 * availableParallelism()) + standIns, standIns }
 }
 
 export function journalConfig(journal: JournalConfig): Required<JournalConfig> {

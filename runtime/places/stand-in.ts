@@ -44,14 +44,14 @@ export class StandIn {
     const held = serving().filter((thread) => isHeld(thread, now - HOLDS * budgetMs)).length
     if (held === 0) return
     this.#heldAt = now
-    if (this.#threads === 1 || held < threads() || budget.take() === 'none') return
+    if (this.#threads === 1 || held < threads() || budget.takeStandIn() === 'none') return
     this.#become(1, 'held', held)
     this.#leaveAfter(QUIET_FOR_MS)
   }
 
   stop(): void {
     this.#timer?.cancel()
-    this.#options.budget.giveBack(this.#threads)
+    if (this.#threads === 1) this.#options.budget.giveBackStandIn()
     this.#threads = 0
   }
 
@@ -66,7 +66,7 @@ export class StandIn {
   }
 
   #leave(): void {
-    this.#options.budget.giveBack(1)
+    this.#options.budget.giveBackStandIn()
     this.#become(0, 'quiet', 0)
   }
 

@@ -59,6 +59,15 @@ describe('a task on a ladder of tiers', () => {
     assert.deepEqual(moveOf(fallen, NOW + 240_000), ['fast', 'fits'])
   })
 
+  it('is borne with over its budget for one cool-down, however often it has fallen', () => {
+    for (const demotions of [0, 1, 6]) {
+      const over = { tier: 'fast', p95Ms: 140, movedAt: NOW, demotions }
+      assert.equal(moveOf(over, NOW + 59_999), undefined)
+      assert.deepEqual(moveOf(over, NOW + 60_000), ['default', 'exceeds'])
+    }
+    assert.deepEqual(moveOf({ tier: 'fast', p95Ms: 151, movedAt: NOW }, NOW + 1), ['default', 'exceeds'])
+  })
+
   it('is not kept down by a clock that was set back', () => {
     assert.deepEqual(moveOf({ p95Ms: 10, movedAt: NOW }, NOW - 60_000), ['fast', 'fits'])
   })
@@ -91,7 +100,7 @@ function movesOf(looks: readonly { readonly afterMs: number; readonly p95Ms: num
 }
 
 describe('a p95 that wanders around a budget', () => {
-  it('moves its task at most once in a cool-down', () => {
+  it('moves its task at most once in a cool-down, and up at most once in one that doubles with each fall', () => {
     const noise = fc.array(
       fc.record({ afterMs: fc.integer({ min: 0, max: 5_000 }), p95Ms: fc.integer({ min: 60, max: 149 }) }),
       {
@@ -104,6 +113,12 @@ describe('a p95 that wanders around a budget', () => {
         const moves = movesOf(looks)
         for (let at = 1; at < moves.length; at++) {
           assert.ok((moves[at]?.at as number) - (moves[at - 1]?.at as number) >= ladder.coolDownMs)
+        }
+        const climbs = moves.filter(({ move }) => move.evidence.reason === 'fits')
+        for (let at = 1; at < climbs.length; at++) {
+          // A fall lies between any two, since there is no tier above `fast`.
+          const leastMs = ladder.coolDownMs * 2 ** Math.min(at, 6)
+          assert.ok((climbs[at]?.at as number) - (climbs[at - 1]?.at as number) >= leastMs)
         }
       }),
     )
