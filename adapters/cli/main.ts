@@ -42,12 +42,10 @@ Exit codes
   137  jobs of a worker hang in native calls`
 
 async function main(args: readonly string[]): Promise<ExitCode> {
-  const own = args.indexOf('--') < 0 ? args : args.slice(0, args.indexOf('--'))
-  const detail = own.includes('--verbose') ? 'verbose' : 'short'
   try {
     return await dispatch(args.filter((arg) => arg !== '--verbose'))
   } catch (error) {
-    reportError(error, detail, terminal)
+    reportError(error, terminal.detail, terminal)
     return exitCodeOf(error)
   }
 }
@@ -100,7 +98,7 @@ function endUnwritten(error: NodeJS.ErrnoException): never {
       'write it elsewhere, and say this again',
     { cause: error },
   )
-  reportError(unwritten, 'short', terminal)
+  reportError(unwritten, terminal.detail, terminal)
   process.exit(exitCodes.usage)
 }
 

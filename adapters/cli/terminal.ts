@@ -1,5 +1,7 @@
 /** Where a command writes: answers to `out`, everything about how it goes to `err`. */
 export interface Terminal {
+  /** How much is told of an error: with `--verbose` its stack and its causes too. */
+  readonly detail: 'short' | 'verbose'
   readonly isInteractive: boolean
   readonly columns: number
   out(text: string): void
@@ -17,7 +19,14 @@ export function reserveStandardOutput(): (content: Buffer) => Promise<void> {
   return (content) => new Promise((resolve) => write(content, () => resolve()))
 }
 
+/** The arguments that are options: what stands behind `--` is none. */
+function optionsAmong(args: readonly string[]): readonly string[] {
+  const end = args.indexOf('--')
+  return end < 0 ? args : args.slice(0, end)
+}
+
 export const terminal: Terminal = {
+  detail: optionsAmong(process.argv.slice(2)).includes('--verbose') ? 'verbose' : 'short',
   isInteractive: process.stderr.isTTY === true,
   get columns() {
     // A terminal that nobody has sized says 0.

@@ -68,7 +68,7 @@ function unlessMissing<T>(terminal: Terminal, look: () => T): T[] {
     return [look()]
   } catch (error) {
     if (!(error instanceof MillraceError && error.code === 'MILLRACE_JOB_NOT_FOUND')) throw error
-    reportError(error, 'short', terminal)
+    reportError(error, terminal.detail, terminal)
     return []
   }
 }

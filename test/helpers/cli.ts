@@ -67,6 +67,11 @@ export function grown(path: string, bytes: number, over: Promise<unknown>): Prom
   })
 }
 
+/** Lines of input, one for each number from one to the other. */
+export function numberLines(from: number, to: number): string {
+  return Array.from({ length: to - from + 1 }, (_, at) => `${JSON.stringify({ n: from + at })}\n`).join('')
+}
+
 /** A tasks module of its own in a folder: what it exports, with everything of Millrace at hand as `m`. */
 export function tasksModule(folder: string, exports: string): string {
   const file = join(folder, 'tasks.mjs')

@@ -9,8 +9,9 @@ const HELP = `Usage: millrace backup NEW.db --journal FILE [--quiet]
 Copies a journal as of one moment, while a service goes on using it; tables of the service in the same file are copied
 as well. The copy has the rights 0600, appears when it is whole, and never overwrites a file.
 
-To go back to it: stop the service, move the journal and the files beside it (FILE-wal, FILE-shm) away, copy the backup
-to FILE. Jobs that ended since then run again: they are in the copy.
+To go back to it: stop the service, move the journal and its files beside it (FILE-wal, FILE-shm, FILE.mark, FILE.starts,
+FILE.lock, FILE.reserve) away, copy the backup to FILE. An old FILE.mark that is left would tell of a lost tail. Jobs
+that ended since then run again: they are in the copy.
 
 Options
   --journal FILE   the journal

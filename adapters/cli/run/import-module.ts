@@ -12,7 +12,11 @@ import { terminal } from '../terminal.ts'
  */
 export async function importModule(path: string, url: URL): Promise<Readonly<Record<string, unknown>>> {
   const leaves = () => {
-    reportError(unusable(path, 'it ends its process', 'take process.exit out of its top level'), 'short', terminal)
+    reportError(
+      unusable(path, 'it ends its process', 'take process.exit out of its top level'),
+      terminal.detail,
+      terminal,
+    )
     process.exitCode = exitCodes.usage
   }
   process.on('exit', leaves)

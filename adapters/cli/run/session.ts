@@ -257,7 +257,7 @@ async function endStopped(
   const goOn = exitCodeOf(error) === exitCodes.usage ? '' : GO_ON
   terminal.err(`stopped: ${soFar(tally, settings)}${goOn}`)
   if (stopped === undefined || stopped.stuck.length === 0) return
-  if (error !== undefined) reportError(error, 'short', terminal)
+  if (error !== undefined) reportError(error, terminal.detail, terminal)
   endBySignal('SIGTERM')
 }
 

@@ -229,6 +229,8 @@ describe('millrace retry and cancel', () => {
     }
     const none = await cli(['cancel', missing, '--journal', journal])
     assert.deepEqual([none.code, none.out], [1, ''])
+    assert.doesNotMatch(none.err, /\n\s+at /)
+    assert.match((await cli(['cancel', missing, '--journal', journal, '--verbose'])).err, /\n\s+at /)
     assert.deepEqual(await idsOf(journal, '--state', 'dead'), [third])
   })
 

@@ -59,6 +59,20 @@ describe('the help', () => {
   }
 })
 
+describe('docs/cli.md', () => {
+  it('has the same exit codes in its table', () => {
+    const page = readFileSync(join(root, 'docs', 'cli.md'), 'utf8')
+    const [, rows = ''] = /\n\| exit code \| \|\n\| --- \| --- \|\n((?:\|.*\n)+)/.exec(page) ?? []
+    const codes = [...rows.matchAll(/^\| (\d+(?:, \d+)*) \|/gm)].flatMap(([, each = '']) =>
+      each.split(', ').map(Number),
+    )
+    assert.deepEqual(
+      codes.sort((a, b) => a - b),
+      Object.values(exitCodes).sort((a, b) => a - b),
+    )
+  })
+})
+
 describe('the exit code of a run that has stopped before its end', () => {
   it('is one of its own', () => {
     for (const code of ['MILLRACE_PLACE_STOPPED', 'MILLRACE_ZOMBIES'] as const) {

@@ -16,18 +16,14 @@ import { Database } from '../../../runtime/index.ts'
 import { LineSet } from '../../../adapters/cli/run/line-set.ts'
 import { openOutcomes, readWritten } from '../../../adapters/cli/run/outcome-file.ts'
 import { succeededLine } from '../../../adapters/cli/run/outcome-line.ts'
-import { cli, cliTasks, grown, scratch, startCli } from '../../helpers/cli.ts'
+import { cli, cliTasks, grown, numberLines, scratch, startCli } from '../../helpers/cli.ts'
 import { assertEachOnce, parseOutcomes, readOutcomes } from '../../helpers/outcomes.ts'
-
-function numbers(from: number, to: number): string {
-  return Array.from({ length: to - from + 1 }, (_, at) => `${JSON.stringify({ n: from + at })}\n`).join('')
-}
 
 /** A folder with a run of ten lines in it that is complete. */
 async function complete(test: TestContext) {
   const folder = scratch(test)
   const at = (name: string) => join(folder, name)
-  writeFileSync(at('in'), numbers(1, 10))
+  writeFileSync(at('in'), numberLines(1, 10))
   const run = (output: string, journal = 'jobs.db', input = 'in') => {
     const files = ['--input', at(input), '--output', at(output), '--journal', at(journal)]
     return cli(['run', cliTasks, 'number.square', ...files])
@@ -40,7 +36,7 @@ describe('the output of another run', () => {
   it('is taken for no output of this one where the journal is new', async (test) => {
     const { folder, at, run } = await complete(test)
     const before = readFileSync(at('out'), 'utf8')
-    writeFileSync(at('other'), numbers(11, 20))
+    writeFileSync(at('other'), numberLines(11, 20))
     const { code, err } = await run('out', 'new.db', 'other')
     assert.equal(code, 2, err)
     assert.match(
@@ -55,14 +51,14 @@ describe('the output of another run', () => {
     const folder = scratch(test)
     const journal = join(folder, 'jobs.db')
     const run = (input: string) => cli(['run', cliTasks, 'number.square', '--journal', journal], { input })
-    assertEachOnce(parseOutcomes((await run(numbers(1, 10))).out), 10)
+    assertEachOnce(parseOutcomes((await run(numberLines(1, 10))).out), 10)
     for (const name of readdirSync(folder)) if (name !== 'jobs.db.output') rmSync(join(folder, name))
-    const { code, out, err } = await run(numbers(11, 20))
+    const { code, out, err } = await run(numberLines(11, 20))
     assert.equal(code, 2, err)
     assert.equal(out, '')
     assert.match(err, /jobs\.db\.output has outcomes of another run; .*; move it away \(--journal\)$/m)
     rmSync(`${journal}.output`)
-    const { out: anew } = await run(numbers(11, 20))
+    const { out: anew } = await run(numberLines(11, 20))
     assert.deepEqual(parseOutcomes(anew)[0]?.result, { square: 121 })
   })
 
@@ -106,7 +102,7 @@ describe('the output that a journal has had before', () => {
     const { folder, at, run } = await complete(test)
     const copy = scratch(test)
     cpSync(folder, copy, { recursive: true })
-    writeFileSync(at('in'), numbers(1, 20))
+    writeFileSync(at('in'), numberLines(1, 20))
     assert.equal((await run('out')).code, 0)
     const names = readdirSync(folder).filter((name) => name.startsWith('jobs.db'))
     for (const name of names) rmSync(at(name))

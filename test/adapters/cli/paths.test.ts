@@ -5,19 +5,15 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { assertPaths, type RunPaths } from '../../../adapters/cli/run/paths.ts'
 import { openJournal } from '../../../runtime/journal/open.ts'
-import { cli, cliTasks, millrace, scratch } from '../../helpers/cli.ts'
+import { cli, cliTasks, millrace, numberLines, scratch } from '../../helpers/cli.ts'
 import { assertEachOnce, readOutcomes } from '../../helpers/outcomes.ts'
 import { smallDisk } from '../../helpers/small-disk.ts'
-
-function numbers(count: number): string {
-  return Array.from({ length: count }, (_, n) => `${JSON.stringify({ n })}\n`).join('')
-}
 
 /** A folder with an input, and the paths of a run in it. */
 function setUp(test: TestContext, count = 3) {
   const folder = scratch(test)
   const at = (name: string) => join(folder, name)
-  writeFileSync(at('in'), numbers(count))
+  writeFileSync(at('in'), numberLines(1, count))
   return { folder, at, paths: { input: at('in'), output: at('out'), journal: at('jobs.db') } }
 }
 
@@ -123,7 +119,7 @@ describe('the paths of a run', () => {
       assert.match(err, /^error: MILLRACE_CLI: --output /)
     }
     assert.deepEqual(readdirSync(folder), ['in'])
-    assert.equal(readFileSync(paths.input, 'utf8'), numbers(3))
+    assert.equal(readFileSync(paths.input, 'utf8'), numberLines(1, 3))
   })
 })
 

@@ -82,7 +82,13 @@ describe('the progress of a run without a terminal', () => {
     const clock = new ManualClock()
     const lines: string[] = []
     const standing = { written: 0, failures: 0, total: 1_000, open: 10, children: undefined }
-    const terminal = { isInteractive: false, columns: 10, out: () => {}, err: (text: string) => void lines.push(text) }
+    const terminal = {
+      detail: 'short',
+      isInteractive: false,
+      columns: 10,
+      out: () => {},
+      err: (text: string) => void lines.push(text),
+    } as const
     const progress = new Progress(terminal, () => standing, shown, clock)
     progress.start()
     return { clock, lines, standing, progress }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { cli, cliTasks, scratch, startCli, tasksModule } from '../../helpers/cli.ts'
+import { cli, cliTasks, numberLines, scratch, startCli, tasksModule } from '../../helpers/cli.ts'
 import { assertEachOnce, parseOutcomes, readOutcomes } from '../../helpers/outcomes.ts'
 
 function folderOf(test: TestContext) {
@@ -16,14 +16,10 @@ function folderOf(test: TestContext) {
   return { folder, input, output, journal, files }
 }
 
-function numbers(from: number, to: number): string {
-  return Array.from({ length: to - from + 1 }, (_, at) => `${JSON.stringify({ n: from + at })}\n`).join('')
-}
-
 describe('millrace run', () => {
   it('makes a job of every line and a line of every outcome', async (test) => {
     const { input, output, files } = folderOf(test)
-    writeFileSync(input, numbers(1, 2_000))
+    writeFileSync(input, numberLines(1, 2_000))
     const { code, err } = await cli(['run', cliTasks, 'number.square', ...files, '--threads', '2'])
     assert.equal(code, 0, err)
     const outcomes = readOutcomes(output)
@@ -89,32 +85,56 @@ describe('millrace run', () => {
     }
   })
 
+  it('runs refused lines again that somebody has deleted from the output, once the reason has passed', async (test) => {
+    const { folder, input, output, files } = folderOf(test)
+    writeFileSync(input, numberLines(1, 3))
+    const module = tasksModule(
+      folder,
+      `const by = ({ n }) => {
+        if (n > 1 && process.env.CLOSED === '1') throw new Error('the directory of tenants is closed')
+        return n
+      }
+      export const limited = m.defineTask({ name: 'limited', fair: { by }, run: ({ n }) => n })`,
+    )
+    const run = (closed: string) => cli(['run', module, 'limited', ...files], { env: { CLOSED: closed } })
+    assert.equal((await run('1')).code, 1)
+    assert.match((await run('0')).err, /0 of them now/, 'a refusal is an outcome like any other')
+    const kept = readFileSync(output, 'utf8')
+      .split('\n')
+      .filter((line) => !line.includes('"refused"'))
+    writeFileSync(output, kept.join('\n'))
+    const { code, err } = await run('0')
+    assert.equal(code, 0, err)
+    assert.match(err, /2 of them now/)
+    assertEachOnce(readOutcomes(output), 3)
+  })
+
   it('does nothing when it is run again, and only what was appended', async (test) => {
     const { input, output, files } = folderOf(test)
-    writeFileSync(input, numbers(1, 50))
+    writeFileSync(input, numberLines(1, 50))
     await cli(['run', cliTasks, 'number.square', ...files])
     const before = readFileSync(output, 'utf8')
     const again = await cli(['run', cliTasks, 'number.square', ...files])
     assert.equal(again.code, 0)
     assert.match(again.err, /0 of them now/)
     assert.equal(readFileSync(output, 'utf8'), before)
-    appendFileSync(input, numbers(51, 60))
+    appendFileSync(input, numberLines(51, 60))
     assert.match((await cli(['run', cliTasks, 'number.square', ...files])).err, /10 of them now/)
     assertEachOnce(readOutcomes(output), 60)
   })
 
   it('refuses another input, another task and another output on the same journal', async (test) => {
     const { folder, input, files, journal, output } = folderOf(test)
-    writeFileSync(input, numbers(1, 50))
+    writeFileSync(input, numberLines(1, 50))
     await cli(['run', cliTasks, 'number.square', ...files])
     const other = join(folder, 'other.ndjson')
-    writeFileSync(other, numbers(2, 51))
+    writeFileSync(other, numberLines(2, 51))
     const same = ['--output', output, '--journal', journal]
     const own = ['run', cliTasks, 'number.square', '--input', input, '--journal', journal]
     const refused = [
       await cli(['run', cliTasks, 'number.square', ...same, '--input', other]),
-      await cli(['run', cliTasks, 'number.square', ...same], { input: numbers(2, 51) }),
-      await cli(['run', cliTasks, 'number.square', ...same], { input: numbers(1, 49) }),
+      await cli(['run', cliTasks, 'number.square', ...same], { input: numberLines(2, 51) }),
+      await cli(['run', cliTasks, 'number.square', ...same], { input: numberLines(1, 49) }),
       await cli(['run', cliTasks, 'number.even', ...files]),
       ...(await Promise.all([input, other, join(folder, 'new')].map((to) => cli([...own, '--output', to])))),
     ]
@@ -125,13 +145,13 @@ describe('millrace run', () => {
         /error: MILLRACE_CLI: .*(another one than before|used otherwise|got the input|is no output of this)/,
       )
     }
-    assert.equal((await cli(['run', cliTasks, 'number.square', ...same], { input: numbers(1, 50) })).code, 0)
+    assert.equal((await cli(['run', cliTasks, 'number.square', ...same], { input: numberLines(1, 50) })).code, 0)
   })
 
   it('reads standard input and prints the complete output', async (test) => {
     const { journal } = folderOf(test)
     const { code, out } = await cli(['run', cliTasks, 'number.square', '--journal', journal], {
-      input: numbers(1, 300),
+      input: numberLines(1, 300),
     })
     assert.equal(code, 0)
     assertEachOnce(parseOutcomes(out), 300)
@@ -139,7 +159,7 @@ describe('millrace run', () => {
 
   it('replaces the line of a job that was retried', async (test) => {
     const { input, output, journal, files } = folderOf(test)
-    writeFileSync(input, numbers(1, 10))
+    writeFileSync(input, numberLines(1, 10))
     const args = ['run', cliTasks, 'number.even', ...files]
     assert.equal((await cli(args)).code, 1)
     assert.equal((await cli(['retry', '--all', '--journal', journal])).out, '5 jobs retried\n')
@@ -157,7 +177,7 @@ describe('millrace run', () => {
 
   it('runs lines again whose outcomes somebody has deleted', async (test) => {
     const { input, output, files } = folderOf(test)
-    writeFileSync(input, numbers(1, 10))
+    writeFileSync(input, numberLines(1, 10))
     await cli(['run', cliTasks, 'number.square', ...files])
     writeFileSync(output, readFileSync(output, 'utf8').split('\n').slice(0, 4).join('\n'))
     assert.match((await cli(['run', cliTasks, 'number.square', ...files])).err, /7 of them now/)
@@ -168,7 +188,7 @@ describe('millrace run', () => {
 describe('handlers of millrace run', () => {
   function setUp(test: TestContext) {
     const { input, output, files } = folderOf(test)
-    writeFileSync(input, numbers(1, 3))
+    writeFileSync(input, numberLines(1, 3))
     return { output, files, rest: [...files.slice(0, 2), ...files.slice(4)] }
   }
 
