@@ -81,7 +81,7 @@ function opened({ pauseMs, maxPauseMs }: BreakerPolicy, times: number, at: numbe
 /** Why a task is suspended, as people see it. */
 export interface Suspension extends AttemptCounts {
   /** Epoch ms at which one job of it is tried; `undefined` while that is done. */
-  readonly until: number | undefined
+  readonly untilAt: number | undefined
   /** Of the attempt that was the last straw. */
   readonly error: ErrorRecord
 }

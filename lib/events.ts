@@ -63,10 +63,10 @@ export interface RuntimeEvents {
   'task.paused': (event: { readonly task: string }) => void
   /** Its jobs start again: somebody has resumed it, or the job that was tried after a suspension has succeeded. */
   'task.resumed': (event: { readonly task: string }) => void
-  /** Its attempts keep failing: no job of it starts until one is tried, at `until` (epoch ms). */
+  /** Its attempts keep failing: no job of it starts until one is tried, at `untilAt`. */
   'task.suspended': (event: {
     readonly task: string
-    readonly until: number
+    readonly untilAt: number
     readonly failed: number
     readonly all: number
     readonly error: ErrorRecord

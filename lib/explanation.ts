@@ -52,16 +52,16 @@ export type Reason =
   | {
       readonly type: 'ended'
       readonly state: EndedState
-      readonly at: number
+      readonly endedAt: number
       readonly attempts: number
       readonly error?: ErrorRecord
       readonly why?: string
     }
-  | { readonly type: 'delayed'; readonly until: number }
+  | { readonly type: 'delayed'; readonly dueAt: number }
   /** Its handler asked to come back later. */
-  | { readonly type: 'snoozed'; readonly until: number }
+  | { readonly type: 'snoozed'; readonly dueAt: number }
   /** An attempt has failed; the next one is due then. */
-  | { readonly type: 'retry'; readonly at: number; readonly attempts: number; readonly error?: ErrorRecord }
+  | { readonly type: 'retry'; readonly dueAt: number; readonly attempts: number; readonly error?: ErrorRecord }
   | { readonly type: 'unknown-task'; readonly task: string }
   | { readonly type: 'place-stopped'; readonly place: string; readonly error: Error }
   /** Until somebody resumes it. */
@@ -75,7 +75,7 @@ export type Reason =
   | { readonly type: 'going-out'; readonly ahead: Ahead }
   /** A broker has it, or who takes from there. */
   | { readonly type: 'away' }
-  /** It was there at several deaths of its process, and waits for its trial. */
+  /** It was there at several deaths of the service, and waits for its trial. */
   | { readonly type: 'suspect'; readonly crashes: number }
   | LimitReason
   /** It waits in the journal: `ahead` are before it there, and those that its place has claimed already. */
@@ -123,24 +123,24 @@ const sentences: Sentences = {
   'not-found': () =>
     'it has no row: either it succeeded and its task keeps nothing, or it was never enqueued in this journal',
   'in-inbox': () => 'it was enqueued by another process and waits for the next commit to take it over',
-  ended: ({ state, at, attempts, error, why }) =>
-    `it ended as ${state} at ${instant(at)}${after(attempts)}${because(error?.message ?? why)}`,
-  delayed: ({ until }) => `it is delayed until ${instant(until)}`,
-  snoozed: ({ until }) => `its handler asked to come back at ${instant(until)}`,
-  retry: ({ at, attempts, error }) =>
-    `its next attempt is due at ${instant(at)}${after(attempts)}${because(error?.message)}`,
+  ended: ({ state, endedAt, attempts, error, why }) =>
+    `it ended as ${state} at ${instant(endedAt)}${after(attempts)}${because(error?.message ?? why)}`,
+  delayed: ({ dueAt }) => `it is delayed until ${instant(dueAt)}`,
+  snoozed: ({ dueAt }) => `its handler asked to come back at ${instant(dueAt)}`,
+  retry: ({ dueAt, attempts, error }) =>
+    `its next attempt is due at ${instant(dueAt)}${after(attempts)}${because(error?.message)}`,
   'unknown-task': ({ task }) => `no module of this service handles its task ${task}: it waits for one that does`,
   'place-stopped': ({ place, error }) => `${place} has given up: ${error.message}`,
   'task-paused': ({ task }) => `its task ${task} is paused`,
   'place-paused': ({ place }) => `${place} is paused`,
-  'task-suspended': ({ task, until, failed, all, error }) =>
-    `its task ${task} is suspended ${until === undefined ? 'while one job of it is tried' : `until ${instant(until)}`}: ` +
+  'task-suspended': ({ task, untilAt, failed, all, error }) =>
+    `its task ${task} is suspended ${untilAt === undefined ? 'while one job of it is tried' : `until ${instant(untilAt)}`}: ` +
     `${failed} of ${all === 1 ? '1 attempt' : `${all} attempts`} failed, the last with ${error.message}`,
   draining: () => 'the runtime stops and starts nothing new; the next one runs it',
   'going-out': ({ ahead }) => `it waits to go to the broker, behind ${number(ahead)}`,
   away: () => 'it went to the broker, and its outcome has not come home',
   suspect: ({ crashes }) =>
-    `it had begun at ${crashes} deaths of its process, and waits for its trial with few others beside it`,
+    `it had begun at ${crashes} deaths of the service, and waits for its trial, alone in a process`,
   concurrency: ({ of, key, used, limit }) => `${used} of ${whose(of, key)} run, and ${limit} may at once`,
   rate: ({ of, key, limit, perMs, nextAt }) =>
     `${whose(of, key)} may start ${limit} in ${duration(perMs)}: ` +

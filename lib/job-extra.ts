@@ -82,7 +82,7 @@ function checkedMetadata(metadata: Readonly<Record<string, string>>): Readonly<R
     if (typeof value !== 'string') throw invalidOption(`metadata.${name}`, value, 'a string')
   }
   if (Buffer.byteLength(JSON.stringify(metadata)) > MAX_METADATA_BYTES) {
-    throw invalidOption('metadata', 'over 16 KiB', 'less than 16 KiB')
+    throw invalidOption('metadata', 'over 16 KiB', 'at most 16 KiB as JSON')
   }
   return metadata
 }

@@ -57,7 +57,7 @@ function ended(row: StoredJob, state: EndedState): Reason {
   return {
     type: 'ended',
     state,
-    at: row.ended_at as number,
+    endedAt: row.ended_at as number,
     attempts: row.attempt,
     ...(state === 'dead' && last?.error !== undefined && { error: last.error }),
     ...(last?.reason !== undefined && { why: last.reason }),
@@ -65,11 +65,11 @@ function ended(row: StoredJob, state: EndedState): Reason {
 }
 
 function scheduled(row: StoredJob): Reason {
-  const at = row.due_at as number
+  const dueAt = row.due_at as number
   const last = lastAttempt(row)
-  if (last?.claim === row.claim && last.type === 'snoozed') return { type: 'snoozed', until: at }
-  if (row.attempt === 0) return { type: 'delayed', until: at }
-  return { type: 'retry', at, attempts: row.attempt, ...(last?.error !== undefined && { error: last.error }) }
+  if (last?.claim === row.claim && last.type === 'snoozed') return { type: 'snoozed', dueAt }
+  if (row.attempt === 0) return { type: 'delayed', dueAt }
+  return { type: 'retry', dueAt, attempts: row.attempt, ...(last?.error !== undefined && { error: last.error }) }
 }
 
 async function waiting(wires: Wires, { waits }: StoredStanding, row: StoredJob): Promise<Reason> {

@@ -60,7 +60,7 @@ export class Suspensions {
     const circuit = this.#suspended.has(task) ? this.#circuits.get(task) : undefined
     if (circuit === undefined) return undefined
     const { breaker, evidence } = circuit
-    return { until: breaker.type === 'open' ? this.#instantOf(breaker.until) : undefined, ...evidence }
+    return { untilAt: breaker.type === 'open' ? this.#instantOf(breaker.until) : undefined, ...evidence }
   }
 
   holds(task: number): boolean {
@@ -121,7 +121,7 @@ export class Suspensions {
     this.#suspended.add(task)
     if (isNew) void changed()
     this.#after(until - clock.monotonicMs(), circuit, () => this.#tryOne(task, circuit))
-    emit.emit('task.suspended', { task: catalog.name(task), until: this.#instantOf(until), failed, all, error })
+    emit.emit('task.suspended', { task: catalog.name(task), untilAt: this.#instantOf(until), failed, all, error })
   }
 
   #tryOne(task: number, circuit: Circuit): void {

@@ -64,7 +64,7 @@ function range(states: readonly (keyof typeof stateCodes)[]): string {
   return `state BETWEEN ${Math.min(...codes)} AND ${Math.max(...codes)}`
 }
 
-/** A job that had begun at this many deaths of its process is a suspect. */
+/** A job that had begun at this many deaths of the service is a suspect. */
 export const SUSPECT_CRASHES = 3
 
 /** `state IN (…)` for what a transition may start from: the guard of every statement that performs it. */

@@ -11,7 +11,7 @@ export type WhyWaiting =
   | { readonly type: 'absent' }
   /** It does not wait for a claim: one of `stateCodes`. */
   | { readonly type: 'other-state'; readonly state: number }
-  /** It was there at deaths of its process, and waits to be tried. */
+  /** It was there at deaths of the service, and waits to be tried. */
   | { readonly type: 'suspect' }
   /** Its task runs nowhere now: nobody handles it, it is paused, or its place has stopped. The owner knows which. */
   | { readonly type: 'parked' }

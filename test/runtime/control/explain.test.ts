@@ -52,9 +52,9 @@ describe('explain', () => {
     const failed = await runtime.enqueue(flaky, { failures: 9 }, { retry: { attempts: 1 } })
     await assert.rejects(failed.result())
     const dead = await runtime.explain(failed.id)
-    const { state, at, attempts, error } = reasonAs(dead, 'ended')
+    const { state, endedAt, attempts, error } = reasonAs(dead, 'ended')
     assert.deepEqual([state, attempts, error?.message], ['dead', 1, 'attempt 1'])
-    assert.ok(at >= before && at <= Date.now())
+    assert.ok(endedAt >= before && endedAt <= Date.now())
     assert.match(dead.text, /it ended as dead at \d{4}-.*Z after 1 attempt: attempt 1/)
     const done = await runtime.enqueue(kept, { value: 1 })
     await done.result()
@@ -64,15 +64,15 @@ describe('explain', () => {
   it('says until when a job is delayed, or waits for its next attempt after which error', async (test) => {
     const runtime = await startRuntime(test)
     const delayed = await runtime.enqueue(echo, { value: 1 }, { delayMs: 60_000 })
-    const { until: dueAt } = reasonAs(await runtime.explain(delayed.id), 'delayed')
-    assert.ok(Math.abs(dueAt - Date.now() - 60_000) < 10_000)
+    const delay = reasonAs(await runtime.explain(delayed.id), 'delayed')
+    assert.ok(Math.abs(delay.dueAt - Date.now() - 60_000) < 10_000)
     const retrying = nextEvent(runtime, 'job.retrying')
     const again = { attempts: 3, backoff: { type: 'fixed', delayMs: 60_000 } } as const
     const failed = await runtime.enqueue(flaky, { failures: 9 }, { retry: again })
     const { nextAt } = await retrying
     const explanation = await runtime.explain(failed.id)
-    const { at, attempts, error } = reasonAs(explanation, 'retry')
-    assert.deepEqual([Math.round(at), attempts, error?.code], [Math.round(nextAt), 1, 'E_FLAKY'])
+    const { dueAt, attempts, error } = reasonAs(explanation, 'retry')
+    assert.deepEqual([Math.round(dueAt), attempts, error?.code], [Math.round(nextAt), 1, 'E_FLAKY'])
     assert.match(explanation.text, /next attempt is due at .*Z after 1 attempt: attempt 1/)
   })
 
@@ -82,7 +82,7 @@ describe('explain', () => {
     const job = await runtime.enqueue(sleeper, null)
     await runtime.drain()
     const explanation = await runtime.explain(job.id)
-    assert.deepEqual(reasonAs(explanation, 'snoozed'), { type: 'snoozed', until: runtime.now + 60_000 })
+    assert.deepEqual(reasonAs(explanation, 'snoozed'), { type: 'snoozed', dueAt: runtime.now + 60_000 })
     assert.match(explanation.text, /asked to come back at 2000-01-01T00:01:00/)
   })
 
@@ -196,7 +196,7 @@ describe('explain', () => {
     const runtime = await startRuntime(test, { ...ONE_THREAD, journal: { file } })
     const explanation = await runtime.explain(job.id)
     assert.equal(reasonAs(explanation, 'suspect').crashes, 3)
-    assert.match(explanation.text, /3 deaths of its process/)
+    assert.match(explanation.text, /3 deaths of the service/)
   })
 
   it('says that a place is paused', async () => {

@@ -62,7 +62,7 @@ describe('a task whose attempts keep failing', () => {
     const event = nextEvent(runtime, 'task.suspended')
     await runJobs(runtime, task, 4)
     const { error, ...rest } = await event
-    assert.deepEqual(rest, { task: 'told', until: runtime.now + 1_000, failed: 4, all: 4 })
+    assert.deepEqual(rest, { task: 'told', untilAt: runtime.now + 1_000, failed: 4, all: 4 })
     assert.equal(error.message, 'it is down')
     const jobs = await runJobs(runtime, task, 3)
     assert.equal(state.runs, 4)
@@ -71,7 +71,7 @@ describe('a task whose attempts keep failing', () => {
       assert.deepEqual([where, attempts], ['available', 0])
     }
     const summary = (await runtime.tasks()).find((each) => each.task === 'told')
-    assert.deepEqual([summary?.suspended?.until, summary?.suspended?.failed], [runtime.now + 1_000, 4])
+    assert.deepEqual([summary?.suspended?.untilAt, summary?.suspended?.failed], [runtime.now + 1_000, 4])
     assert.deepEqual(
       (await runtime.places()).flatMap((place) => place.suspended),
       ['told'],

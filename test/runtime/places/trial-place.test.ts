@@ -180,7 +180,7 @@ describe('a suspect', () => {
     const { attempts, state, crashes } = await job.record()
     assert.deepEqual([attempts, state, crashes, tried.length], [0, 'scheduled', 8, 0])
     await job.reschedule({ delayMs: 0 })
-    assert.match((await runtime.explain(job.id)).text, /8 deaths of its process/)
+    assert.match((await runtime.explain(job.id)).text, /8 deaths of the service/)
     await stateIs('running')
   })
 
@@ -203,7 +203,7 @@ describe('a suspect', () => {
     assert.match(error.message, /no luck in this process/)
     const { reason, text } = await runtime.explain(ids[0] as string)
     assert.deepEqual(reason, { type: 'suspect', crashes: 3 })
-    assert.match(text, /it had begun at 3 deaths of its process, and waits for its trial/)
+    assert.match(text, /it had begun at 3 deaths of the service, and waits for its trial, alone in a process/)
     assert.equal(await (await runtime.enqueue(where, null)).result(TIMEOUT), process.pid)
     await runtime.stop()
     const suspect = { state: stateCodes.available, attempt: 0, crashes: 3 }
