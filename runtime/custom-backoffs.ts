@@ -8,8 +8,8 @@ import type { CustomBackoff } from './backoffs-config.ts'
 type Configured = ReadonlyMap<string, CustomBackoff>
 
 /**
- * Throws for a task whose backoff is not among those of the runtime: it is misspelt. One that has none at all (the
- * command line, a test) runs such a task all the same.
+ * Throws for a task whose backoff is not among those of the runtime: it is misspelt. A runtime that has none at all, such
+ * as that of a test, runs such a task all the same, with the default.
  */
 export function refuseUnknownBackoff({ name, retry }: TaskManifest, configured: Configured): void {
   const { backoff } = retry
