@@ -69,7 +69,7 @@ describeControls([
       from: /next_number: writeAgain\(db, meta\)/,
       to: 'next_number: meta.next_number',
     },
-    file: 'runtime/journal/open.test.js',
+    file: 'runtime/journal/owner.test.js',
     test: 'while nothing can be written',
   },
   {

@@ -5,7 +5,8 @@ import type { Settle } from '../../runtime/journal/protocol.ts'
 import type { Store } from '../../runtime/journal/store.ts'
 import type { ClaimedJob } from '../../runtime/messages.ts'
 import { JournalModel, type ModelEnd, type ModelJob } from './journal-model.ts'
-import { KEEP_MS, START, StoreDriver, type DriverOptions } from './store-driver.ts'
+import { KEEP_MS, START } from './journal-openers.ts'
+import { StoreDriver, type DriverOptions } from './store-driver.ts'
 
 const PLACES = [['alpha', 'beta'], ['gamma']]
 const PARKED = ['parked']

@@ -38,24 +38,35 @@ interface VerdictWithIds extends LedgerVerdict {
   readonly deadIds: readonly string[]
 }
 
-/**
- * Reads the ledger line by line, in the order in which everything has happened; a torn line has not happened. A start may
- * be killed before it has told of what it found dead: that is known from the journal.
- */
-export function verdictOf(all: readonly (readonly string[])[], deadLeft: readonly string[]): VerdictWithIds {
-  const lines = all.filter((words) => words.at(-1) === '.')
+interface Child {
+  readonly parent: string
+  /** Which run of its parent has enqueued it, counted from 1. */
+  readonly run: number
+  readonly child: string
+}
+
+/** What is told of each job, and faults that show where they are told. */
+interface Told {
+  readonly acknowledged: ReadonlySet<string>
+  readonly ended: ReadonlySet<string>
+  readonly settled: ReadonlySet<string>
+  readonly dead: ReadonlySet<string>
+  /** Process and attempt of each start. */
+  readonly runsOf: ReadonlyMap<string, readonly string[]>
+  readonly children: readonly Child[]
+  readonly counts: Pick<LedgerVerdict, 'afterSettled' | 'overlaps' | 'charged' | 'tried' | 'shortened'>
+}
+
+/** Reads the ledger line by line, in the order in which everything has happened. */
+function toldIn(lines: readonly (readonly string[])[]): Told {
   const acknowledged = new Set<string>()
   const ended = new Set<string>()
   const settled = new Set<string>()
+  const dead = new Set<string>()
   const runsOf = new Map<string, string[]>()
-  const childrenOf = new Map<string, { readonly run: number; readonly child: string }[]>()
-  let afterSettled = 0
-  let overlaps = 0
-  let charged = 0
-  let tried = 0
+  const children: Child[] = []
+  const counts = { afterSettled: 0, overlaps: 0, charged: 0, tried: 0, shortened: 0 }
   let triedLately = 0
-  let shortened = 0
-  const dead = new Set(deadLeft)
   for (const [what = '', id = '', other = '', attempt = ''] of lines) {
     const runs = runsOf.get(id) ?? []
     if (what === 'ack') acknowledged.add(id)
@@ -64,36 +75,41 @@ export function verdictOf(all: readonly (readonly string[])[], deadLeft: readonl
     if (what === 'dead') dead.add(id)
     if (what === 'tried') triedLately++
     if (what === 'opening') {
-      tried += triedLately
+      counts.tried += triedLately
       triedLately = 0
     }
-    if (what === 'error' && id === 'MILLRACE_JOURNAL_TAIL_LOST') shortened++
-    if (what === 'child') childrenOf.set(id, [...(childrenOf.get(id) ?? []), { run: runs.length, child: other }])
+    if (what === 'error' && id === 'MILLRACE_JOURNAL_TAIL_LOST') counts.shortened++
+    if (what === 'child') children.push({ parent: id, run: runs.length, child: other })
     if (what !== 'start') continue
-    if (settled.has(id)) afterSettled++
-    if (runs.includes(`${other} ${attempt}`)) overlaps++
-    if (runs.some((run) => run.split(' ')[1] !== attempt)) charged++
+    if (settled.has(id)) counts.afterSettled++
+    if (runs.includes(`${other} ${attempt}`)) counts.overlaps++
+    if (runs.some((run) => run.split(' ')[1] !== attempt)) counts.charged++
     runsOf.set(id, [...runs, `${other} ${attempt}`])
   }
-  const children = [...childrenOf].flatMap(([parent, all]) => {
-    const runs = runsOf.get(parent)?.length ?? 0
-    return all.map(({ run, child }) => ({ child, committed: run === runs && settled.has(parent), last: run === runs }))
-  })
-  const due = [...acknowledged, ...children.filter(({ committed }) => committed).map(({ child }) => child)]
+  return { acknowledged, ended, settled, dead, runsOf, children, counts }
+}
+
+/**
+ * What a ledger shows; a torn line has not happened. A start may be killed before it has told of what it found dead: that is
+ * known from the journal.
+ */
+export function verdictOf(all: readonly (readonly string[])[], deadLeft: readonly string[]): VerdictWithIds {
+  const lines = all.filter((words) => words.at(-1) === '.')
+  const { acknowledged, ended, settled, runsOf, counts, ...told } = toldIn(lines)
+  const dead = new Set([...deadLeft, ...told.dead])
+  const isOfLastRun = ({ parent, run }: Child) => run === (runsOf.get(parent)?.length ?? 0)
+  const committed = told.children.filter((each) => isOfLastRun(each) && settled.has(each.parent))
+  const due = [...acknowledged, ...committed.map(({ child }) => child)]
   const lost = due.filter((id) => !ended.has(id) && !dead.has(id))
   return {
+    ...counts,
     acknowledged: acknowledged.size,
     ranTwice: [...runsOf.values()].filter((runs) => runs.length > 1).length,
-    tried,
     lost: lost.length,
-    gaps: gapsIn(runsOf.keys(), new Set(children.map(({ child }) => child))),
-    shortened,
+    gaps: gapsIn(runsOf.keys(), new Set(told.children.map(({ child }) => child))),
     lostIds: lost,
-    afterSettled,
     beyondRoom: beyondRoom(lines),
-    overlaps,
-    charged,
-    ghosts: children.filter(({ last, child }) => !last && runsOf.has(child)).length,
+    ghosts: told.children.filter((each) => !isOfLastRun(each) && runsOf.has(each.child)).length,
     dead: dead.size,
     deadIds: [...dead],
   }

@@ -1,6 +1,7 @@
 import { openJournal, type OpenJournal } from '../../runtime/journal/open.ts'
 import { createStarts, StartsWriter } from '../../runtime/journal/starts.ts'
-import { KEEP_MS, StoreDriver } from './store-driver.ts'
+import { KEEP_MS } from './journal-openers.ts'
+import { StoreDriver } from './store-driver.ts'
 
 export const SLOTS = 4
 

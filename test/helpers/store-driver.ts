@@ -4,7 +4,6 @@ import { acknowledge, acknowledgeTaken, claimedJobs, shortCutsOf } from '../../r
 import { Gather } from '../../runtime/journal/gather.ts'
 import { columnsOf } from '../../runtime/journal/group-columns.ts'
 import type { Ledger } from '../../runtime/journal/ledger.ts'
-import { adopt, openJournal, type OpenJournal } from '../../runtime/journal/open.ts'
 import {
   type Answer,
   appended,
@@ -20,13 +19,13 @@ import {
 } from '../../runtime/journal/protocol.ts'
 import { journalQueries } from '../../runtime/journal/queries.ts'
 import type { StoredJob } from '../../runtime/journal/record.ts'
-import { type Database, openDatabase } from '../../runtime/journal/sqlite.ts'
+import type { Database } from '../../runtime/journal/sqlite.ts'
 import { TAKEN_NUMBERS_FROM } from '../../runtime/journal/schema.ts'
 import type { Store } from '../../runtime/journal/store.ts'
 import type { ClaimedJob } from '../../runtime/messages.ts'
+import { type Opened, openerInMemory, START } from './journal-openers.ts'
+import { settleOf } from './settle-of.ts'
 
-export const START = 1_700_000_000_000
-export const KEEP_MS = 60_000
 const BYTES = 2 ** 20
 const ONE = { jobs: 1, bytes: BYTES }
 
@@ -43,11 +42,6 @@ export interface Enqueued {
 export interface Taking {
   readonly number: number
   answer?: TakenAnswer
-}
-
-interface Opened {
-  readonly store: Store
-  readonly opened: OpenedJournal
 }
 
 export interface DriverOptions {
@@ -350,37 +344,4 @@ export class StoreDriver {
       tasks.map((task) => ({ number: this.#nextNumber++, task: this.tasks.indexOf(task), input: '{}', extra: null })),
     )
   }
-}
-
-/** Every owner finds what the one before has left in memory. */
-function openerInMemory(): (now: number) => Opened {
-  const db = openDatabase(':memory:')
-  return (now) => adopt(db, now, undefined, KEEP_MS)
-}
-
-/** Every owner finds what the one before has left on disk. */
-export function openerOf(test: { after(close: () => void): unknown }, file: string): (now: number) => Opened {
-  let owned: OpenJournal | undefined
-  test.after(() => owned?.close())
-  return (now) => {
-    owned?.close()
-    owned = openJournal({ file, durability: 'relaxed', keepEndedMs: KEEP_MS }, now)
-    return owned
-  }
-}
-
-/** A settle of the given kind with what its row must have. */
-export function settleOf(job: ClaimedJob, transition: Settle['transition'], now: number): Settle {
-  const charged = transition === 'retry' || transition === 'die' || transition === 'succeed' || transition === 'discard'
-  const base: Settle = {
-    number: job.number,
-    claim: job.claim,
-    transition,
-    row: 'keep',
-    attempt: job.attempt + (charged ? 1 : 0),
-  }
-  if (transition === 'release') return base
-  if (transition === 'retry' || transition === 'snooze') return { ...base, dueAt: now + 1_000 }
-  if (transition === 'hand-over') return { ...base, keepUntil: now + KEEP_MS }
-  return { ...base, endedAt: now, keepUntil: now + KEEP_MS }
 }

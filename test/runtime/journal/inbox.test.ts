@@ -7,7 +7,8 @@ import { recordOf, toJobRecord } from '../../../runtime/journal/record.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { encodeWish, type Wish } from '../../../runtime/journal/wish.ts'
 import { alter } from '../../helpers/altered-statement.ts'
-import { openerOf, StoreDriver } from '../../helpers/store-driver.ts'
+import { openerOf } from '../../helpers/journal-openers.ts'
+import { StoreDriver } from '../../helpers/store-driver.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 
 /** A journal on disk, and a connection to it that is not its owner's. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
-import { KEEP_MS, StoreDriver } from '../../helpers/store-driver.ts'
+import { KEEP_MS } from '../../helpers/journal-openers.ts'
+import { StoreDriver } from '../../helpers/store-driver.ts'
 
 const OWN_MS = 1_234
 const TASKS = { keepEndedMs: { alpha: OWN_MS } }

@@ -9,7 +9,7 @@ import { JOURNAL_VERSION } from '../../../runtime/journal/schema.ts'
 import { type Database, openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { SCHEMA_1 } from '../../fixtures/schema-1.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
-import { START } from '../../helpers/store-driver.ts'
+import { START } from '../../helpers/journal-openers.ts'
 
 function journalOfVersion1(file: string): Database {
   const db = openDatabase(file)

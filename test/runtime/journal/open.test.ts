@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import fs, {
   chmodSync,
   chownSync,
@@ -14,44 +13,18 @@ import fs, {
   writeFileSync,
 } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import type { MillraceError } from '../../../lib/errors.ts'
 import { createRuntime } from '../../../runtime/index.ts'
 import { journalFiles } from '../../../runtime/journal/files.ts'
-import { type JournalOptions, type OpenJournal, openJournal } from '../../../runtime/journal/open.ts'
+import { openJournal } from '../../../runtime/journal/open.ts'
 import { JOURNAL_VERSION } from '../../../runtime/journal/schema.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
-import { START } from '../../helpers/store-driver.ts'
+import { START } from '../../helpers/journal-openers.ts'
+import { open, openInAnotherProcess, optionsOf } from '../../helpers/opened-journal.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 import { refuseToLeaveOut } from '../../helpers/without-root.ts'
-
-type Test = { after(end: () => void): unknown }
-
-function optionsOf(file: string, durability: JournalOptions['durability'] = 'full'): JournalOptions {
-  return { file, durability, keepEndedMs: 1_000 }
-}
-
-/** Opens a journal that is closed when the test is over, at the latest. */
-function open(test: Test, file: string, resume?: number): OpenJournal {
-  const journal = openJournal(optionsOf(file), START, resume)
-  test.after(() => journal.close())
-  return journal
-}
-
-interface Tried {
-  readonly code?: string
-  readonly epoch?: number
-  readonly message?: string
-  readonly details?: unknown
-}
-
-function openInAnotherProcess(file: string): Tried {
-  const script = fileURLToPath(new URL('../../fixtures/open-journal.js', import.meta.url))
-  return JSON.parse(execFileSync(process.execPath, [script, file], { encoding: 'utf8' })) as Tried
-}
 
 describe('opening a journal', () => {
   it('makes its files for nobody else to read', (test) => {
@@ -292,71 +265,5 @@ describe('opening a journal', () => {
       assert.equal(db.pragma('wal_autocheckpoint', { simple: true }), 4_000)
       assert.equal(db.pragma('journal_size_limit', { simple: true }), 64 * 1024 * 1024)
     }
-  })
-})
-
-describe('the owner of a journal', () => {
-  it('is one process: another one is told who it is', (test) => {
-    const file = join(scratchFolder(), 'jobs.db')
-    open(test, file)
-    const { code, message = '', details } = openInAnotherProcess(file)
-    assert.equal(code, 'MILLRACE_JOURNAL_LOCKED')
-    assert.ok(message.includes(`process ${process.pid} on ${hostname()}`), message)
-    assert.deepEqual(details, { pid: process.pid, host: hostname(), since: START })
-  })
-
-  it('stays the owner after its own process has read the files', (test) => {
-    const file = join(scratchFolder(), 'jobs.db')
-    open(test, file)
-    readFileSync(file)
-    readFileSync(journalFiles(file).wal)
-    assert.equal(openInAnotherProcess(file).code, 'MILLRACE_JOURNAL_LOCKED')
-  })
-
-  it('would not, if the lock was on the journal itself (control)', (test) => {
-    const file = join(scratchFolder(), 'plain.db')
-    const first = openDatabase(file, { timeout: 0 })
-    test.after(() => first.close())
-    first.exec('CREATE TABLE t (x)')
-    first.exec('BEGIN EXCLUSIVE')
-    const lock = `const Database = require('better-sqlite3'); const db = new Database(process.argv[1], { timeout: 0 })
-      try { db.exec('BEGIN EXCLUSIVE'); console.log('got it') } catch (error) { console.log(error.code) }`
-    const attempt = () => execFileSync(process.execPath, ['-e', lock, file], { encoding: 'utf8' }).trim()
-    assert.equal(attempt(), 'SQLITE_BUSY')
-    readFileSync(file)
-    assert.equal(attempt(), 'got it')
-  })
-
-  it('may be another process once it has closed the journal', () => {
-    const file = join(scratchFolder(), 'jobs.db')
-    const first = openJournal(optionsOf(file), START)
-    first.close()
-    assert.equal(openInAnotherProcess(file).epoch, first.opened.epoch + 1)
-  })
-
-  it('does not go on after the death of its thread while nothing can be written', () => {
-    const file = join(scratchFolder(), 'jobs.db')
-    const { opened, close } = openJournal(optionsOf(file), START)
-    close()
-    const db = openDatabase(file)
-    db.exec("CREATE TRIGGER failing BEFORE UPDATE ON millrace_meta BEGIN SELECT RAISE(ABORT, 'no write'); END")
-    assert.throws(() => openJournal(optionsOf(file), START, opened.epoch), { code: 'MILLRACE_JOURNAL_IO' })
-    db.exec('DROP TRIGGER failing')
-    db.close()
-    const again = openJournal(optionsOf(file), START, opened.epoch)
-    again.close()
-    assert.deepEqual([again.opened.epoch, again.opened.commits], [opened.epoch, opened.commits])
-    assert.ok(again.opened.numbersUntil > opened.numbersUntil)
-  })
-
-  it('goes on under the same epoch when only its thread has died, and not when it was replaced', () => {
-    const file = join(scratchFolder(), 'jobs.db')
-    const { opened, close } = openJournal(optionsOf(file), START)
-    close()
-    const again = openJournal(optionsOf(file), START, opened.epoch)
-    assert.equal(again.opened.epoch, opened.epoch)
-    again.close()
-    openInAnotherProcess(file)
-    assert.throws(() => openJournal(optionsOf(file), START, opened.epoch), { code: 'MILLRACE_JOURNAL_LOST' })
   })
 })

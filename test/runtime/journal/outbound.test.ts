@@ -8,7 +8,8 @@ import { OUTBOUND_RANK } from '../../../runtime/journal/schema.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { whyWaiting } from '../../../runtime/journal/limits/why-waiting.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
-import { KEEP_MS, openerOf, START, StoreDriver } from '../../helpers/store-driver.ts'
+import { KEEP_MS, openerOf, START } from '../../helpers/journal-openers.ts'
+import { StoreDriver } from '../../helpers/store-driver.ts'
 
 const { available, running, scheduled, away, dead } = stateCodes
 

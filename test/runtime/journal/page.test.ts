@@ -4,7 +4,8 @@ import { jobStates, stateCodes } from '../../../lib/job-state.ts'
 import { type PageQuery, pageOf } from '../../../runtime/journal/page.ts'
 import type { StoredJob } from '../../../runtime/journal/record.ts'
 import type { Database } from '../../../runtime/journal/sqlite.ts'
-import { START, StoreDriver } from '../../helpers/store-driver.ts'
+import { START } from '../../helpers/journal-openers.ts'
+import { StoreDriver } from '../../helpers/store-driver.ts'
 
 const all = jobStates.map((state) => stateCodes[state])
 

@@ -6,7 +6,8 @@ import type { Request, Selection } from '../../../runtime/journal/protocol.ts'
 import { inboxOf } from '../../../runtime/journal/inbox-writer.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
-import { openerOf, StoreDriver } from '../../helpers/store-driver.ts'
+import { openerOf } from '../../helpers/journal-openers.ts'
+import { StoreDriver } from '../../helpers/store-driver.ts'
 
 const { available, running, scheduled, dead, cancelled } = stateCodes
 

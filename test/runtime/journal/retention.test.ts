@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
 import type { Answer, Request, Settle } from '../../../runtime/journal/protocol.ts'
-import { KEEP_MS, type NewJobOptions, StoreDriver } from '../../helpers/store-driver.ts'
+import { KEEP_MS } from '../../helpers/journal-openers.ts'
+import { type NewJobOptions, StoreDriver } from '../../helpers/store-driver.ts'
 
 function sweep(journal: StoreDriver, bounds: Partial<Extract<Request, { type: 'sweep' }>> = {}): Answer {
   return journal.request({ type: 'sweep', limit: 100, maxResults: 100, maxEnded: 100, histories: [], ...bounds })

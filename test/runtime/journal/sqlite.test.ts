@@ -16,7 +16,8 @@ import {
 import { encodeWish } from '../../../runtime/journal/wish.ts'
 import { mutant } from '../../helpers/mutant.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
-import { openerOf, StoreDriver } from '../../helpers/store-driver.ts'
+import { openerOf } from '../../helpers/journal-openers.ts'
+import { StoreDriver } from '../../helpers/store-driver.ts'
 
 const states = jobStates.map((state) => stateCodes[state])
 

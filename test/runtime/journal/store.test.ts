@@ -7,7 +7,8 @@ import { NUMBERS_AHEAD } from '../../../runtime/journal/numbers.ts'
 import type { Group } from '../../../runtime/journal/protocol.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
-import { openerOf, StoreDriver } from '../../helpers/store-driver.ts'
+import { openerOf } from '../../helpers/journal-openers.ts'
+import { StoreDriver } from '../../helpers/store-driver.ts'
 
 const HUGE = JSON.stringify('x'.repeat(500_000))
 

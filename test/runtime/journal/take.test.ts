@@ -10,7 +10,7 @@ import { TAKEN_NUMBERS_FROM } from '../../../runtime/journal/schema.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import type { ClaimedJob } from '../../../runtime/messages.ts'
 import { DEAF } from '../../helpers/loop-journal.ts'
-import { START } from '../../helpers/store-driver.ts'
+import { START } from '../../helpers/journal-openers.ts'
 
 const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
