@@ -36,7 +36,7 @@ describeControls([
     protection: 'a thread of a lane whose loop stands still is replaced at the hard limit',
     mutation: {
       file: 'runtime/places/thread-place.js',
-      from: "!== 'turns on'",
+      from: '!== true',
       to: '=== undefined',
     },
     file: 'runtime/places/verdicts.test.js',

@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import type { Clock } from '../../lib/clock.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import type { Usage } from '../../lib/recycle.ts'
 import { condemn, free, offer, recall, stateOf } from '../../lib/slot-word.ts'
@@ -238,9 +239,12 @@ export class Incarnation {
   }
 
   /** Gives a condemned entry up while its thread lives on: its slot stays taken, its outcome is free to be settled. */
-  abandon(entry: Entry): void {
+  abandon(entry: Entry, clock: Pick<Clock, 'now' | 'monotonicMs'>): Ended {
     this.#bySlot.free(entry.slot)
     this.#abandoned++
+    const endedAt = clock.now()
+    const startedAt = this.startedAt(entry) + endedAt - clock.monotonicMs()
+    return { job: entry.job, outcome: entry.verdict as Outcome, startedAt, endedAt }
   }
 
   /** The thread is done with a condemned entry. One that still stands here is settled when the thread has exited. */

@@ -27,19 +27,26 @@ export class SharedLoop {
     return 2 * this.#stillMs >= this.#ranMs(entry) ? NEIGHBOUR : verdict
   }
 
-  /** Takes the right to finish from all others that run, unless the loop goes on without the attempt that is to end. */
-  condemnBeside(entry: Entry, verdict: Outcome): 'turns on' | 'condemned' {
-    if (!this.#endsWith(entry)) return 'turns on'
+  /** Whether it goes on without the attempt that is to end; else nothing but the end of its thread ends that. */
+  turnsWithout(entry: Entry, verdict: Outcome): boolean {
+    // A handler that somebody cancels may be about to return, and is over no limit.
+    if (this.#holder === entry) return this.#stillMs === 0 && verdict.type === 'cancelled'
+    // While another job holds it within its limit, it is that one's end that is waited for.
+    return this.#stillMs === 0 || (this.#holder !== undefined && this.#holder !== 'given-up')
+  }
+
+  /** Ends it where it stands still for a job that was given up before. Nobody else is charged for that. */
+  endBehindGivenUp(terminate: () => void): void {
+    if (this.#holder !== 'given-up' || this.#stillMs === 0) return
+    terminate()
+    for (const entry of this.#thread.entries) this.#thread.condemn(entry, NEIGHBOUR)
+  }
+
+  /** Takes the right to finish from all others that run, at the end of their thread. */
+  condemnBeside(entry: Entry, verdict: Outcome): void {
     for (const other of this.#thread.entries) {
       if (other !== entry) this.#thread.condemn(other, this.#verdictBeside(entry, verdict, other))
     }
-    return 'condemned'
-  }
-
-  /** While another job holds it within its limit, it is that one's end that is waited for. */
-  #endsWith(entry: Entry): boolean {
-    if (this.#holder === entry) return true
-    return this.#stillMs > 0 && (this.#holder === undefined || this.#holder === 'given-up')
   }
 
   #verdictBeside(entry: Entry, verdict: Outcome, other: Entry): Outcome {

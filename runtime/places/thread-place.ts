@@ -278,6 +278,7 @@ export class ThreadPlace implements Place {
       const begun = thread.begun()
       this.#starts.tell(begun)
       for (const { entry, startedAt } of begun) this.#enforce(seat, thread, entry, now - startedAt)
+      if (thread.abandoned > 0) this.#inspector.sharedLoop(thread).endBehindGivenUp(() => this.#terminate(seat, thread))
     }
     this.#inspector.look(now)
     this.#standIn.look(now)
@@ -293,14 +294,12 @@ export class ThreadPlace implements Place {
   #condemn(seat: Seat, thread: Incarnation, entry: Entry, verdict: Outcome): void {
     const loop = this.kind === 'tier' ? undefined : this.#inspector.sharedLoop(thread)
     if (thread.condemn(entry, loop?.verdictOn(entry, verdict) ?? verdict) === 'lost') return
-    if (loop?.condemnBeside(entry, verdict) !== 'turns on') return this.#terminate(seat, thread)
+    if (loop?.turnsWithout(entry, verdict) !== true) {
+      this.#terminate(seat, thread)
+      return loop?.condemnBeside(entry, verdict)
+    }
     // A lane cannot stop one job of many: it is fenced, its slot is lost until the promise ends.
-    thread.abandon(entry)
-    const { clock, listener } = this.#context
-    const startedAt = thread.startedAt(entry) + clock.now() - clock.monotonicMs()
-    listener.ended(this.#options.index, [
-      { job: entry.job, outcome: entry.verdict ?? verdict, startedAt, endedAt: clock.now() },
-    ])
+    this.#context.listener.ended(this.#options.index, [thread.abandon(entry, this.#context.clock)])
     this.#reportZombies()
     if (thread.abandoned * 2 > this.#options.concurrency) this.#recycle(seat)
   }
@@ -310,6 +309,7 @@ export class ThreadPlace implements Place {
     if (this.#status === 'running') this.#turnover.recycle(seat, 'stray')
   }
 
+  /** What has not begun goes back before anybody is condemned: else it might begin, and be charged for the thread's end. */
   #terminate(seat: Seat, thread: Incarnation): void {
     this.#turnover.relieve(seat)
     this.#giveBack(thread, () => true)
@@ -317,8 +317,7 @@ export class ThreadPlace implements Place {
   }
 
   #reportZombies(): void {
-    const { zombies } = this.#seats
-    this.#context.listener.zombies(this.#options.index, zombies)
+    this.#context.listener.zombies(this.#options.index, this.#seats.zombies)
   }
 
   #interrupt(seat: Seat): void {
@@ -329,8 +328,7 @@ export class ThreadPlace implements Place {
 
   /** What runs on threads that did start is given back by the stop that follows: it has nothing to do with this. */
   #startFailed(error: Error): void {
-    if (this.#readiness.failed() === 'try again') return
-    if (this.#status !== 'running') return
+    if (this.#readiness.failed() === 'try again' || this.#status !== 'running') return
     this.#status = 'failed'
     this.#sizer.stop()
     for (const seat of this.#seats) if (seat.active === undefined) seat.leave()

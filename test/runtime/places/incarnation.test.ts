@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { receiveMessageOnPort } from 'node:worker_threads'
+import { systemClock } from '../../../lib/clock.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import { finish } from '../../../lib/slot-word.ts'
 import type { ClaimedJob, Ended } from '../../../runtime/messages.ts'
@@ -79,7 +80,7 @@ describe('an offer', () => {
     end(thread, done, 2)
     thread.harvest(0)
     thread.condemn(givenUp, VERDICT)
-    thread.abandon(givenUp)
+    thread.abandon(givenUp, systemClock)
     thread.recall(({ job }) => job.number === 3)
     const found = [1, 2, 3, 4].map((number) => thread.find(number)?.job.number)
     assert.deepEqual(found, [undefined, undefined, undefined, 4])
@@ -208,7 +209,7 @@ describe('an attempt that is condemned', () => {
     offer(claimOf({ number: 1 }))
     const entry = begin(thread, 0, 1)
     thread.condemn(entry, VERDICT)
-    thread.abandon(entry)
+    thread.abandon(entry, systemClock)
     assert.deepEqual([thread.entries, thread.abandoned], [[], 1])
     offer(claimOf({ number: 2 }))
     assert.notEqual(entryAt(thread, 0).slot, entry.slot)

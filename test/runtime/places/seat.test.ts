@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { systemClock } from '../../../lib/clock.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import type { ClaimedJob, Ended } from '../../../runtime/messages.ts'
@@ -113,7 +114,7 @@ describe('a seat whose thread has attempts that were given up', () => {
     const givenUp = [1, 2].map((at) => {
       const entry = begin(thread, 0, at)
       thread.condemn(entry, VERDICT)
-      thread.abandon(entry)
+      thread.abandon(entry, systemClock)
       return entry
     })
     const { slot, generation } = givenUp[0] as Entry

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
-import { holds, holdsChecked, holdsLater, waits } from '../../fixtures/stalling-tasks.ts'
+import { holds, holdsBriefly, holdsChecked, holdsLater, waits } from '../../fixtures/stalling-tasks.ts'
 import { leakCheck } from '../../helpers/leak-check.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { ledgerOf, scratchFolder } from '../../helpers/scratch.ts'
@@ -112,5 +112,32 @@ describe('a loop of a lane that stands still after an await', () => {
     await culprit.cancel({ mode: 'terminate' })
     await assert.rejects(culprit.result(TIMEOUT), { code: 'MILLRACE_JOB_CANCELLED' })
     assert.equal(await beside.result(TIMEOUT), undefined)
+  })
+})
+
+describe('a job that is cancelled while its handler holds the loop', () => {
+  it('is given up, and ends nobody beside it, where the loop goes on', async (test) => {
+    const { runtime, ledger, waiting } = await lane(test)
+    const beside = await waiting(800, LONG)
+    const interrupted: string[] = []
+    runtime.on('job.interrupted', ({ id }) => interrupted.push(id))
+    const culprit = await runtime.enqueue(holdsBriefly, { ledger, ms: 60 }, LONG)
+    await ledgerOf(ledger, 1, 'holds')
+    await culprit.cancel({ mode: 'terminate' })
+    await assert.rejects(culprit.result(TIMEOUT), { code: 'MILLRACE_JOB_CANCELLED' })
+    assert.equal(await beside.result(TIMEOUT), undefined)
+    assert.deepEqual(interrupted, [])
+    assert.equal((await ledgerOf(ledger, 1, 'start')).length, 1, 'it has run once')
+  })
+
+  it('is ended with its thread where the loop does not go on', async (test) => {
+    const { runtime, ledger, waiting } = await lane(test)
+    const beside = await waiting(800, LONG)
+    const culprit = await runtime.enqueue(holds, { ledger }, LONG)
+    await ledgerOf(ledger, 1, 'holds')
+    await culprit.cancel({ mode: 'terminate' })
+    await assert.rejects(culprit.result(TIMEOUT), { code: 'MILLRACE_JOB_CANCELLED' })
+    assert.equal(await beside.result(TIMEOUT), undefined)
+    assert.equal((await ledgerOf(ledger, 2, 'start')).length, 2, 'it was given back uncharged, and has run again')
   })
 })
