@@ -42,8 +42,8 @@ export type Outcome =
   | { readonly type: 'discarded'; readonly reason: string; readonly log?: readonly LogLine[] }
   /** The attempt followed the abort of a cancel. */
   | { readonly type: 'cancelled'; readonly log?: readonly LogLine[] }
-  /** Not started before `expiresAt`. */
-  | { readonly type: 'expired' }
+  /** Not started before `expiresAt`; with the error of the attempt before, once the journal has said it. */
+  | { readonly type: 'expired'; readonly error?: ErrorRecord }
   /**
    * Taken back before it started, or stopped by us: costs no attempt. 'lost': a delivery that its broker has taken back,
    * and gives to somebody again.

@@ -18,8 +18,8 @@ import { decodePayload } from '../lib/payload.ts'
 import { within } from '../lib/within.ts'
 import { attemptsEnded } from './attempts-ended.ts'
 import { cancelJob, removeJob, rescheduleJob, retryJob } from './changes.ts'
+import type { EndedRow } from './journal/expired.ts'
 import { parseCursor } from './journal/page-cursor.ts'
-import type { EndedRow } from './journal/protocol.ts'
 import { stateOf, type StoredJob, toJobRecord } from './journal/record.ts'
 import { INBOX_NUMBERS_FROM } from './journal/schema.ts'
 import { isUnanswered } from './journal/unanswered.ts'
@@ -198,9 +198,10 @@ export class Desk implements JobDesk {
   /** What the journal has ended by itself, in commits of which the news was lost with its thread. */
   tellMissed(ended: readonly EndedRow[]): void {
     const { announcer, results } = this.#wires
-    for (const { number, task, state } of ended) {
+    for (const { state, ...job } of ended) {
+      const { number, task } = job
       if (results.recent(number) !== undefined) continue
-      if (stateOf(state) === 'expired') announcer.expired([{ number, task }])
+      if (stateOf(state) === 'expired') announcer.expired([job])
       else announcer.cancelled([number], [task])
     }
   }

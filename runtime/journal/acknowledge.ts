@@ -32,7 +32,7 @@ export function answerOthers({ barriers, requests }: Sent, { answers }: Reply): 
   requests.forEach((entry, at) => entry.answered(answers[at] as Answer))
 }
 
-type Unsettled = Pick<Reply, 'stale' | 'failedSettles'>
+type Unsettled = Pick<Reply, 'stale' | 'failedSettles' | 'lastErrors'>
 
 export const ALL_SETTLED: Unsettled = { stale: [], failedSettles: [] }
 
@@ -41,11 +41,23 @@ const NONE: ReadonlySet<number> = new Set()
 /** Tells which outcomes of a group are written, and which cannot be. */
 export function reportSettles({ finished, settles }: Sent, reply: Unsettled, listener: JournalListener): void {
   if (finished.length === 0 && settles.length === 0) return
-  const { stale, failedSettles } = reply
+  const { stale, failedSettles, lastErrors } = reply
   const none = stale.length === 0 && failedSettles.length === 0
   const unsettled = none ? NONE : new Set([...stale, ...failedSettles.map(({ number }) => number)])
-  listener.settled(finished, settles, unsettled)
+  listener.settled(finished, lastErrors === undefined ? settles : withLastErrors(settles, lastErrors), unsettled)
   if (failedSettles.length > 0) reportUnwritten(settles, failedSettles, listener)
+}
+
+/** Those that have expired bring along what the journal knows of the attempt before. */
+function withLastErrors(
+  settles: readonly SettleEntry[],
+  errors: NonNullable<Reply['lastErrors']>,
+): readonly SettleEntry[] {
+  return settles.map((entry) => {
+    const error = errors.get(entry.settle.number)
+    if (error === undefined || entry.ended.outcome.type !== 'expired') return entry
+    return { ...entry, ended: { ...entry.ended, outcome: { type: 'expired', error } } }
+  })
 }
 
 function reportUnwritten(

@@ -3,6 +3,7 @@ import { stateCodes } from '../../lib/job-state.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import type { ErrorRecord } from '../../lib/error-record.ts'
 import { putOff } from './debounce.ts'
+import type { Expired } from './expired.ts'
 import { faultOf } from './faults.ts'
 import { holderOf } from './keys.ts'
 import type { Ledger } from './ledger.ts'
@@ -15,7 +16,7 @@ export interface Appended {
   readonly duplicates: number[]
   readonly failures: { index: number; error: ErrorRecord }[]
   /** Those that could not have started in time. */
-  readonly expired: { number: number; task: number }[]
+  readonly expired: Expired[]
 }
 
 interface NewColumns extends JobColumns {

@@ -1,4 +1,5 @@
 import { stateCodes } from '../../lib/job-state.ts'
+import { type Expired, lastError } from './expired.ts'
 import type { Ledger } from './ledger.ts'
 import { endUnrun } from './taken.ts'
 
@@ -17,8 +18,8 @@ export function promoteDue(ledger: Ledger, now: number): void {
 }
 
 /** Ends waiting jobs whose time to start is over. */
-export function expireOverdue(ledger: Ledger, now: number): { number: number; task: number }[] {
-  return ledger.sql.overdue.all(now, DUE_JOBS).map(({ id, task, part, rank, ord, state }) => {
+export function expireOverdue(ledger: Ledger, now: number): Expired[] {
+  return ledger.sql.overdue.all(now, DUE_JOBS).map(({ id, task, part, rank, ord, state, claim }) => {
     if (ledger.taken.has(id)) {
       endUnrun(ledger, id, 'expire', now)
       return { number: id, task: ledger.tasks.indexOfId(task) }
@@ -27,6 +28,6 @@ export function expireOverdue(ledger: Ledger, now: number): { number: number; ta
     ledger.sql.freeKey.run(id)
     ledger.sql.expire.run(now, ledger.keepTimes.until(id, index, now), id)
     if (state === stateCodes.available) ledger.ceasesToWait({ task: index, part, rank, ord })
-    return { number: id, task: index }
+    return { number: id, task: index, ...(claim > 0 && lastError(ledger, id)) }
   })
 }

@@ -1,6 +1,7 @@
 import type { ClaimedJob, Ended } from '../messages.ts'
+import type { EndedRow } from './expired.ts'
 import type { SettleEntry } from './gather.ts'
-import type { EndedRow, UnsentOutcomes, Reply } from './protocol.ts'
+import type { UnsentOutcomes, Reply } from './protocol.ts'
 
 /** What the owner's stages hear of commits. Called once a group, in the order of the commits. */
 export interface JournalListener {

@@ -2,7 +2,8 @@ import { MillraceError } from '../../lib/errors.ts'
 import { formatJobId } from '../../lib/job.ts'
 import { refuseTaken, type RequestEntry, type Sent } from './gather.ts'
 import { resolveLostJob, unknownOutcome } from './lost-job.ts'
-import type { Answer, EndedRow, Request } from './protocol.ts'
+import type { EndedRow } from './expired.ts'
+import type { Answer, Request } from './protocol.ts'
 
 /** Answers for a group that was committed, but whose reply was lost with the journal's thread. */
 export function resolveLostGroup(sent: Sent, journal: string, ask: (request: Request) => Promise<Answer>): void {

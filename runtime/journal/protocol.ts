@@ -13,6 +13,7 @@ import type {
   TakenColumns,
   TakenEnd,
 } from './crossing.ts'
+import type { EndedRow, Expired } from './expired.ts'
 import type { HistoryBound } from './history.ts'
 import type { TailLoss } from './mark.ts'
 import type { Recovered } from './recover.ts'
@@ -122,13 +123,6 @@ export interface Unwant {
   readonly ids: readonly string[]
   readonly sentBefore: number
   readonly until: number
-}
-
-export interface EndedRow {
-  readonly number: number
-  /** By its index. */
-  readonly task: number
-  readonly state: number
 }
 
 export type Answer =
@@ -275,7 +269,9 @@ export interface Reply {
   readonly failures: readonly { readonly index: number; readonly error: ErrorRecord }[]
   readonly claims: readonly ClaimColumns[]
   /** Jobs that were due to be claimed but had passed their `expiresAt`. */
-  readonly expired: readonly { readonly number: number; readonly task: number }[]
+  readonly expired: readonly Expired[]
+  /** Of jobs that its settles have expired: the error of the attempt before. */
+  readonly lastErrors?: ReadonlyMap<number, ErrorRecord>
   /** Numbers whose settle found no such claim: somebody else's commit came first. */
   readonly stale: readonly number[]
   /** Settles that could not be written: their jobs stay running. */

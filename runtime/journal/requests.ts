@@ -1,11 +1,12 @@
 import { endedStates, stateCodes } from '../../lib/job-state.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { undoable } from './each.ts'
+import { type EndedRow, lastError } from './expired.ts'
 import { comeHome, giveUpAway } from './home.ts'
 import { holderOf } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import { type Ends, RANGES } from './number-ranges.ts'
-import type { Answer, ClaimColumns, EndedRow, Request, Selection } from './protocol.ts'
+import type { Answer, ClaimColumns, Request, Selection } from './protocol.ts'
 import { claimOne } from './claim-one.ts'
 import { prepareRequests, type Row } from './request-statements.ts'
 import { SUSPECT_RANK } from './schema.ts'
@@ -107,7 +108,7 @@ export class Requests {
     for (const at of new Set(instants)) {
       for (const state of [stateCodes.expired, stateCodes.cancelled]) {
         for (const { id, task } of this.#sql.endedAt.all(state, at)) {
-          ended.push({ number: id, task: this.#ledger.tasks.indexOfId(task), state })
+          ended.push({ number: id, task: this.#ledger.tasks.indexOfId(task), state, ...lastError(this.#ledger, id) })
         }
       }
     }

@@ -173,6 +173,10 @@ function ofSettling(db: Database) {
       INSERT INTO millrace_attempts (job, claim, record) VALUES (?, ?, ?)
       ON CONFLICT (job, claim) DO UPDATE SET record = excluded.record`,
     ),
+    lastAttempt: prepareValue<[number], string>(
+      db,
+      'SELECT record FROM millrace_attempts WHERE job = ? ORDER BY claim DESC LIMIT 1',
+    ),
     trimAttempts: prepare<[number, number, number]>(
       db,
       `
@@ -195,10 +199,10 @@ function ofTime(db: Database) {
       db,
       `UPDATE millrace_jobs SET ${become('due')}, due_at = NULL, ord = ?, rank = ? WHERE id = ? AND ${guard('due')}`,
     ),
-    overdue: prepare<[number, number], Placed & { id: number; state: number }>(
+    overdue: prepare<[number, number], Placed & { id: number; state: number; claim: number }>(
       db,
       `
-      SELECT id, task, part, rank, ord, state FROM millrace_jobs
+      SELECT id, task, part, rank, ord, state, claim FROM millrace_jobs
       WHERE expires_at IS NOT NULL AND state IN (${scheduled}, ${available}) AND expires_at <= ?
       ORDER BY expires_at LIMIT ?`,
     ),

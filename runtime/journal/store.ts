@@ -1,6 +1,7 @@
 import { appendJobs, type Appended } from './append.ts'
 import { claimForRooms } from './claim.ts'
 import { expireOverdue, promoteDue } from './due.ts'
+import { type Expired, lastErrorsOf } from './expired.ts'
 import { unpackInbox } from './inbox.ts'
 import { handOver } from './home.ts'
 import type { Ledger } from './ledger.ts'
@@ -83,6 +84,7 @@ export class Store {
     if (group.starts !== undefined) ledger.regulator.started(group.starts)
     const failedSettles: FailedSettle[] = []
     const stale = this.#settle(group, failedSettles)
+    const lastErrors = lastErrorsOf(ledger, group.settles)
     const answers = group.requests.map((request) => this.#requests.answer(request, group.now))
     const wished: Wished[] = []
     if (ledger.inboxMayHaveRows() === 'yes') {
@@ -105,6 +107,7 @@ export class Store {
       failures: jobs.failures,
       claims,
       expired: [...jobs.expired, ...expired],
+      ...(lastErrors !== undefined && { lastErrors }),
       stale,
       failedSettles,
       answers,
@@ -132,7 +135,7 @@ export class Store {
     return { wish, answer: this.#requests.answer(requestOf(wish), now) }
   }
 
-  #passTime(now: number): { number: number; task: number }[] {
+  #passTime(now: number): Expired[] {
     const next = this.ledger.nextDueAt()
     if (next === undefined || next > now) return []
     const expired = expireOverdue(this.ledger, now)

@@ -6,6 +6,7 @@ import { formatJobId, isJobOf } from '../../lib/job.ts'
 import { type Outcome, outputOf } from '../../lib/outcome.ts'
 import type { Catalog } from '../catalog.ts'
 import type { Emit } from '../emit.ts'
+import type { Expired } from '../journal/expired.ts'
 import type { SettleEntry } from '../journal/gather.ts'
 import { noOutcome } from '../journal/home.ts'
 import type { GivenUp, Settle } from '../journal/protocol.ts'
@@ -55,11 +56,11 @@ export class Announcer {
   }
 
   /** Waiting jobs that the journal has ended since their time to start was over. */
-  expired(jobs: readonly { readonly number: number; readonly task: number }[]): void {
+  expired(jobs: readonly Expired[]): void {
     const { results, emit, catalog, wishes } = this.#options
-    for (const { number, task } of jobs) {
+    for (const { number, task, error } of jobs) {
       wishes.delete(number)
-      results.ended(number, { state: 'expired' })
+      results.ended(number, { state: 'expired', ...(error !== undefined && { error }) })
       emit.emit('job.expired', { id: this.#idOf(number), task: catalog.name(task) })
     }
   }
@@ -155,7 +156,7 @@ function endOf(state: End['state'], outcome: Outcome): End {
   return {
     state,
     ...(outcome.type === 'succeeded' && { output: outcome.output }),
-    ...(outcome.type === 'failed' && { error: outcome.error }),
+    ...('error' in outcome && outcome.error !== undefined && { error: outcome.error }),
     ...(outcome.type === 'discarded' && { reason: outcome.reason }),
   }
 }
