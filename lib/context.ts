@@ -85,7 +85,7 @@ interface CommonSettings {
   readonly maxWaiting?: MaxWaiting
   /** Its jobs never go to a broker: they run on the node where they are enqueued. Default: they may run on any. */
   readonly local?: true
-  /** A job that has not started so long after it could is of no use any more: it ends as expired. Default: never. */
+  /** A job that has not started, or started again, so long after it first could ends as expired. Default: never. */
   readonly useByMs?: number
   /** Suspends the task while its attempts keep failing, and tries it with one job now and then. Default: never. */
   readonly breaker?: BreakerOptions

@@ -148,6 +148,8 @@ export interface Reschedule {
   readonly input?: string
   /** The keys of that input, where they are known. */
   readonly part?: string
+  /** Where it has another bound with its new time. */
+  readonly expiresAt?: number
 }
 
 export function prepareReschedule(options: RescheduleOptions, now: number): Reschedule {

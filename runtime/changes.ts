@@ -12,6 +12,7 @@ import { keysOfNewInput } from './known-tasks.ts'
 import { giveRoom, placeListener } from './listeners.ts'
 import type { ClaimedJob, Ended, InHand } from './messages.ts'
 import type { CancelOptions } from './publish/job-handle.ts'
+import { boundAt } from './reschedule-bound.ts'
 import { released } from './settle/decide.ts'
 import type { Results } from './settle/results.ts'
 import type { Wires } from './wires.ts'
@@ -168,7 +169,11 @@ export async function retryJob(wires: Wires, number: number): Promise<void> {
 
 export async function rescheduleJob(wires: Wires, number: number, options: RescheduleOptions): Promise<void> {
   const asked = prepareReschedule(options, wires.clock.now())
-  const change = { ...asked, ...(asked.input !== undefined && (await keysOfNewInput(wires, number, asked.input))) }
+  const change = {
+    ...asked,
+    ...(asked.input !== undefined && (await keysOfNewInput(wires, number, asked.input))),
+    ...(await boundAt(wires, number, options, asked.dueAt)),
+  }
   for (let look = 1; ; look++) {
     await release(wires, number)
     const answered = await ask(wires, { type: 'reschedule', number, ...change })
@@ -248,7 +253,8 @@ function refused(wires: Wires, answered: Answered, number: number, { verb, expec
       const state = answered.type === 'wrong-state' ? stateOf(answered.state) : answered.type
       return new MillraceError(
         'MILLRACE_WRONG_STATE',
-        `cannot ${verb} ${id}; got a job that is ${state}, expected ${expected}; ${way}`,
+        `cannot ${verb} ${id}; got a job that is ${state}, expected ${expected}; ` +
+          (state === 'succeeded' ? 'enqueue another one' : way),
       )
     }
   }

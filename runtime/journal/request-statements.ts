@@ -12,8 +12,10 @@ export interface Row extends Placed {
 
 const COLUMNS = 'id, task, part, rank, ord, state, key, claim'
 
-/** An input and its keys, each only where there is another one. */
-const NEW_INPUT = 'input = coalesce(?, input), part = coalesce(?, part)'
+/** An input, its keys and a bound, each only where there is another one. */
+const CHANGED = 'input = coalesce(?, input), part = coalesce(?, part), expires_at = coalesce(?, expires_at)'
+
+type Changed = [input: string | null, part: string | null, expiresAt: number | null]
 
 /** The statements of rare writes; each names the states that it starts from. */
 export function prepareRequests(db: Database) {
@@ -61,21 +63,21 @@ function ofWaitingAndEnded(db: Database) {
         rank = ?, ended_at = NULL, keep_until = NULL, expires_at = NULL, output = NULL
       WHERE id = ? AND ${guard('revive')}`,
     ),
-    amend: prepare<[number, string | null, string | null, number]>(
+    amend: prepare<[number, ...Changed, number]>(
       db,
       `
-      UPDATE millrace_jobs SET rank = ?, ${NEW_INPUT} WHERE id = ? AND ${guard('postpone')}`,
+      UPDATE millrace_jobs SET rank = ?, ${CHANGED} WHERE id = ? AND ${guard('postpone')}`,
     ),
-    postpone: prepare<[number, number, string | null, string | null, number]>(
+    postpone: prepare<[number, number, ...Changed, number]>(
       db,
       `
-      UPDATE millrace_jobs SET ${become('postpone')}, due_at = ?, rank = ?, ${NEW_INPUT}
+      UPDATE millrace_jobs SET ${become('postpone')}, due_at = ?, rank = ?, ${CHANGED}
       WHERE id = ? AND ${guard('postpone')}`,
     ),
-    hasten: prepare<[number, number, string | null, string | null, number]>(
+    hasten: prepare<[number, number, ...Changed, number]>(
       db,
       `
-      UPDATE millrace_jobs SET ${become('hasten')}, due_at = NULL, ord = ?, rank = ?, ${NEW_INPUT}
+      UPDATE millrace_jobs SET ${become('hasten')}, due_at = NULL, ord = ?, rank = ?, ${CHANGED}
       WHERE id = ? AND ${guard('hasten')}`,
     ),
     remove: prepare<[number]>(

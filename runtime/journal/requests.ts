@@ -168,13 +168,13 @@ export class Requests {
     const later = request.dueAt === undefined ? row.state === stateCodes.scheduled : request.dueAt > now
     // Of which no time is said keeps its place in the order.
     const ord = request.dueAt === undefined || later ? row.ord : this.#ledger.nextOrd++
-    const { number, input = null, part = null } = request
+    const { number, input = null, part = null, expiresAt = null } = request
     const changes =
       request.dueAt === undefined
-        ? this.#sql.amend.run(rank, input, part, number).changes
+        ? this.#sql.amend.run(rank, input, part, expiresAt, number).changes
         : later
-          ? this.#sql.postpone.run(request.dueAt, rank, input, part, number).changes
-          : this.#sql.hasten.run(ord, rank, input, part, number).changes
+          ? this.#sql.postpone.run(request.dueAt, rank, input, part, expiresAt, number).changes
+          : this.#sql.hasten.run(ord, rank, input, part, expiresAt, number).changes
     if (changes === 0) return { type: 'wrong-state', state: row.state }
     this.#noLongerWaiting(row)
     if (!later) this.#beginsToWait({ ...row, part: part ?? row.part, rank, ord })
