@@ -27,7 +27,10 @@ import type { EnqueuedMany } from './publish/many-run.ts'
 /** Durable jobs inside this process. Make one with `createRuntime`. */
 export class Runtime {
   readonly #booted: Booted
-  #stopping: Promise<{ readonly stuck: readonly string[] }> | undefined
+  /** Of which tree: in the testing kit another one may have come since. */
+  #stopping:
+    | { readonly root: Booted['root']; readonly ended: Promise<{ readonly stuck: readonly string[] }> }
+    | undefined
 
   /** Where it stops by itself others hear of it before: they may say with which grace. @internal */
   constructor(booted: Booted) {
@@ -155,7 +158,7 @@ export class Runtime {
 
   /** Starts nothing new, gives running jobs the grace, returns the rest uncharged. Called again it is the same stop. */
   stop(options: StopOptions = {}): Promise<{ readonly stuck: readonly string[] }> {
-    if (this.#stopping !== undefined) return this.#stopping
+    if (this.#stopping?.root === this.#booted.root) return this.#stopping.ended
     try {
       return this.#stop(graceOf(options))
     } catch (error) {
@@ -167,11 +170,12 @@ export class Runtime {
   #stop(graceMs: number): Promise<{ readonly stuck: readonly string[] }> {
     const { wires, root } = this.#booted
     let begin = () => {}
-    this.#stopping = new Promise((resolve) => {
+    const ended = new Promise<{ readonly stuck: readonly string[] }>((resolve) => {
       begin = () => resolve(stopAll(wires, root, graceMs))
     })
+    this.#stopping = { root, ended }
     begin()
-    return this.#stopping
+    return ended
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
