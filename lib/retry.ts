@@ -80,7 +80,7 @@ function checkedBackoff(backoff: NonNullable<RetryOptions['backoff']>, base: Bac
       return exponential(backoff, base.type === 'exponential' ? base : defaultBackoff, path)
     case 'fixed':
       duration(backoff.delayMs, `${path}.delayMs`)
-      return base.type === 'fixed' ? { ...base, ...backoff } : backoff
+      return { type: 'fixed', delayMs: backoff.delayMs, ...jitterOf(backoff, base.type === 'fixed' ? base : {}) }
     case 'list':
       if (!Array.isArray(backoff.delaysMs) || backoff.delaysMs.length === 0) {
         throw invalidOption(`${path}.delaysMs`, backoff.delaysMs, 'at least one delay in ms')
@@ -93,6 +93,16 @@ function checkedBackoff(backoff: NonNullable<RetryOptions['backoff']>, base: Bac
       }
       return backoff
   }
+}
+
+interface Jittered {
+  readonly jitter?: 'full' | 'none' | undefined
+}
+
+/** One that is given as `undefined` is left out, as everywhere. */
+function jitterOf(given: Jittered, base: Jittered): { readonly jitter?: 'full' | 'none' } {
+  const jitter = given.jitter ?? base.jitter
+  return jitter === undefined ? {} : { jitter }
 }
 
 /** A bound that is given alone moves the other one with it, which nobody wrote beside it. */
@@ -109,7 +119,7 @@ function exponential(
   }
   return {
     ...base,
-    ...given,
+    ...jitterOf(given, base),
     firstMs: firstMs ?? Math.min(base.firstMs, maxMs ?? base.maxMs),
     maxMs: maxMs ?? Math.max(base.maxMs, firstMs ?? base.firstMs),
   }
@@ -132,8 +142,13 @@ export function retryDelayMs(
   error: ErrorRecord,
 ): number | undefined {
   if (attempt >= policy.attempts) return undefined
-  if (error.code !== undefined && policy.giveUpOn?.includes(error.code) === true) return undefined
+  if (givesUpOn(policy, error)) return undefined
   return Math.ceil(delayOf(policy.backoff, attempt, random, customs, error))
+}
+
+/** Whether the policy rules out another attempt after this error, whichever it was. */
+export function givesUpOn({ giveUpOn }: RetryPolicy, { code }: ErrorRecord): boolean {
+  return code !== undefined && giveUpOn?.includes(code) === true
 }
 
 function delayOf(

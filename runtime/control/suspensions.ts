@@ -9,14 +9,15 @@ import {
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { ErrorRecord } from '../../lib/error-record.ts'
 import type { Outcome } from '../../lib/outcome.ts'
+import { givesUpOn, type RetryPolicy } from '../../lib/retry.ts'
 import type { Catalog } from '../catalog.ts'
 import type { Emit } from '../emit.ts'
-import type { ClaimedJob, Ended } from '../messages.ts'
+import { type ClaimedJob, type Ended, overridesOf } from '../messages.ts'
 
 export interface SuspensionsOptions {
   readonly clock: Clock
   readonly emit: Emit
-  readonly catalog: Pick<Catalog, 'breakerOf' | 'name'>
+  readonly catalog: Pick<Catalog, 'breakerOf' | 'name' | 'of'>
   /** Resolves when what is suspended starts no more, and what is not may start. */
   changed(): Promise<void>
   /** Asks for one job of the task, if one waits that may run; the first that is claimed is the one. */
@@ -101,7 +102,7 @@ export class Suspensions {
     const { breaker } = circuit
     // What had begun before says nothing of what has changed since.
     if (breaker.type === 'probing' && !isProbe(circuit, job)) return
-    const end = endOf(outcome)
+    const end = endOf(outcome, () => overridesOf(job).retry ?? this.#options.catalog.of(job).retry)
     circuit.probe = undefined
     if (end === undefined) {
       if (breaker.type === 'probing') this.#after(LOOK_MS, circuit, () => this.#probe(job.task, circuit))
@@ -165,10 +166,11 @@ export class Suspensions {
 
 const NO_EVIDENCE: Circuit['evidence'] = { failed: 0, all: 0, error: { name: 'Error', message: '' } }
 
-/** What an outcome says of whatever the task depends on, if anything: bad input or an interruption do not. */
-function endOf(outcome: Outcome): 'succeeded' | 'failed' | undefined {
+/** What an outcome says of whatever the task depends on, if anything: what may not be tried again or an interruption do not. */
+function endOf(outcome: Outcome, policy: () => RetryPolicy): 'succeeded' | 'failed' | undefined {
   if (outcome.type === 'succeeded') return 'succeeded'
-  return outcome.type === 'failed' && outcome.retry === 'by-policy' ? 'failed' : undefined
+  if (outcome.type !== 'failed' || outcome.retry === 'never') return undefined
+  return givesUpOn(policy(), outcome.error) ? undefined : 'failed'
 }
 
 function isProbe({ probe }: Circuit, job: ClaimedJob): boolean {

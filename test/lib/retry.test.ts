@@ -30,6 +30,21 @@ function unchecked(options: unknown): RetryPolicy {
   return retryPolicy(options as RetryOptions)
 }
 
+describe('a jitter that is given as undefined', () => {
+  it('is left out: the task’s own holds', () => {
+    const of = (backoff: RetryPolicy['backoff']) => retryPolicy({}, { attempts: 2, backoff })
+    const exponential = of({ type: 'exponential', firstMs: 10, maxMs: 20, jitter: 'none' })
+    const fixed = of({ type: 'fixed', delayMs: 10, jitter: 'full' })
+    const without = { jitter: undefined } as object
+    assert.deepEqual(retryPolicy({ backoff: { type: 'exponential', ...without } }, exponential), exponential)
+    assert.deepEqual(retryPolicy({ backoff: { type: 'fixed', delayMs: 10, ...without } }, fixed), fixed)
+    assert.deepEqual(retryPolicy({ backoff: { type: 'fixed', delayMs: 10, ...without } }, exponential).backoff, {
+      type: 'fixed',
+      delayMs: 10,
+    })
+  })
+})
+
 describe('the delay before the next attempt', () => {
   it('doubles up to its bound', () => {
     const backoff = { type: 'exponential', firstMs: 100, maxMs: 1_000, jitter: 'none' } as const

@@ -19,7 +19,7 @@ import { scratchFolder } from '../../helpers/scratch.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
 import { until } from '../../helpers/until.ts'
 
-type Way = 'works' | 'fails' | 'fails for good' | 'snoozes' | 'discards'
+type Way = 'works' | 'fails' | 'fails for good' | 'is declined' | 'snoozes' | 'discards'
 
 /** A task that does as it is told, and how often it ran. */
 function told(limits: object = {}) {
@@ -33,6 +33,7 @@ function told(limits: object = {}) {
       state.runs++
       if (state.way === 'fails') throw new Error('it is down')
       if (state.way === 'fails for good') throw new PermanentError('never')
+      if (state.way === 'is declined') throw Object.assign(new Error('no'), { code: 'DECLINED' })
       if (state.way === 'snoozes') return snooze(3_600_000)
       return state.way === 'discards' ? discard('no use') : undefined
     },
@@ -56,6 +57,25 @@ async function runJobs(runtime: TestRuntime, task: ReturnType<typeof told>['task
 }
 
 describe('a task whose attempts keep failing', () => {
+  it('is not suspended for what its retry policy gives up on, the job’s own as well', async () => {
+    const own = { retry: { attempts: 3, giveUpOn: ['DECLINED'] } }
+    const { task, state } = told(own)
+    const other = told({ name: 'other' })
+    const runtime = await testRuntime({ tasks: [task, other.task] })
+    state.way = other.state.way = 'is declined'
+    await runJobs(runtime, task, 8)
+    for (let n = 0; n < 8; n++) await runtime.enqueue(other.task, { n }, own)
+    await runtime.drain()
+    assert.deepEqual([state.runs, other.state.runs], [8, 8])
+    assert.deepEqual(
+      (await runtime.tasks()).filter(({ suspended }) => suspended !== undefined),
+      [],
+    )
+    await runJobs(runtime, other.task, 4)
+    await runJobs(runtime, other.task, 1)
+    assert.equal(other.state.runs, 12, 'where the policy does not say so it is suspended')
+  })
+
   it('is suspended: its jobs wait uncharged, and everybody is told why', async () => {
     const { task, state } = told()
     const runtime = await testRuntime({ tasks: [task] })
@@ -183,7 +203,7 @@ describe('suspensions', () => {
     const suspensions = new Suspensions({
       clock,
       emit: createEmit(new EventEmitter()),
-      catalog: { breakerOf: () => breakerPolicy({ of: 1, pauseMs: 100 }), name: () => 'told' },
+      catalog: { breakerOf: () => breakerPolicy({ of: 1, pauseMs: 100 }), name: () => 'told', of: () => told().task },
       changed: () => Promise.resolve(),
       probe: (task) => void asked.push(task),
     })
