@@ -5,7 +5,9 @@ import type { PlaceSize } from './messages.ts'
 import type { Wires } from './wires.ts'
 
 /** What a place shall have: threads of a tier, or jobs at once of a lane on the service's own loop. */
-export type ResizeOptions = { readonly threads: number | ElasticThreads } | { readonly concurrency: number }
+export type ResizeOptions =
+  | { readonly threads: number | ElasticThreads; readonly concurrency?: never }
+  | { readonly threads?: never; readonly concurrency: number }
 
 /**
  * Changes the size of a place that runs; what is over ends what it has begun.
@@ -33,8 +35,12 @@ export function resize(wires: Wires, place: string, options: ResizeOptions): voi
 /** Throws for what is no size of any place. */
 export function placeSize(options: ResizeOptions): PlaceSize {
   refuseUnknown(options, ['threads', 'concurrency'], '')
-  if ('threads' in options) return { type: 'threads', ...threadLimits(options.threads, 'threads') }
-  return { type: 'concurrency', concurrency: wholeNumber(options.concurrency, 1, 1e5, 'concurrency') }
+  const { threads, concurrency } = options
+  if (threads !== undefined && concurrency !== undefined) {
+    throw invalidOption('concurrency', concurrency, 'no concurrency together with threads: a place has one of them')
+  }
+  if (threads !== undefined) return { type: 'threads', ...threadLimits(threads, 'threads') }
+  return { type: 'concurrency', concurrency: wholeNumber(concurrency, 1, 1e5, 'concurrency') }
 }
 
 /** What a place has at least is its own; so all of it together has to be within the total. */
