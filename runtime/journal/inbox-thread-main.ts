@@ -10,6 +10,7 @@ import { OwnLog } from './own-log.ts'
 import { refuseMissing } from './read-only.ts'
 import { recordOf, type StoredJob } from './record.ts'
 import { refusalOf } from './refusal.ts'
+import { INBOX_NUMBERS_FROM } from './schema.ts'
 import { assertSqliteVersion, type Database, openDatabase, prepareValue } from './sqlite.ts'
 
 /** Writes the inbox of a journal that another process owns, in groups, away from the publisher's event loop. */
@@ -31,11 +32,14 @@ export type ToInbox =
   | { readonly type: 'record'; readonly request: number; readonly number: number }
   | { readonly type: 'close' }
 
+/** Its row, or that its owner has not taken it yet; nothing where there is no trace of it. */
+export type FoundJob = StoredJob | 'in the inbox' | undefined
+
 export type FromInbox =
   | { readonly type: 'opened'; readonly journal: string }
   | { readonly type: 'written'; readonly first: number }
   | { readonly type: 'refused'; readonly error: ErrorRecord }
-  | { readonly type: 'record'; readonly request: number; readonly job: StoredJob | undefined }
+  | { readonly type: 'record'; readonly request: number; readonly job: FoundJob }
 
 if (isMainThread || parentPort === null) throw new Error('the inbox thread is started by createPublisher')
 
@@ -59,7 +63,7 @@ function refusalFor(error: unknown): unknown {
 interface OpenInbox {
   readonly name: string
   write(group: InboxGroup): void
-  record(number: number): StoredJob | undefined
+  record(number: number): FoundJob
   close(): void
 }
 
@@ -75,6 +79,7 @@ function openInbox(file: string): OpenInbox {
   db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES_OF_OTHERS}`)
   db.exec(`PRAGMA journal_size_limit = ${LOG_LIMIT_BYTES}`)
   const log = new OwnLog(file, db)
+  const isInInbox = prepareValue<[number], number>(db, 'SELECT 1 FROM millrace_inbox WHERE id = ?')
   return {
     name: prepareValue<[], string>(db, 'SELECT journal FROM millrace_meta').get() as string,
     write(group) {
@@ -84,7 +89,9 @@ function openInbox(file: string): OpenInbox {
       log.check()
       send({ type: 'written', first })
     },
-    record: (number) => recordOf(db, number),
+    // The inbox before the rows: a commit of the owner may move it from there to here between the two.
+    record: (number) =>
+      isInInbox.get(number - INBOX_NUMBERS_FROM) === undefined ? recordOf(db, number) : 'in the inbox',
     close() {
       log.close()
       db.close()

@@ -4,12 +4,12 @@ import { pause, systemClock } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { formatJobId, type JobRecord, parseJobId } from '../../lib/job.ts'
-import { endOf, resultOf } from '../../lib/job-end.ts'
+import { endOf, notKept, resultOf } from '../../lib/job-end.ts'
 import { duration, invalidOption, refuseUnknown } from '../../lib/options.ts'
 import type { AnyTask, EnqueueArguments, EnqueueOptions, InputOf, OutputOf } from '../../lib/task.ts'
-import type { FromInbox, InboxThreadData, ToInbox } from '../journal/inbox-thread-main.ts'
+import type { FoundJob, FromInbox, InboxThreadData, ToInbox } from '../journal/inbox-thread-main.ts'
 import { toJobRecord } from '../journal/record.ts'
-import type { StoredJob } from '../journal/record.ts'
+import { INBOX_NUMBERS_FROM } from '../journal/schema.ts'
 import { siblingUrl } from '../sibling-url.ts'
 import { InboxSink } from './inbox-sink.ts'
 import type { EnqueuedMany } from './many-run.ts'
@@ -20,19 +20,22 @@ export interface PublisherOptions {
   readonly journal: string
 }
 
-/** A job that was published into another process's journal. */
+/** A job that was published into another process's journal. Whether another one had its key is not known here. */
 export interface PublishedJob<Output = unknown> {
   readonly id: string
   /** Rejects with `MILLRACE_JOB_NOT_FOUND` until the owner has taken it over, and when it has ended without a trace. */
   record(): Promise<JobRecord>
-  /** As on a handle of the owner, but only if the task keeps results: read from the journal, looked for every 50 ms. */
+  /**
+   * As on a handle of the owner, but only if the task keeps results: read from the journal, looked for every 50 ms. Of a job
+   * that has ended and left nothing there it rejects with `MILLRACE_RESULT_NOT_KEPT`.
+   */
   result(options: { readonly timeoutMs: number }): Promise<Output>
 }
 
 const RESULT_LOOK_MS = 50
 
 interface Asked {
-  resolve(job: StoredJob | undefined): void
+  resolve(job: FoundJob): void
   reject(error: Error): void
 }
 
@@ -113,7 +116,7 @@ export class JournalPublisher {
       id,
       record: async () => {
         const row = await this.#read(number)
-        if (row !== undefined) return toJobRecord(this.#journal, row)
+        if (typeof row === 'object') return toJobRecord(this.#journal, row)
         throw new MillraceError(
           'MILLRACE_JOB_NOT_FOUND',
           `${id} has no row; either the owner has not taken it over yet, or it succeeded and its task keeps nothing; ` +
@@ -128,8 +131,10 @@ export class JournalPublisher {
     const endsAt = this.#clock.monotonicMs() + timeoutMs
     for (;;) {
       const row = await this.#read(number)
-      const end = row === undefined ? undefined : endOf(toJobRecord(this.#journal, row), row.output)
+      const end = typeof row === 'object' ? endOf(toJobRecord(this.#journal, row), row.output) : undefined
       if (end !== undefined) return resultOf(end, () => id)
+      // One that the owner has numbered may be the child of an attempt, which has no row before that has succeeded.
+      if (row === undefined && number >= INBOX_NUMBERS_FROM) throw notKept(id)
       if (this.#clock.monotonicMs() >= endsAt) {
         throw new MillraceError(
           'MILLRACE_RESULT_TIMEOUT',
@@ -140,7 +145,7 @@ export class JournalPublisher {
     }
   }
 
-  #read(number: number): Promise<StoredJob | undefined> {
+  #read(number: number): Promise<FoundJob> {
     if (this.#end !== undefined) return Promise.reject(this.#end)
     const request = ++this.#lastRequest
     return new Promise((resolve, reject) => {

@@ -45,7 +45,7 @@ export class Job<Output = unknown> {
     return formatJobId(this.#desk.journalName, this.#number)
   }
 
-  /** Whether `enqueue` wrote nothing, since this earlier job has the key. */
+  /** Whether `enqueue` wrote nothing, since this earlier job has the key; never known in a transaction. */
   get duplicate(): boolean {
     return this.#origin === 'duplicate'
   }

@@ -7,7 +7,7 @@ import type { NewJob } from '../journal/gather.ts'
 /** What `enqueueMany` came to. */
 export interface EnqueuedMany {
   readonly enqueued: number
-  /** Jobs that were not written because another has their key. */
+  /** Jobs that were not written because another has their key; 0 for a publisher, whose jobs meet it only at their owner. */
   readonly duplicates: number
 }
 
