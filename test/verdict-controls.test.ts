@@ -65,6 +65,18 @@ describeControls([
     test: 'charged each time',
   },
   {
+    protection: 'a terminated job whose handler is about to return ends nobody beside it',
+    mutation: { file: 'runtime/places/shared-loop.js', from: "&& verdict.type === 'cancelled'", to: '&& false' },
+    file: 'runtime/places/shared-loop.test.js',
+    test: 'where the loop goes on',
+  },
+  {
+    protection: 'a terminated job whose handler does not return is ended with its thread',
+    mutation: { file: 'runtime/places/thread-place.js', from: 'thread.abandoned > 0)', to: 'false)' },
+    file: 'runtime/places/shared-loop.test.js',
+    test: 'where the loop does not go on',
+  },
+  {
     protection: 'what nobody can tell of a loop that stands still is charged to all on it',
     mutation: { file: 'runtime/places/shared-loop.js', from: ': stalledOutcome(entry.task)', to: ': NEIGHBOUR' },
     file: 'runtime/places/shared-loop.test.js',
