@@ -24,10 +24,11 @@ type Tried<R> = { readonly type: 'done'; readonly value: R } | { readonly type: 
 
 /** Does all of it or nothing, under a savepoint. What fails the journal itself is thrown. */
 export function undoable<R>(ledger: Ledger, work: () => R): Tried<R> {
-  const { nextOrd, homes, late } = ledger
+  const { nextOrd, homes, late, historyLooks } = ledger
   const { size } = homes
   const { changes } = late
   const restoreRooms = ledger.rooms.snapshot()
+  const restoreKeepTimes = ledger.keepTimes.snapshot()
   try {
     return { type: 'done', value: ledger.db.transaction(work)() }
   } catch (error) {
@@ -36,6 +37,8 @@ export function undoable<R>(ledger: Ledger, work: () => R): Tried<R> {
     homes.truncate(size)
     late.undoTo(changes)
     restoreRooms()
+    restoreKeepTimes()
+    ledger.historyLooks = historyLooks
     ledger.recount()
     return { type: 'undone', error }
   }

@@ -34,14 +34,16 @@ const NETWORK_FILESYSTEMS = new Map([
 /**
  * Makes the journal's directory (0700) and file (0600) if they are not there, and refuses links, foreign owners and
  * network file systems. It must run before any connection is open: closing a file drops every POSIX lock that the
- * process holds on it, so an existing file is only looked at, never opened.
+ * process holds on it, so an existing file is only looked at, never opened. What has been linked since its owner opened it is
+ * a copy that somebody makes.
  */
-export function prepareFiles(path: string): string {
+export function prepareFiles(path: string, owner: 'new' | 'same' = 'new'): string {
   const file = resolve(path)
   const directory = dirname(file)
   makeDirectory(directory)
   refuseDirectory(file)
-  refuseLinks(file)
+  refuseSymbolicLinks(file)
+  if (owner === 'new') refuseHardLinks(file)
   const { main, lock, ...others } = journalFiles(file)
   for (const each of [main, lock, ...Object.values(others)]) refuseForeignOwner(each)
   refuseNetwork(directory)
@@ -67,6 +69,11 @@ export function createBeside(main: string, path: string): void {
  * two names of one journal could have two owners. Links in the path to its directory lead to one place and are followed.
  */
 export function refuseLinks(file: string): void {
+  refuseSymbolicLinks(file)
+  refuseHardLinks(file)
+}
+
+function refuseSymbolicLinks(file: string): void {
   for (const path of Object.values(journalFiles(file))) {
     if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue
     throw new MillraceError(
@@ -74,6 +81,9 @@ export function refuseLinks(file: string): void {
       `${path} is a symbolic link; expected a real file; name the journal by its real path`,
     )
   }
+}
+
+function refuseHardLinks(file: string): void {
   const stat = lstatSync(file, { throwIfNoEntry: false })
   if (stat?.isFile() === true && stat.nlink > 1) {
     throw new MillraceError(

@@ -20,7 +20,8 @@ const BEFORE_ALL: EndedPosition = [-1, -1]
 
 /**
  * Succeeded jobs of a task behind the latest that its history keeps, the oldest first, at most `most`. One whose result is
- * still to be kept stays: its history says no more than how many are kept besides.
+ * still to be kept stays: its history says no more than how many are kept besides. One whose own result is kept for less than
+ * the task's is looked at when the task's time is over.
  * What one look does not get to is for the next.
  */
 export function behindHistory(
@@ -29,12 +30,16 @@ export function behindHistory(
   { task, max, keepResultMs = 0 }: HistoryBound,
   most: number,
 ): { readonly ids: readonly number[]; readonly more: 'yes' | 'no' } {
-  const { db, tasks, historyLooks } = ledger
+  const { db, tasks } = ledger
   const id = tasks.idOf(task)
   const latest = latestBehind(db).get(id, stateCodes.succeeded, max)
-  const from = historyLooks.get(task) ?? BEFORE_ALL
+  const from = ledger.historyLooks.get(task) ?? BEFORE_ALL
+  if (most <= 0) return { ids: [], more: 'no' }
+  const historyLooks = new Map(ledger.historyLooks)
   historyLooks.delete(task)
-  if (latest === undefined || most <= 0) return { ids: [], more: 'no' }
+  // Another one, for who has to undo it.
+  ledger.historyLooks = historyLooks
+  if (latest === undefined) return { ids: [], more: 'no' }
   const last = earlier(latest, [now - keepResultMs, Number.MAX_SAFE_INTEGER])
   const ids: number[] = []
   const rows = behind(db).all(keepResultMs, now, id, stateCodes.succeeded, ...from, ...last, LOOK_ROWS)

@@ -9,7 +9,7 @@ interface EarlyEnd {
 
 /**
  * How long jobs are kept that the journal itself ends: as their task says, else as the journal does. What ends before it is
- * known what its task says gets its time once it is.
+ * known what its task says gets its time once it is; where this life ends before that, it is kept as the journal says.
  */
 export class KeepTimes {
   readonly #journalsMs: number
@@ -33,9 +33,22 @@ export class KeepTimes {
   route(keepEndedMs: Routes['keepEndedMs']): void {
     if (keepEndedMs === undefined) return
     this.#byTask = keepEndedMs
-    for (const { number, task, endedAt } of this.#early.splice(0)) {
+    const early = this.#early
+    this.#early = []
+    for (const { number, task, endedAt } of early) {
       const keepMs = keepEndedMs[task]
       if (keepMs !== undefined) this.#amend.run(endedAt + keepMs, number, endedAt)
+    }
+  }
+
+  /** For undoing what a rolled back transaction was told, or has ended. */
+  snapshot(): () => void {
+    const [byTask, early] = [this.#byTask, this.#early]
+    const { length } = early
+    return () => {
+      early.length = length
+      this.#byTask = byTask
+      this.#early = early
     }
   }
 }

@@ -46,7 +46,7 @@ export class Ledger {
   /** Waiting jobs that each place was given so far: one in eight is the oldest, however few a claim takes. */
   readonly turns: number[] = []
   /** How far the histories of tasks have been looked at, by task. */
-  readonly historyLooks = new Map<number, EndedPosition>()
+  historyLooks: ReadonlyMap<number, EndedPosition> = new Map()
   readonly epoch: number
   readonly name: string
   readonly keepTimes: KeepTimes

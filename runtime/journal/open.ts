@@ -47,7 +47,7 @@ export function openJournal(options: JournalOptions, now: number, resume?: numbe
 
 function open(options: JournalOptions, now: number, resume?: number): OpenJournal {
   const inMemory = options.file === ':memory:'
-  const file = inMemory ? options.file : prepareFiles(options.file)
+  const file = inMemory ? options.file : prepareFiles(options.file, resume === undefined ? 'new' : 'same')
   const lock = inMemory ? undefined : takeLock(file)
   try {
     const db = openDatabase(file, { timeout: 5_000 })

@@ -147,10 +147,11 @@ export class Store {
 
   #remember(): () => void {
     const { ledger } = this
-    const { nextOrd, nextNumber } = ledger
+    const { nextOrd, nextNumber, historyLooks } = ledger
     const tasks = ledger.tasks.names.length
     const restoreRooms = ledger.rooms.snapshot()
     const restoreAsked = ledger.admission.snapshot()
+    const restoreKeepTimes = ledger.keepTimes.snapshot()
     return () => {
       if (ledger.db.inTransaction) ledger.rollback.run()
       ledger.nextOrd = nextOrd
@@ -158,6 +159,8 @@ export class Store {
       ledger.tasks.truncate(tasks)
       restoreRooms()
       restoreAsked()
+      restoreKeepTimes()
+      ledger.historyLooks = historyLooks
       ledger.forgetInbox()
       ledger.homes.truncate(0)
       ledger.late.undoTo(0)

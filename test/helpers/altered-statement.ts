@@ -24,3 +24,12 @@ function altered({ db }: Ledger, { source }: Statement, part: string, replacemen
 function isStatement(value: Statement | Record<string, Statement>): value is Statement {
   return typeof value.source === 'string'
 }
+
+/** Plants a fault that is met once. */
+export function failOnce(statement: Pick<Ledger['commit'], 'run'>): void {
+  const { run } = statement
+  statement.run = () => {
+    statement.run = run
+    throw new Error('this does not go through')
+  }
+}

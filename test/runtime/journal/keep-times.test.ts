@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
+import { failOnce } from '../../helpers/altered-statement.ts'
 import { KEEP_MS } from '../../helpers/journal-openers.ts'
 import { StoreDriver } from '../../helpers/store-driver.ts'
 
@@ -84,6 +85,25 @@ describe('a job that the journal itself ends is kept as its task says, else as t
       ])
     })
   }
+
+  it('before it is known what its task says, and the commit that brings it fails', () => {
+    let openings = 0
+    const journal = new StoreDriver({
+      ...TASKS,
+      plant: ({ commit }) => {
+        if (++openings === 2) failOnce(commit)
+      },
+    })
+    const numbers = ofEach(journal)
+    journal.claim(2)
+    for (const number of numbers) journal.cancel(number)
+    assert.throws(() => journal.reopen(), /does not go through/)
+    journal.route()
+    assert.deepEqual(kept(journal, ...numbers), [
+      [stateCodes.cancelled, OWN_MS],
+      [stateCodes.cancelled, KEEP_MS],
+    ])
+  })
 
   it('away for too long', () => {
     const journal = new StoreDriver({ ...TASKS, outbound: { tasks: ['out', 'out'], stepMs: 100 } })

@@ -123,6 +123,16 @@ describe('opening a journal', () => {
     assert.equal(openInAnotherProcess(file).code, undefined)
   })
 
+  it('is opened again by its owner also where somebody has linked it for a copy meanwhile', () => {
+    const folder = scratchFolder()
+    const file = join(folder, 'jobs.db')
+    const first = openJournal(optionsOf(file), START)
+    const { epoch } = first.opened
+    first.close()
+    linkSync(file, join(folder, 'copy.db'))
+    openJournal(optionsOf(file), START, epoch).close()
+  })
+
   it('is refused where the system makes no directories, and not tried without end', {
     skip: !existsSync('/proc/self'),
   }, () => {

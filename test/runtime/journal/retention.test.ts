@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
 import type { Answer, Request, Settle } from '../../../runtime/journal/protocol.ts'
+import { failOnce } from '../../helpers/altered-statement.ts'
 import { KEEP_MS } from '../../helpers/journal-openers.ts'
 import { type NewJobOptions, StoreDriver } from '../../helpers/store-driver.ts'
 
@@ -113,6 +114,19 @@ describe('retention', () => {
     assert.deepEqual(sweep(journal, { histories, maxResults: 5_000 }), { type: 'many', count: 0, more: 'no' })
     assert.deepEqual(sweep(journal, { histories, maxResults: 5_000 }), { type: 'many', count: 2, more: 'no' })
     assert.deepEqual(left(journal), [...owed, ...others.slice(-1)])
+  })
+
+  it('goes on behind a history where it was when what it has removed is not committed', () => {
+    const journal = new StoreDriver()
+    const overrides = JSON.stringify({ keepResultMs: KEEP_MS })
+    for (let lot = 0; lot < 3; lot++) endedTogether(journal, 700, { overrides })
+    endedTogether(journal, 3)
+    journal.now += 1
+    const bounds = { histories: [{ task: 0, max: 1 }], maxResults: 5_000 }
+    assert.deepEqual(sweep(journal, bounds), { type: 'many', count: 0, more: 'no' })
+    failOnce(journal.ledger.commit)
+    assert.throws(() => sweep(journal, bounds), /does not go through/)
+    assert.deepEqual(sweep(journal, bounds), { type: 'many', count: 2, more: 'no' })
   })
 
   it('removes no more at once than one commit should, and says that there is more', () => {
