@@ -96,8 +96,8 @@ describeControls([
   {
     protection: 'what was under way when the journal thread died is sent again',
     mutation: {
-      file: 'runtime/journal/client.js',
-      from: 'this.#gather.sendAgain(open);',
+      file: 'runtime/journal/lost-group.js',
+      from: 'gather.sendAgain(open);',
       to: '',
     },
     file: 'runtime/journal/client.test.js',
@@ -106,7 +106,7 @@ describeControls([
   {
     protection: 'a group that was committed is not written again after the journal thread died',
     mutation: {
-      file: 'runtime/journal/client.js',
+      file: 'runtime/journal/lost-group.js',
       from: 'const open = lost.splice(lost.filter(({ group }) => group.number <= commits).length);',
       to: 'const open = lost.splice(0);',
     },

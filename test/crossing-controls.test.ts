@@ -86,7 +86,7 @@ describeControls([
   },
   {
     protection: 'a delivery whose answer was lost is asked for again',
-    mutation: { file: 'runtime/journal/client.js', from: /sent\.taken\.forEach\(.*\);/, to: '' },
+    mutation: { file: 'runtime/journal/lost-group.js', from: /sent\.taken\.forEach\(.*\);/, to: '' },
     file: 'runtime/journal/take.test.js',
     test: 'asks again when their reply was lost',
   },

@@ -95,6 +95,12 @@ describeControls([
     test: 'is opened by the next one when one cannot',
   },
   {
+    protection: 'a job whose caller was told that nobody knows what became of it is not written after that',
+    mutation: { file: 'runtime/journal/lost-group.js', from: 'jobs: [], ', to: '' },
+    file: 'runtime/journal/access.test.js',
+    test: 'keeps nobody waiting whose request was under way',
+  },
+  {
     protection: 'a group is bounded in bytes',
     mutation: { file: 'runtime/journal/gather.js', from: 'GROUP_BYTES = 256 * 1024', to: 'GROUP_BYTES = 1e9' },
     file: 'runtime/journal/gather.test.js',

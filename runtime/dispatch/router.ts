@@ -9,7 +9,7 @@ import type { ClaimedJob, ClaimName, Place, RouterMessage } from '../messages.ts
 export interface RouterJournal {
   readonly taskNames: readonly string[]
   taskIndex(name: string): number | undefined
-  learn(names: readonly string[]): Promise<void>
+  learn(names: readonly string[], patience: 'some'): Promise<void>
   route(routes: Routes): void
   request(request: Request): Promise<Answer>
   barrier(): Promise<void>
@@ -61,6 +61,7 @@ const NO_ROOM = { jobs: 0, bytes: 0 }
 export class Router implements Behavior<RouterMessage> {
   readonly #options: RouterOptions
   #status: 'open' | 'closed' = 'open'
+  #cutShort: () => void = () => {}
 
   constructor(options: RouterOptions) {
     this.#options = options
@@ -75,7 +76,10 @@ export class Router implements Behavior<RouterMessage> {
       if (result.status === 'rejected' && !stopped.has(at)) late(result.reason as Error)
     })
     for (const manifest of catalog.handled) this.#options.check(manifest)
-    await journal.learn(catalog.handled.map(({ name }) => name))
+    await journal.learn(
+      catalog.handled.map(({ name }) => name),
+      'some',
+    )
     this.#bind(journal.taskNames)
     await this.#reroute()
   }
@@ -99,11 +103,24 @@ export class Router implements Behavior<RouterMessage> {
     }
   }
 
+  /** It stops, and must not wait for a journal that cannot write. */
+  interrupt(): void {
+    this.#status = 'closed'
+    this.#cutShort()
+  }
+
   /**
    * With no room for a moment no claim is under way, so that what is held can be told exactly. What ends meanwhile has
    * given its room back to nobody: so the room that is left is counted last, in the moment in which it is told.
    */
-  async #reroute(): Promise<void> {
+  #reroute(): Promise<void> {
+    const cut = new Promise<void>((resolve) => {
+      this.#cutShort = resolve
+    })
+    return Promise.race([this.#routeAnew(), cut])
+  }
+
+  async #routeAnew(): Promise<void> {
     if (this.#status === 'closed') return
     const { journal, catalog, paused } = this.#options
     const placeOf = catalog.places.map((place, task) => (this.#options.isPaused(task) ? -1 : place))
@@ -111,8 +128,10 @@ export class Router implements Behavior<RouterMessage> {
     const rules = { placeOf, limits, maxWaiting, keepEndedMs, ...this.#outbound() }
     journal.route({ places: this.#routes(() => NO_ROOM), ...rules })
     await journal.barrier()
+    if (this.#isClosed) return
     const held = new Map([...this.#options.held()].map((job) => [job.number, job.claim]))
     await journal.request({ type: 'reconcile', held })
+    if (this.#isClosed) return
     const capacityOf = ({ capacity }: Place, place: number) => (paused.has(place) ? NO_ROOM : capacity)
     journal.route({ places: this.#routes(capacityOf), ...rules })
     for (const { place, job } of this.#options.occupants()) journal.giveRoom(place, -1, -weightOf(job))
@@ -127,6 +146,11 @@ export class Router implements Behavior<RouterMessage> {
     const { index, outbox } = outbound
     while (routes.length < index) routes.push({ name: '', parallel: 0, capacity: NO_ROOM })
     return [...routes, { name: outbox.name, parallel: outbox.parallel, capacity: capacityOf(outbox, index) }]
+  }
+
+  /** Also since it was last looked at. */
+  get #isClosed(): boolean {
+    return this.#status === 'closed'
   }
 
   #outbound(): Pick<Routes, 'outbound'> {

@@ -2,6 +2,7 @@ import type { Remote } from 'comlink'
 import { type Clock, pause } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import { MillraceError } from '../../lib/errors.ts'
+import { within } from '../../lib/within.ts'
 import { JournalClient } from './client.ts'
 import { fileError } from './file-error.ts'
 import type { NewJob, SettleEntry, TakenEntry } from './gather.ts'
@@ -11,9 +12,13 @@ import type { JournalOptions } from './open.ts'
 import type { ClaimedJob, Ended, Start } from '../messages.ts'
 import type { Answer, JournalFault, OpenedJournal, Request, Routes } from './protocol.ts'
 import type { JournalQueries } from './queries.ts'
+import type { Patience } from './refusal.ts'
 import { Reopening, RESTARTS } from './reopening.ts'
 import { Settings } from './settings.ts'
 import type { Turnstile } from './turnstile.ts'
+
+/** What its last commits may take: the files are to be closed within the time that a stop has for it. */
+const WRITTEN_MS = 20_000
 
 export interface JournalAccessListener extends JournalListener {
   /** Open again after its thread had died; `routes` and what is held have to be told anew. */
@@ -34,6 +39,7 @@ export class JournalAccess {
   #opened: OpenedJournal | undefined
   /** 'ending': what was handed over is being committed. */
   #status: 'new' | 'open' | 'ending' | 'closing' | 'closed' = 'new'
+  #patience: Patience = 'some'
   readonly #reopening = new Reopening()
   #end: Error | undefined
   /** Why the latest thread has ended, or could not open it. */
@@ -73,7 +79,7 @@ export class JournalAccess {
   }
 
   get taskNames(): readonly string[] {
-    return this.#client.taskNames
+    return this.#client.tasks.all
   }
 
   /** Why new jobs and requests are refused now. */
@@ -132,16 +138,16 @@ export class JournalAccess {
     this.#client.route(routes)
   }
 
-  learn(names: readonly string[]): Promise<void> {
-    return this.#client.learn(names)
+  learn(names: readonly string[], patience: Patience): Promise<void> {
+    return this.#client.learn(names, patience)
   }
 
   taskIndex(name: string): number | undefined {
-    return this.#client.taskIndex(name)
+    return this.#client.tasks.indexOf(name)
   }
 
   taskName(index: number): string {
-    return this.#client.taskName(index)
+    return this.#client.tasks.at(index)
   }
 
   takeNumber(): number | undefined {
@@ -170,11 +176,18 @@ export class JournalAccess {
     return (this.#connection as JournalConnection).query(ask)
   }
 
-  /** Commits what was handed over, then closes the files. */
+  /** Nobody waits any more for a disk that fails: what it does not take at the next attempt is given up. */
+  hurry(): void {
+    this.#patience = 'none'
+    this.#client.hurry()
+  }
+
+  /** Commits what was handed over, as far as the disk takes it, then closes the files. */
   async close(): Promise<void> {
     if (this.#status !== 'open') return
     this.#status = 'ending'
-    await this.#client.barrier()
+    this.hurry()
+    await within(this.#clock, WRITTEN_MS, this.#client.barrier(), () => undefined)
     this.#status = 'closing'
     this.#connection?.close()
     await this.#connection?.exited
@@ -227,13 +240,12 @@ export class JournalAccess {
   async #reopen(): Promise<void> {
     const epoch = (this.#opened as OpenedJournal).epoch
     while (this.#end === undefined) {
-      const step = this.#reopening.next(this.#fault?.kind, this.#clock.monotonicMs())
+      const step = this.#reopening.next(this.#fault?.kind, this.#clock.monotonicMs(), this.#client.writes)
       if (step.type === 'pause') {
-        this.#client.refuse(this.#fault as JournalFault)
-        await pause(this.#clock, step.ms)
+        this.#client.outage(this.#fault as JournalFault, this.name)
+        if (this.#patience === 'some') await pause(this.#clock, step.ms)
       }
-      // Who stops has no patience with a disk.
-      const isOver = step.type === 'give-up' || (step.type === 'pause' && this.#status === 'ending')
+      const isOver = step.type === 'give-up' || (step.type === 'pause' && this.#patience === 'none')
       if (isOver) return this.#listener.gaveUp(this.#endOf(this.#lastError))
       if (this.#end !== undefined) return
       const opened = await this.#start(epoch).catch((error: Error) => error)
@@ -245,9 +257,9 @@ export class JournalAccess {
   }
 
   #endOf(error: Error): Error {
-    return this.#fault === undefined
-      ? diedTooOften(this.#options.file, error)
-      : (fileError(error, this.#options.file) as Error)
+    const { file } = this.#options
+    const told = this.#fault === undefined ? undefined : fileError(error, file, 'journal.file')
+    return told instanceof MillraceError ? told : diedTooOften(file, error)
   }
 
   #goOn(opened: OpenedJournal): void {

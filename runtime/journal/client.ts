@@ -1,18 +1,18 @@
 import type { Clock } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import type { ClaimedJob, Ended, Start } from '../messages.ts'
-import { acknowledge, acknowledgeTaken, ALL_SETTLED, answerOthers } from './acknowledge.ts'
+import { acknowledge, acknowledgeTaken, answerOthers } from './acknowledge.ts'
 import { claimedJobs, reportSettles, shortCutsOf } from './acknowledge.ts'
 import { Gather, type NewJob, refuseSent, refuseTaken } from './gather.ts'
 import type { Sent, SettleEntry, TakenEntry } from './gather.ts'
 import { HeldBack } from './held-back.ts'
 import type { JournalLink } from './link.ts'
 import type { JournalListener } from './listener.ts'
-import { abandonGroup, askMissed, resolveLostGroup } from './lost-group.ts'
+import { abandonGroup, disclaimGroup, resolveLost } from './lost-group.ts'
 import { Numbers } from './numbers.ts'
 import type { Answer, FromJournal, JournalFault, OpenedJournal, Reply, Request, Routes } from './protocol.ts'
 import { Probe } from './probe.ts'
-import { mayBeRefused, refusalOf } from './refusal.ts'
+import { mayBeRefused, type Patience, refusalOf } from './refusal.ts'
 import { TaskNames } from './task-names.ts'
 
 /** Two groups under way: one commits while the next crosses over, so the journal thread never waits for this one. */
@@ -27,7 +27,8 @@ export class JournalClient {
   readonly #listener: JournalListener
   readonly #gather = new Gather()
   readonly #heldBack = new HeldBack()
-  readonly #tasks = new TaskNames()
+  /** Those that the journal knows: of others `learn` has to have answered first. */
+  readonly tasks = new TaskNames()
   #sent: Sent[] = []
   #link: JournalLink | undefined
   /** A loss of the thread does not change it: a disk that was full may be so still. */
@@ -37,6 +38,7 @@ export class JournalClient {
   /** What the thread has said of why it ends. */
   #lastWords: Error | undefined
   #flush: 'idle' | 'planned' = 'idle'
+  #patience: Patience = 'some'
   #lastGroup = 0
   #waiting = 0
   #suspects = 0
@@ -45,6 +47,7 @@ export class JournalClient {
   readonly #numbers = new Numbers(() => this.nudge())
   readonly #probe: Probe
   #claimable = 0
+  #writes = 0
 
   constructor(clock: Clock, listener: JournalListener) {
     this.#clock = clock
@@ -70,8 +73,9 @@ export class JournalClient {
     return this.#status === 'degraded' ? refusalOf(this.#fault) : undefined
   }
 
-  get taskNames(): readonly string[] {
-    return this.#tasks.all
+  /** Commits so far of what has to be written: only these have shown that the disk takes it. */
+  get writes(): number {
+    return this.#writes
   }
 
   /** Goes on over a link that has just opened; after a loss it sends again what was not committed. */
@@ -80,30 +84,25 @@ export class JournalClient {
     if (this.#status === 'closed') {
       this.#numbers.begin(opened.firstNumber)
       this.#lastGroup = opened.commits
-      this.#tasks.add(opened.tasks)
+      this.tasks.add(opened.tasks)
       this.#status = 'open'
     }
     ;({ waiting: this.#waiting, claimable: this.#claimable } = opened)
     this.#routes = 'unknown'
     this.#numbers.reserved(opened.numbersUntil)
     this.#comesNext(opened)
-    this.#resolveLost(opened)
+    resolveLost(this.#sent.splice(0), opened, this.#gather, this.#listener)
+    for (const job of this.#heldBack.clear()) this.#gather.addJob(job)
+    this.#lastGroup = Math.max(this.#lastGroup, opened.commits)
+    // While it refuses nobody asks for the commit that shows that it need not any more.
+    if (this.#status === 'degraded') this.#clock.setImmediate(() => this.#tryAgain())
     this.#plan()
   }
 
-  /** The index of a task that the journal knows; `undefined` before `learn` has answered for it. */
-  taskIndex(name: string): number | undefined {
-    return this.#tasks.indexOf(name)
-  }
-
-  taskName(index: number): string {
-    return this.#tasks.at(index)
-  }
-
   /** Gives names an index each, and routes to all tasks, before anything that comes after. */
-  async learn(names: readonly string[]): Promise<void> {
-    for (const name of names) if (this.#tasks.indexOf(name) === undefined) this.#gather.addName(name)
-    await this.barrier()
+  learn(names: readonly string[], patience: Patience): Promise<void> {
+    for (const name of names) if (this.tasks.indexOf(name) === undefined) this.#gather.addName(name)
+    return this.barrier(patience)
   }
 
   route(routes: Routes): void {
@@ -164,7 +163,7 @@ export class JournalClient {
 
   request(request: Request): Promise<Answer> {
     return new Promise((answered, refused) => {
-      if (this.#status === 'degraded' && mayBeRefused(request)) return refused(this.refusal)
+      if (this.#status === 'degraded' && mayBeRefused(request, 'some')) return refused(this.refusal)
       this.#gather.addRequest({ request, answered, refused })
       this.#plan()
     })
@@ -176,11 +175,12 @@ export class JournalClient {
     this.#plan()
   }
 
-  /** Resolves when everything that was handed over so far is committed or refused. */
-  barrier(): Promise<void> {
-    return new Promise((resolve) => {
+  /** Resolves when everything that was handed over so far is committed or refused; without patience rejects as a request. */
+  barrier(patience: Patience = 'some'): Promise<void> {
+    return new Promise((resolve, reject) => {
       if (this.#status === 'closed') return resolve()
-      this.#gather.addBarrier(resolve)
+      if (this.#status === 'degraded' && patience === 'none') return reject(this.refusal)
+      this.#gather.addBarrier(resolve, patience === 'none' ? reject : undefined)
       this.#plan()
     })
   }
@@ -210,6 +210,19 @@ export class JournalClient {
     this.#lastWords = undefined
   }
 
+  /** It cannot be opened for now: nobody waits for what the thread that has ended would have answered. */
+  outage(fault: JournalFault, journal: string): void {
+    const refusal = refusalOf(fault)
+    this.#sent = this.#sent.map((sent) => disclaimGroup(sent, journal, refusal))
+    this.#refuse(fault, 'some')
+  }
+
+  /** From now on nobody waits for a disk that refuses: what it does not take at the next attempt is not waited for. */
+  hurry(): void {
+    this.#patience = 'none'
+    this.#plan()
+  }
+
   /** Claims whose settle is not committed yet. */
   *unsettled(): Generator<ClaimedJob> {
     for (const { job } of this.#gather.ended(this.#sent)) yield job
@@ -225,7 +238,7 @@ export class JournalClient {
 
   #plan(): void {
     if (this.#flush === 'planned' || this.#sent.length >= (this.#gather.isFewOutcomes ? 1 : WINDOW)) return
-    if (this.#link === undefined || this.#status === 'degraded') return
+    if (this.#link === undefined || (this.#status === 'degraded' && this.#patience === 'some')) return
     this.#flush = 'planned'
     this.#clock.setImmediate(() => {
       this.#flush = 'idle'
@@ -249,17 +262,18 @@ export class JournalClient {
   #replied(reply: Reply): void {
     const sent = this.#sent.shift()
     if (sent === undefined) return
+    if (sent.finished.length + sent.settles.length + reply.appended.length > 0) this.#writes++
     this.#numbers.reserved(reply.numbersUntil)
     ;({ waiting: this.#waiting, claimable: this.#claimable } = reply)
     if (sent.group.routes !== undefined) this.#routes = 'told'
     if (reply.newTasks.length > 0) {
-      this.#tasks.add(reply.newTasks)
+      this.tasks.add(reply.newTasks)
       this.#listener.learnedTasks(reply.newTasks)
     }
     this.#plan()
     reportSettles(sent, reply, this.#listener)
     if (reply.jobsRefused === undefined) this.#acknowledge(sent, reply)
-    else this.#refuseJobs(sent, reply.jobsRefused)
+    else this.#refuseJobs(sent, reply.jobsRefused, 'some')
     answerOthers(sent, reply)
     for (const claim of reply.claims) this.#listener.claimed(claimedJobs(claim))
     if (reply.claims.length > 0 && reply.claimable > 0) this.nudge()
@@ -293,19 +307,20 @@ export class JournalClient {
     if (at < 0) return
     const [sent] = this.#sent.splice(at, 1) as [Sent]
     this.#gather.restore(sent)
-    this.#refuseJobs(sent, fault)
+    // What somebody else keeps from being written is written soon.
+    this.#refuseJobs(sent, fault, fault.kind === 'other' ? 'some' : this.#patience)
   }
 
-  #refuseJobs(sent: Sent, fault: JournalFault): void {
+  #refuseJobs(sent: Sent, fault: JournalFault, patience: Patience): void {
     refuseSent(sent, refusalOf(fault))
-    this.refuse(fault)
+    this.#refuse(fault, patience)
   }
 
   /** Until a commit goes through nobody's job or request waits here. */
-  refuse(fault: JournalFault): void {
+  #refuse(fault: JournalFault, patience: Patience): void {
     this.#fault = fault
     const refusal = refusalOf(fault)
-    this.#gather.refuse(refusal)
+    this.#gather.refuse(refusal, patience)
     if (this.#status === 'degraded') return
     this.#status = 'degraded'
     for (const job of this.#heldBack.clear()) job.refused(refusal)
@@ -327,21 +342,5 @@ export class JournalClient {
     this.#fault = undefined
     this.#listener.health('healthy', refusal)
     this.#plan()
-  }
-
-  /** What was under way when the thread died: committed groups are acknowledged, the others sent again. */
-  #resolveLost({ commits, name }: OpenedJournal): void {
-    const lost = this.#sent.splice(0)
-    const open = lost.splice(lost.filter(({ group }) => group.number <= commits).length)
-    this.#gather.sendAgain(open)
-    for (const job of this.#heldBack.clear()) this.#gather.addJob(job)
-    for (const sent of lost) {
-      // Asked again, the journal says what has become of them.
-      sent.taken.forEach((entry) => this.#gather.addTaken(entry))
-      reportSettles(sent, ALL_SETTLED, this.#listener)
-      resolveLostGroup(sent, name, this.#gather.askFirst)
-    }
-    this.#lastGroup = Math.max(this.#lastGroup, commits)
-    askMissed(lost, this.#gather.askFirst, (ended) => this.#listener.missed(ended))
   }
 }

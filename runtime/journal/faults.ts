@@ -26,7 +26,9 @@ export function faultOf(error: unknown): JournalFault | undefined {
 
 function kindOf(error: unknown): JournalFault['kind'] | undefined {
   if (error instanceof MillraceError) {
-    return OWN_KINDS[error.code]
+    // Of an opening: what SQLite has said is told as a file that cannot be used, whatever it was.
+    const isOfSqlite = error.code === 'MILLRACE_JOURNAL_IO' && codeOf(error.cause).startsWith('SQLITE_')
+    return isOfSqlite && !isBusy(error.cause) ? kindOf(error.cause) : OWN_KINDS[error.code]
   }
   const code = codeOf(error)
   if (code === 'SQLITE_FULL') return 'disk-full'

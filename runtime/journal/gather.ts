@@ -3,7 +3,7 @@ import { weightOf } from '../../lib/job.ts'
 import type { Ended } from '../messages.ts'
 import { type AppendedJob, columnsOf, pairsOf, splitSettles } from './group-columns.ts'
 import type { Answer, Group, Request, Routes, Settle, TakenAnswer, TakenJob } from './protocol.ts'
-import { mayBeRefused } from './refusal.ts'
+import { mayBeRefused, type Patience } from './refusal.ts'
 import { takenColumnsOf } from './taken-columns.ts'
 
 /** A new job on its way to the journal; it becomes a `ClaimedJob` as it is if the commit writes it as claimed. */
@@ -46,6 +46,8 @@ interface Barrier {
   /** How many jobs had been added before it. */
   readonly after: number
   passed(): void
+  /** Of who does not wait for a disk that fails. */
+  refused?(error: unknown): void
 }
 
 const GROUP_JOBS = 1_000
@@ -151,8 +153,8 @@ export class Gather {
   }
 
   /** Calls back when all that was added before is committed or refused. */
-  addBarrier(passed: () => void): void {
-    this.#barriers.push({ after: this.#added, passed })
+  addBarrier(passed: () => void, refused?: (error: unknown) => void): void {
+    this.#barriers.push({ after: this.#added, passed, ...(refused !== undefined && { refused }) })
   }
 
   addName(name: string): void {
@@ -213,19 +215,27 @@ export class Gather {
     }
   }
 
-  /** Refuses all jobs and requests that wait, for one reason. What has to be written goes on waiting, and so do barriers. */
-  refuse(error: unknown): void {
+  /**
+   * Refuses all jobs and requests that wait, for one reason. What has to be written goes on waiting, and so do barriers of
+   * who has the patience.
+   */
+  refuse(error: unknown, patience: Patience): void {
     for (const job of this.#takeJobs(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)) job.refused(error)
     refuseTaken(this.#taking.splice(0), error)
     const requests = this.#requests
-    this.#requests = requests.filter(({ request }) => !mayBeRefused(request))
-    for (const entry of requests) if (mayBeRefused(entry.request)) entry.refused(error)
+    this.#requests = requests.filter(({ request }) => !mayBeRefused(request, patience))
+    for (const entry of requests) if (mayBeRefused(entry.request, patience)) entry.refused(error)
+    this.#barriers = refuseBarriers(this.#barriers, error)
+    if (patience === 'none') this.#passAll()
   }
 
   /** Nothing will ever be sent. */
   abandon(error: unknown): void {
-    this.refuse(error)
+    this.refuse(error, 'none')
     for (const request of this.#requests.splice(0)) request.refused(error)
+  }
+
+  #passAll(): void {
     for (const barrier of this.#barriers.splice(0)) barrier.passed()
   }
 
@@ -292,6 +302,12 @@ export class Gather {
     } else this.#at = end
     return taken
   }
+}
+
+/** Returns those that go on waiting. */
+export function refuseBarriers(barriers: readonly Barrier[], error: unknown): Barrier[] {
+  for (const barrier of barriers) barrier.refused?.(error)
+  return barriers.filter(({ refused }) => refused === undefined)
 }
 
 /** What a group had that was new. */

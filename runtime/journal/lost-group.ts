@@ -1,12 +1,51 @@
 import { MillraceError } from '../../lib/errors.ts'
 import { formatJobId } from '../../lib/job.ts'
-import { refuseTaken, type RequestEntry, type Sent } from './gather.ts'
+import { ALL_SETTLED, reportSettles } from './acknowledge.ts'
+import { type Gather, refuseBarriers, refuseTaken, type RequestEntry, type Sent } from './gather.ts'
+import type { JournalListener } from './listener.ts'
 import { resolveLostJob, unknownOutcome } from './lost-job.ts'
 import type { EndedRow } from './expired.ts'
-import type { Answer, Request } from './protocol.ts'
+import type { Answer, OpenedJournal, Request } from './protocol.ts'
+import { mayBeRefused } from './refusal.ts'
+
+/** What was under way when the thread died: committed groups are acknowledged, the others sent again. */
+export function resolveLost(
+  lost: Sent[],
+  { commits, name }: OpenedJournal,
+  gather: Gather,
+  listener: JournalListener,
+): void {
+  const open = lost.splice(lost.filter(({ group }) => group.number <= commits).length)
+  gather.sendAgain(open)
+  for (const sent of lost) {
+    // Asked again, the journal says what has become of them.
+    sent.taken.forEach((entry) => gather.addTaken(entry))
+    reportSettles(sent, ALL_SETTLED, listener)
+    resolveLostGroup(sent, name, gather.askFirst)
+  }
+  askMissed(lost, gather.askFirst, (ended) => listener.missed(ended))
+}
+
+/**
+ * Answers callers while nobody can say whether their group was committed, which may be for as long as a disk fails. Returns
+ * what goes on waiting: without their jobs, so that none is written after its answer. Deliveries are among it: another node
+ * would run one that was committed here.
+ */
+export function disclaimGroup(sent: Sent, journal: string, error: unknown): Sent {
+  for (const job of sent.jobs) {
+    job.refused(unknownOutcome(formatJobId(journal, job.number), 'the disk of the journal fails', error))
+  }
+  const requests = sent.requests.filter((entry) => {
+    if (!mayBeRefused(entry.request, 'some')) return true
+    const isOurs = ONCE_MORE.includes(entry.request.type)
+    entry.refused(isOurs ? error : unknownAnswer(entry.request, 'it was carried out, or nothing of it was', error))
+    return false
+  })
+  return { ...sent, jobs: [], requests, barriers: refuseBarriers(sent.barriers, error) }
+}
 
 /** Answers for a group that was committed, but whose reply was lost with the journal's thread. */
-export function resolveLostGroup(sent: Sent, journal: string, ask: (request: Request) => Promise<Answer>): void {
+function resolveLostGroup(sent: Sent, journal: string, ask: (request: Request) => Promise<Answer>): void {
   // Who asks is put in front of all that waits: so the last one asks first.
   for (const entry of sent.requests.toReversed()) resolveLostRequest(entry, ask)
   for (const job of sent.jobs.toReversed()) resolveLostJob(job, journal, ask)
@@ -17,7 +56,7 @@ export function resolveLostGroup(sent: Sent, journal: string, ask: (request: Req
  * What the journal has ended by itself in lost commits, which nobody was told. The row of a job says so until somebody has
  * it run again: so this is asked first of all.
  */
-export function askMissed(
+function askMissed(
   lost: readonly Sent[],
   ask: (request: Request) => Promise<Answer>,
   tell: (ended: readonly EndedRow[]) => void,

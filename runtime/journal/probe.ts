@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../lib/clock.ts'
 
-/** How often a full disk is tried again. */
-const RETRY_MS = 1_000
+/** How often a disk that refuses is tried again, by the journal's thread or by opening it anew. */
+export const RETRY_MS = 1_000
 
 /** Tries again while the journal refuses: a disk that fills and empties many times a second is tried no more often. */
 export class Probe {

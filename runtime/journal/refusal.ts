@@ -2,9 +2,13 @@ import { fromErrorRecord } from '../../lib/error-record.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import type { JournalFault, Request } from './protocol.ts'
 
-/** The owner's own requests are delayed, as outcomes are: nobody is there to ask again. */
-export function mayBeRefused({ type }: Request): boolean {
-  return type !== 'reconcile' && type !== 'interrupted' && type !== 'ended-at'
+/** Whether who waits for the journal waits for its disk as well. 'none': the runtime stops. */
+export type Patience = 'some' | 'none'
+
+/** The owner's own requests are delayed, as outcomes are: nobody is there to ask again. A stop asks for one of them. */
+export function mayBeRefused({ type }: Request, patience: Patience): boolean {
+  if (type === 'interrupted') return patience === 'none'
+  return type !== 'reconcile' && type !== 'ended-at'
 }
 
 /** For a job that its task has no room for. */

@@ -1,14 +1,15 @@
 import { addRestart } from '../../lib/supervision.ts'
+import { RETRY_MS } from './probe.ts'
 import type { JournalFault } from './protocol.ts'
 
 /** More journal threads than this lost in this time for no fault of the disk, and the runtime cannot go on. */
 export const RESTARTS = { restarts: 3, withinMs: 10_000 }
 
-/** A fault that comes back sooner than this after the one before is the same. */
+/** A disk that fails again sooner than this has not come back, whatever it took in between. */
 const SAME_FAULT_MS = 10_000
 
-/** How often a disk that fails is tried again, once it has failed twice. */
-const PAUSE_MS = 1_000
+/** Nor has one that took nothing in between: it may be slow to fail. So it is with damage, which may be met only now and then. */
+const SAME_SLOWLY_MS = 10 * 60_000
 
 export type Step =
   | { readonly type: 'open' }
@@ -22,23 +23,30 @@ export type Step =
  */
 export class Reopening {
   #losses: readonly number[] = []
-  #lastFault: { readonly kind: JournalFault['kind']; readonly at: number } | undefined
+  #lastFault: { readonly at: number; readonly writes: number } | undefined
+  #damagedAt = Number.NEGATIVE_INFINITY
 
-  next(kind: JournalFault['kind'] | undefined, now: number): Step {
+  /** `writes`: how often the disk has taken something so far, by which it is known whether it did so since the last fault. */
+  next(kind: JournalFault['kind'] | undefined, now: number, writes: number): Step {
     if (kind === 'lost') return { type: 'give-up' }
-    if (kind === 'corrupt') return this.#isSame(kind, now) ? { type: 'give-up' } : { type: 'open' }
-    if (kind === 'io' || kind === 'disk-full') {
-      return this.#isSame(kind, now) ? { type: 'pause', ms: PAUSE_MS } : { type: 'open' }
-    }
+    if (kind === 'corrupt') return this.#damaged(now)
+    if (kind === 'io' || kind === 'disk-full') return this.#failed(now, writes)
     const losses = addRestart(this.#losses, now, RESTARTS)
     if (losses === undefined) return { type: 'give-up' }
     this.#losses = losses
     return { type: 'open' }
   }
 
-  #isSame(kind: JournalFault['kind'], at: number): boolean {
+  #damaged(now: number): Step {
+    const last = this.#damagedAt
+    this.#damagedAt = now
+    return { type: now - last < SAME_SLOWLY_MS ? 'give-up' : 'open' }
+  }
+
+  #failed(at: number, writes: number): Step {
     const last = this.#lastFault
-    this.#lastFault = { kind, at }
-    return last?.kind === kind && at - last.at < SAME_FAULT_MS
+    this.#lastFault = { at, writes }
+    const within = writes === last?.writes ? SAME_SLOWLY_MS : SAME_FAULT_MS
+    return last !== undefined && at - last.at < within ? { type: 'pause', ms: RETRY_MS } : { type: 'open' }
   }
 }

@@ -12,7 +12,8 @@ export interface PublishSink {
   /** `undefined` until more are reserved, which is once what is under way is answered. */
   takeNumber(): number | undefined
   taskIndex(name: string): number | undefined
-  learn(names: readonly string[]): Promise<void>
+  /** Rejects where a disk that fails would have to be waited for. */
+  learn(names: readonly string[], patience: 'none'): Promise<void>
   /** Why jobs are refused now. */
   readonly refusal: Error | undefined
 }
@@ -159,13 +160,13 @@ export class Publisher<Handle> {
 
   /** Whatever is answered brings them along. */
   async #moreNumbers(): Promise<void> {
-    await this.#journal.learn([])
+    await this.#journal.learn([], 'none')
     if (this.#end !== undefined) throw this.#end
   }
 
   async #known(name: string): Promise<number> {
     if (this.#journal.refusal !== undefined) throw this.#journal.refusal
-    if (this.#journal.taskIndex(name) === undefined) await this.#journal.learn([name])
+    if (this.#journal.taskIndex(name) === undefined) await this.#journal.learn([name], 'none')
     const index = this.#journal.taskIndex(name)
     if (index === undefined) throw this.#end ?? stopping()
     return index

@@ -14,7 +14,7 @@ export interface SettleSink {
   finish(ended: Ended): void
   settle(entry: SettleEntry): void
   taskIndex(name: string): number | undefined
-  learn(names: readonly string[]): Promise<void>
+  learn(names: readonly string[], patience: 'some'): Promise<void>
 }
 
 /** What is different where jobs go to other machines, and come from them. */
@@ -121,7 +121,7 @@ export class Settler implements Behavior<SettlerMessage> {
   #learnFirst(names: readonly string[], group: EndedGroup): void {
     const { journal, unsettled } = this.#options
     unsettled.add(group)
-    const learning = journal.learn(names).then(() => {
+    const learning = journal.learn(names, 'some').then(() => {
       this.#learning.delete(learning)
       // Where it has not learned them it has ended: nothing will be written any more.
       const known = names.every((name) => journal.taskIndex(name) !== undefined)

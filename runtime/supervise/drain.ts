@@ -11,6 +11,9 @@ export interface StopOptions {
 
 const GRACE_MS = 10_000
 
+/** What the journal may take to write which jobs are stuck. */
+const MARK_MS = 5_000
+
 /** What the modules' hooks on the service's own loop get in any case, also when the grace is over. */
 const TEAR_DOWN_MS = 20
 
@@ -28,15 +31,17 @@ export function graceOf(options: StopOptions): number {
  * @internal
  */
 export async function drain(wires: Wires, graceMs: number): Promise<readonly number[]> {
-  const { router, places, journal, emit, across } = wires
+  const { router, places, journal, emit, across, clock } = wires
   router.tell({ type: 'close' })
   if (across !== undefined) leaveToOthers(wires, across)
   const stuck = (await Promise.all(places.map((place) => place.stop(graceMs)))).flat().map(({ number }) => number)
+  journal.hurry()
   if (stuck.length > 0) {
     // Where the journal cannot write it they count as begun at the next start: that must not keep this one from ending.
-    await journal
-      .request({ type: 'interrupted', numbers: stuck })
-      .catch((error: unknown) => emit.emit('runtime.error', { error: error as Error }))
+    const marked = journal.request({ type: 'interrupted', numbers: stuck })
+    await within(clock, MARK_MS, marked, () => {
+      throw unmarked()
+    }).catch((error: unknown) => emit.emit('runtime.error', { error: error as Error }))
   }
   return stuck
 }
@@ -60,6 +65,14 @@ export async function tearDown({ handlers, clock, emit }: Wires, leftMs: number)
   } catch (error) {
     emit.emit('runtime.error', { error: error instanceof Error ? error : new Error(String(error)) })
   }
+}
+
+function unmarked(): MillraceError {
+  return new MillraceError(
+    'MILLRACE_JOURNAL_IO',
+    `the journal has not said that it has written which jobs are stuck in their threads; expected it within ${MARK_MS} ms; ` +
+      'they count as begun at the next start; look at its disk',
+  )
 }
 
 function tearDownLate(): MillraceError {

@@ -14,6 +14,8 @@ const REPLY_EXPIRES_MS = 7 * 24 * 3_600_000
 const REPLY_MOST = 1_000_000
 /** What the broker may take at a stop to hear of everything. */
 const TELL_MS = 1_000
+/** What the journal may take before that to write it, so that there is time to tell the broker of what was written. */
+const WRITTEN_MS = 20_000
 
 /**
  * The way to the broker, from when the journal is open until every verdict of its last commit was told. It is not waited
@@ -55,14 +57,15 @@ export class LinkChild implements Behavior<LinkMessage> {
   async stop(): Promise<void> {
     const { config, deliveries, homeward, homecoming, verdicts, inlet } = this.#across
     this.#replies?.setPrefetch(0)
-    await this.#wires.journal.barrier()
+    this.#wires.journal.hurry()
+    await this.#within(WRITTEN_MS, this.#wires.journal.barrier())
     verdicts.tell([
       ...deliveries.releaseAll(),
       ...inlet.arrived.splice(0).flatMap((delivery) => unread(delivery, config.broker.supports)),
     ])
-    await this.#within(Promise.all([verdicts.told(), homecoming.taken()]))
+    await this.#within(TELL_MS, Promise.all([verdicts.told(), homecoming.taken()]))
     verdicts.stop()
-    await this.#within(homeward.sentAll())
+    await this.#within(TELL_MS, homeward.sentAll())
     homeward.close()
     await config.broker.close()
   }
@@ -100,7 +103,7 @@ export class LinkChild implements Behavior<LinkMessage> {
     }
   }
 
-  #within(promise: Promise<unknown>): Promise<unknown> {
-    return within(this.#wires.clock, TELL_MS, promise, () => undefined)
+  #within(ms: number, promise: Promise<unknown>): Promise<unknown> {
+    return within(this.#wires.clock, ms, promise, () => undefined)
   }
 }

@@ -60,7 +60,7 @@ export async function openLoopJournal(
       return next
     },
     enqueue: async (task, input = 'null') => {
-      if (journal.taskIndex(task) === undefined) await journal.learn([task])
+      if (journal.taskIndex(task) === undefined) await journal.learn([task], 'some')
       return append(journal, journal.taskIndex(task) as number, input)
     },
   }

@@ -143,7 +143,7 @@ describe('a cancel', () => {
 })
 
 async function taken({ journal, catalog }: RuntimeNode['wires'], id: string): Promise<TakenAnswer> {
-  await journal.learn(['echo'])
+  await journal.learn(['echo'], 'some')
   const task = journal.taskIndex('echo') as number
   assert.ok(catalog.placeOf(task) >= 0)
   const job = { number: TAKEN_NUMBERS_FROM, task, input: '1', id, claim: 1, attempt: 0, createdAt: 0 }

@@ -136,6 +136,29 @@ describe('the router', () => {
   })
 })
 
+describe('a router that is stopped', () => {
+  it('does not wait for a journal that cannot write', async () => {
+    const journal = {
+      taskNames: [],
+      taskIndex: () => 0,
+      learn: async () => {},
+      route: () => {},
+      request: () => new Promise<never>(() => {}),
+      barrier: async () => {},
+      giveRoom: () => {},
+    }
+    const nothing = () => {}
+    const none = { catalog: new Catalog(), paused: new Set<number>(), rules: [], stopped: new Map<number, Error>() }
+    const says = { check: nothing, moved: nothing, late: nothing, unknown: nothing, isPaused: () => false }
+    const holds = { held: () => [], occupants: () => [], belongsTo: ({ place }: TaskManifest) => place }
+    const behavior = new Router({ ...none, ...says, ...holds, journal, places: [tier(), lane()] })
+    const router = spawn(behavior, { id: 'router', clock: new ManualClock() })
+    await new Promise((resolve) => setImmediate(resolve))
+    router.stop()
+    assert.deepEqual(await router.exited, { type: 'stopped' })
+  })
+})
+
 describe('room', () => {
   it('starts anew with what is held counted as used', async (test) => {
     const { claimed, held, enqueue, tell } = await routerOf(test, [tier(both, 3), lane()])

@@ -7,7 +7,7 @@ import { JournalAccess } from '../../../runtime/journal/access.ts'
 import { faultOf } from '../../../runtime/journal/faults.ts'
 import type { ConnectionListener, JournalConnection } from '../../../runtime/journal/link.ts'
 import { adopt } from '../../../runtime/journal/open.ts'
-import type { Group, OpenedJournal, Reply } from '../../../runtime/journal/protocol.ts'
+import type { Group, JournalFault, OpenedJournal, Reply } from '../../../runtime/journal/protocol.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { Turnstile, TURNSTILE_BYTES } from '../../../runtime/journal/turnstile.ts'
 import { DEAF } from '../../helpers/loop-journal.ts'
@@ -35,7 +35,9 @@ class PlayedThread implements JournalConnection {
     this.groups.push(group)
   }
 
-  close(): void {}
+  close(): void {
+    this.#exit()
+  }
 
   query(): Promise<never> {
     return Promise.reject(new Error('this thread answers no queries'))
@@ -55,6 +57,13 @@ class PlayedThread implements JournalConnection {
 
   async commits(): Promise<void> {
     for (const { number } of this.groups.splice(0)) this.#listener.received({ type: 'reply', reply: replyTo(number) })
+    await turn()
+  }
+
+  /** For a full disk. */
+  async refuses(): Promise<void> {
+    const fault = faultOf(ofSqlite('SQLITE_FULL')) as JournalFault
+    for (const { number } of this.groups.splice(0)) this.#listener.received({ type: 'refused', number, fault })
     await turn()
   }
 
@@ -114,6 +123,31 @@ function takenOver(): MillraceError {
 function damaged(): MillraceError {
   return new MillraceError('MILLRACE_JOURNAL_CORRUPT', 'jobs.db is damaged; nothing was changed; run millrace doctor')
 }
+
+describe('a journal on a full disk', () => {
+  it('is closed by who stops, also when it takes nothing any more', async () => {
+    const { journal, thread } = await withPlayedThreads()
+    journal.nudge()
+    await turn()
+    await thread(0).refuses()
+    const marked = assert.rejects(journal.request({ type: 'interrupted', numbers: [7] }), {
+      code: 'MILLRACE_DISK_FULL',
+    })
+    const closed = journal.close()
+    await turn()
+    await thread(0).refuses()
+    await Promise.all([marked, closed])
+  })
+
+  it('is closed also where another process keeps it from being written for all the time that a stop has', async () => {
+    const { journal, clock } = await withPlayedThreads()
+    journal.nudge()
+    const closed = journal.close()
+    await turn()
+    clock.advance(29_000)
+    await closed
+  })
+})
 
 describe('a journal whose thread has died', () => {
   it('is opened by the next one when one cannot, and by no more than that', async () => {
@@ -179,6 +213,74 @@ describe('a journal whose thread has died', () => {
     clock.advance(1_000)
     await closed
     assert.deepEqual(heard, ['down', 'degraded', 'gave up: MILLRACE_JOURNAL_IO'])
+  })
+
+  it('keeps nobody waiting whose request was under way when it began to fail', async () => {
+    const { journal, thread, clock } = await withPlayedThreads()
+    const heard: string[] = []
+    const append = (number: number) =>
+      journal.append({
+        number,
+        task: 0,
+        input: '1',
+        extra: null,
+        accepted: () => void heard.push(`accepted ${number}`),
+        refused: (error) => void heard.push(`${number} ${(error as MillraceError).code}`),
+      })
+    append(1)
+    const cancelled = assert.rejects(journal.request({ type: 'cancel', number: 1 }), {
+      code: 'MILLRACE_OUTCOME_UNKNOWN',
+    })
+    const learned = assert.rejects(journal.learn(['other'], 'none'), { code: 'MILLRACE_JOURNAL_IO' })
+    const marked = journal.request({ type: 'interrupted', numbers: [7] })
+    await turn()
+    for (const at of [0, 1]) {
+      await thread(at).fails(ofSqlite('SQLITE_IOERR'))
+      await thread(at).exits()
+    }
+    await Promise.all([cancelled, learned])
+    await assert.rejects(journal.learn(['other'], 'none'), { code: 'MILLRACE_JOURNAL_IO' })
+    assert.deepEqual(heard, ['1 MILLRACE_OUTCOME_UNKNOWN'])
+    clock.advance(1_000)
+    await turn()
+    await thread(2).opens()
+    await turn()
+    const [again] = thread(2).groups
+    assert.deepEqual([again?.jobs, again?.requests.map(({ type }) => type)], [undefined, ['interrupted']])
+    await thread(2).commits()
+    await marked
+    assert.deepEqual(heard, ['1 MILLRACE_OUTCOME_UNKNOWN'], 'they are told once')
+  })
+
+  it('is given up at the end of the grace while its disk fails, and not when all else has stopped', async () => {
+    const { journal, thread, heard, clock } = await withPlayedThreads()
+    for (const at of [0, 1]) {
+      await thread(at).fails(ofSqlite('SQLITE_IOERR'))
+      await thread(at).exits()
+    }
+    const marked = assert.rejects(journal.request({ type: 'interrupted', numbers: [7] }))
+    const written = journal.barrier()
+    journal.hurry()
+    clock.advance(1_000)
+    await Promise.all([marked, written])
+    assert.equal(heard.at(-1), 'gave up: MILLRACE_JOURNAL_IO')
+  })
+
+  it('says in its end which file it is, by the option of its owner, and nothing without a code', async () => {
+    const ends = [ofSqlite('SQLITE_CORRUPT'), new TypeError('of ours')].map(async (error) => {
+      const { journal, thread } = await withPlayedThreads()
+      for (let at = 0; journal.end === undefined; at++) {
+        await thread(at).fails(error)
+        await thread(at).exits()
+        await thread(at + 1)?.opens()
+      }
+      const { code, path } = journal.end as MillraceError
+      return [code, path]
+    })
+    assert.deepEqual(await Promise.all(ends), [
+      ['MILLRACE_JOURNAL_CORRUPT', 'journal.file'],
+      ['MILLRACE_JOURNAL_IO', undefined],
+    ])
   })
 
   it('is read once more where it is damaged, and left alone when it still is', async () => {

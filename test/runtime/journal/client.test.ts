@@ -366,6 +366,41 @@ describe('a journal that refuses what is new', () => {
     assert.deepEqual([heard.at(-1), client.refusal], ['healthy', undefined])
   })
 
+  it('is tried as soon as it is open again', async () => {
+    const heard: string[] = []
+    const client = new JournalClient(new ManualClock(), listener(heard))
+    const groups: Group[] = []
+    const link = { send: (group: Group) => void groups.push(group) }
+    client.attach(link, OPENED)
+    client.outage({ kind: 'io', error: { name: 'SqliteError', message: 'disk I/O error' } }, 'test00')
+    client.attach(link, OPENED)
+    await turn()
+    client.received({ type: 'reply', reply: replyTo(groups[0] as Group) })
+    assert.deepEqual(heard, ['degraded', 'healthy'])
+  })
+
+  it('goes on waiting for what another process keeps from being written, also when the owner stops', async () => {
+    const heard: string[] = []
+    const clock = new ManualClock()
+    const client = new JournalClient(clock, listener(heard))
+    const groups: Group[] = []
+    client.attach({ send: (group) => void groups.push(group) }, OPENED)
+    client.hurry()
+    void client.barrier().then(() => heard.push('passed'))
+    await turn()
+    client.received({
+      type: 'refused',
+      number: 1,
+      fault: { kind: 'other', error: { name: 'SqliteError', message: 'busy' } },
+    })
+    await turn()
+    assert.deepEqual(heard, ['degraded'])
+    clock.advance(1_000)
+    client.received({ type: 'reply', reply: replyTo(groups[1] as Group) })
+    await turn()
+    assert.deepEqual(heard, ['degraded', 'healthy', 'passed'])
+  })
+
   it('is tried again each second, however often it was healthy in between', async () => {
     const heard: string[] = []
     const clock = new ManualClock()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MillraceError } from '../../../lib/errors.ts'
 import { faultOf } from '../../../runtime/journal/faults.ts'
+import { fileError } from '../../../runtime/journal/file-error.ts'
 
 /** What each error says of the journal; nothing of one that a single statement is to blame for. */
 const KINDS: Readonly<Record<string, string | undefined>> = {
@@ -43,6 +44,13 @@ describe('a fault of the journal as a whole', () => {
       ] as const
     ).map((code) => faultOf(new MillraceError(code, 'text'))?.kind)
     assert.deepEqual(kinds, ['io', 'corrupt', 'lost', 'disk-full', undefined])
+  })
+
+  it('is told by what SQLite said where a file could not be opened, and by the file system as the disk', () => {
+    const kinds = ['SQLITE_ERROR', 'SQLITE_NOMEM', 'SQLITE_IOERR', 'SQLITE_CANTOPEN', 'SQLITE_BUSY', 'EIO'].map(
+      (code) => faultOf(fileError(Object.assign(new Error('says SQLite'), { code }), 'jobs.db'))?.kind,
+    )
+    assert.deepEqual(kinds, [undefined, undefined, 'io', 'io', 'io', 'io'])
   })
 
   it('is none for what was thrown and is no error', () => {

@@ -20,7 +20,7 @@ describe('deliveries while the thread of the journal dies', () => {
     const journal = new JournalAccess(options, startJournalThread, systemClock, listener)
     await journal.open()
     test.after(() => journal.close())
-    await journal.learn(['echo'])
+    await journal.learn(['echo'], 'some')
     const answers = new Map<string, TakenAnswer[]>()
     let taken = 0
     const take = () => {

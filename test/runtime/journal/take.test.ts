@@ -36,7 +36,7 @@ async function taking() {
     client.lost(new Error('the thread died'))
     client.attach(link, store.describe(NOTHING_RECOVERED, store.ledger.nextNumber))
   }
-  void client.learn(['echo'])
+  void client.learn(['echo'], 'some')
   client.route({ places: [{ name: 'a', capacity: { jobs: 1, bytes: 2 ** 20 }, parallel: 1 }], placeOf: [0] })
   await reply()
   let next = TAKEN_NUMBERS_FROM
@@ -91,7 +91,7 @@ describe('the owner that takes deliveries', () => {
     const { client, take, answers, claimed, commit, reply, die } = await taking()
     const number = take('a')
     // Which is written, and says that the group was committed.
-    void client.learn(['another'])
+    void client.learn(['another'], 'some')
     await commit()
     die()
     const [place, held] = [{ name: 'a', capacity: { jobs: 1, bytes: 2 ** 20 }, parallel: 1 }, new Map()]

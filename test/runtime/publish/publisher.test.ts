@@ -61,7 +61,7 @@ describe('an enqueueMany of which something is refused', () => {
       refusal: undefined,
       takeNumber: () => journal.takeNumber(),
       taskIndex: (name) => journal.taskIndex(name),
-      learn: (names) => journal.learn(names),
+      learn: (names, patience) => journal.learn(names, patience),
       append: (job) => (++appended >= 3 && appended % 2 === 1 ? job.refused(full) : job.accepted(appended, 'new')),
     }
     const publisher = new Publisher(sink, clock, (number) => number)
