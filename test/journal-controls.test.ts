@@ -74,7 +74,7 @@ describeControls([
   },
   {
     protection: 'what waits is claimed though new jobs go before it',
-    mutation: { file: 'runtime/journal/append.js', from: 'ledger.rooms.passOver(place)', to: '0' },
+    mutation: { file: 'runtime/journal/append.js', from: 'ledger.turns.passOver(place)', to: '0' },
     file: 'runtime/journal/claim.test.js',
     test: 'takes what waits while new jobs of a higher priority go before it',
   },
@@ -99,6 +99,16 @@ describeControls([
     mutation: { file: 'runtime/journal/lost-group.js', from: 'jobs: [], ', to: '' },
     file: 'runtime/journal/access.test.js',
     test: 'keeps nobody waiting whose request was under way',
+  },
+  {
+    protection: 'a stop waits for outcomes that another process keeps from being written',
+    mutation: {
+      file: 'runtime/journal/client.js',
+      from: "fault.kind === 'other' ? 'some' : this.#patience",
+      to: 'this.#patience',
+    },
+    file: 'runtime/journal/client.test.js',
+    test: 'goes on waiting for what another process keeps',
   },
   {
     protection: 'a group is bounded in bytes',

@@ -92,7 +92,7 @@ function claimedAs(rank: number): number {
 export function useRoom(ledger: Ledger, task: number, bytes: number, rank: number): void {
   const place = isOutboundRank(rank) ? ledger.outbound.place : ledger.waiting.placeOf(task)
   ledger.rooms.use(place, bytes, rank)
-  if (ledger.waitingJobs > 0 && anyWaits(ledger, place)) ledger.rooms.passOver(place)
+  if (ledger.waitingJobs > 0 && anyWaits(ledger, place)) ledger.turns.passOver(place)
 }
 
 function anyWaits({ outbound, waiting, regulator }: Ledger, place: number): boolean {
@@ -107,14 +107,18 @@ function turnedAway(ledger: Ledger, task: number): number | undefined {
   return verdict === 'reject' ? appended.overloaded : appended['held-back']
 }
 
+function hasForNew({ rooms, turns }: Ledger, place: number): boolean {
+  return rooms.hasBeyond(place, turns.owed(place))
+}
+
 /** Whether its place, or the outbox where it goes out, has room for it, and nothing goes before it or is owed that room. */
 export function mayClaim(ledger: Ledger, task: number, rank: number): boolean {
   if (isOutboundRank(rank)) {
     const { place, waiting } = ledger.outbound
-    return ledger.rooms.hasForNew(place) && !waiting.anyBefore(place, rank - OUTBOUND_RANK)
+    return hasForNew(ledger, place) && !waiting.anyBefore(place, rank - OUTBOUND_RANK)
   }
   const place = ledger.waiting.placeOf(task)
-  if (place < 0 || !ledger.rooms.hasForNew(place) || ledger.waiting.anyBefore(place, rank)) return false
+  if (place < 0 || !hasForNew(ledger, place) || ledger.waiting.anyBefore(place, rank)) return false
   // Whether limits let a job run is for the claim to say, and how many retries there are among others.
   if (ledger.retried.total > 0 && ledger.retried.firstRank(place) !== undefined) return false
   return !ledger.regulator.has(task) && !ledger.regulator.anyBefore(place, rank)

@@ -1,7 +1,6 @@
 import type { Ledger } from './ledger.ts'
 import { limitedOf } from './limits/limited-jobs.ts'
 import { emptyClaim, push } from './claim-columns.ts'
-import { OLDEST_EVERY } from './place-rooms.ts'
 import type { ClaimColumns } from './protocol.ts'
 import type { WaitingRow } from './statements.ts'
 import { isOutboundRank, OUTBOUND_RANK, RETRIED_RANK, SUSPECT_RANK } from './schema.ts'
@@ -69,10 +68,10 @@ export function claimForRooms(ledger: Ledger): ClaimColumns[] {
   const claims: ClaimColumns[] = []
   for (let place = 0; place < ledger.rooms.places; place++) {
     const firstRank = firstRankOf(ledger, place)
-    if (firstRank === undefined) ledger.rooms.owesNothing(place)
+    if (firstRank === undefined) ledger.turns.owesNothing(place)
     else if (ledger.rooms.wantsRefill(place, firstRank)) claims.push(claimForPlace(ledger, place, CLAIM_JOBS))
-    else if (ledger.rooms.has(place) && ledger.rooms.owed(place) > 0) {
-      claims.push(claimForPlace(ledger, place, Math.min(ledger.rooms.owed(place), CLAIM_JOBS)))
+    else if (ledger.rooms.has(place) && ledger.turns.owed(place) > 0) {
+      claims.push(claimForPlace(ledger, place, Math.min(ledger.turns.owed(place), CLAIM_JOBS)))
     }
   }
   return claims
@@ -89,11 +88,9 @@ function claimForPlace(ledger: Ledger, place: number, most: number): ClaimColumn
     ledger.retried.firstRank(place) === undefined ? NONE : headsOf(ledger, ledger.retried, RETRIED_RANK, place)
   const limited = limitedOf(ledger, place)
   let bytes = 0
-  const turns = ledger.turns[place] ?? 0
-  const owed = ledger.rooms.owed(place)
-  let taken = 0
-  for (; taken < most && bytes < CLAIM_BYTES && ledger.rooms.has(place); taken++) {
-    const which = taken < owed || isTurnOfOldest(turns + taken - owed) ? 'oldest' : 'foremost'
+  const turn = ledger.turns.begin(place)
+  for (; turn.taken < most && bytes < CLAIM_BYTES && ledger.rooms.has(place); turn.taken++) {
+    const { which } = turn
     const retry = again.length > 0 && ledger.retryBudget.allows(place) ? foremost(again) : undefined
     const fresh = which === 'oldest' ? oldest(heads) : foremost(heads)
     const head = fresh ?? foremost(again)
@@ -105,14 +102,9 @@ function claimForPlace(ledger: Ledger, place: number, most: number): ClaimColumn
     ledger.rooms.use(place, weight, claim.ranks.at(-1) as number)
     bytes += weight
   }
-  ledger.rooms.makeUp(place, Math.min(owed, taken))
-  ledger.turns[place] = turns + Math.max(0, taken - owed)
+  ledger.turns.end(place, turn)
   for (const head of [...heads, ...again]) head.write()
   return claim
-}
-
-function isTurnOfOldest(turn: number): boolean {
-  return turn % OLDEST_EVERY === OLDEST_EVERY - 1
 }
 
 /** The rank of what would be claimed first for a place: retries are behind all fresh work. */

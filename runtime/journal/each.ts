@@ -28,6 +28,7 @@ export function undoable<R>(ledger: Ledger, work: () => R): Tried<R> {
   const { size } = homes
   const { changes } = late
   const restoreRooms = ledger.rooms.snapshot()
+  const restoreTurns = ledger.turns.snapshot()
   const restoreKeepTimes = ledger.keepTimes.snapshot()
   try {
     return { type: 'done', value: ledger.db.transaction(work)() }
@@ -37,6 +38,7 @@ export function undoable<R>(ledger: Ledger, work: () => R): Tried<R> {
     homes.truncate(size)
     late.undoTo(changes)
     restoreRooms()
+    restoreTurns()
     restoreKeepTimes()
     ledger.historyLooks = historyLooks
     ledger.recount()

@@ -17,6 +17,7 @@ import { RetryBudget } from './retry-budget.ts'
 import { isOutboundRank, RETRIED_RANK } from './schema.ts'
 import { type Database, type Prepared, prepare, prepareValue } from './sqlite.ts'
 import { type Origin, TakenHere } from './taken-here.ts'
+import { Turns } from './turns.ts'
 
 /** The ends of other kinds than success keep their row this long unless the owner says otherwise. */
 export const DEFAULT_KEEP_ENDED_MS = 7 * 24 * 3_600_000
@@ -43,8 +44,7 @@ export class Ledger {
   readonly rooms = new PlaceRooms()
   readonly regulator: Regulator
   readonly admission = new Admission((task) => this.waitingOf(task))
-  /** Waiting jobs that each place was given so far: one in eight is the oldest, however few a claim takes. */
-  readonly turns: number[] = []
+  readonly turns = new Turns()
   /** How far the histories of tasks have been looked at, by task. */
   historyLooks: ReadonlyMap<number, EndedPosition> = new Map()
   readonly epoch: number
@@ -134,6 +134,7 @@ export class Ledger {
     this.writeAllLate()
     if (routes.places.length !== this.rooms.places) this.paces.forget()
     this.rooms.reset(routes.places.map((place) => place.capacity))
+    this.turns.route()
     this.admission.route(routes)
     this.keepTimes.route(routes.keepEndedMs)
     const limited = this.regulator.route(routes)

@@ -2,9 +2,6 @@ import type { PlaceRoom } from './protocol.ts'
 
 const PARTS = 8
 
-/** One claim in this many takes the oldest job whatever its priority, so that none starves. */
-export const OLDEST_EVERY = 8
-
 /**
  * Room of every place in jobs and bytes, as granted by the owner and used up by claims. A place whose capacity is none is
  * closed: what it gives back meanwhile makes no room.
@@ -14,8 +11,6 @@ export class PlaceRooms {
   #bytes: number[] = []
   /** The lowest priority that each place was given since its room began: 0 is the highest. */
   #lowestRank: number[] = []
-  /** New jobs that were given room of each place before others that wait for it, and of which nothing has made up yet. */
-  #passed: number[] = []
   #capacity: readonly PlaceRoom[] = []
 
   get places(): number {
@@ -27,7 +22,6 @@ export class PlaceRooms {
     this.#jobs = capacity.map((each) => each.jobs)
     this.#bytes = capacity.map((each) => each.bytes)
     this.#lowestRank = capacity.map(() => 0)
-    this.#passed = capacity.map(() => 0)
   }
 
   isOpen(place: number): boolean {
@@ -48,28 +42,9 @@ export class PlaceRooms {
     return (this.#jobs[place] ?? 0) > 0 && (this.#bytes[place] ?? 0) > 0 && this.isOpen(place)
   }
 
-  /** Whether there is more than what is owed to those that wait. */
-  hasForNew(place: number): boolean {
-    return this.has(place) && (this.#jobs[place] as number) > this.owed(place)
-  }
-
-  /** A new job was given room while others wait. */
-  passOver(place: number): void {
-    this.#passed[place] = (this.#passed[place] ?? 0) + 1
-  }
-
-  /** How many claims of the oldest job a place owes to those that wait: without them they would wait as long as new ones come. */
-  owed(place: number): number {
-    return Math.floor((this.#passed[place] ?? 0) / (OLDEST_EVERY - 1))
-  }
-
-  makeUp(place: number, claims: number): void {
-    this.#passed[place] = (this.#passed[place] ?? 0) - claims * (OLDEST_EVERY - 1)
-  }
-
-  /** Nothing waits any more. */
-  owesNothing(place: number): void {
-    this.#passed[place] = 0
+  /** Whether there is more than so many jobs take. */
+  hasBeyond(place: number, jobs: number): boolean {
+    return this.has(place) && (this.#jobs[place] as number) > jobs
   }
 
   jobs(place: number): number {
@@ -92,11 +67,9 @@ export class PlaceRooms {
   snapshot(): () => void {
     const jobs = [...this.#jobs]
     const bytes = [...this.#bytes]
-    const passed = [...this.#passed]
     return () => {
       this.#jobs = jobs
       this.#bytes = bytes
-      this.#passed = passed
     }
   }
 }

@@ -150,6 +150,7 @@ export class Store {
     const { nextOrd, nextNumber, historyLooks } = ledger
     const tasks = ledger.tasks.names.length
     const restoreRooms = ledger.rooms.snapshot()
+    const restoreTurns = ledger.turns.snapshot()
     const restoreAsked = ledger.admission.snapshot()
     const restoreKeepTimes = ledger.keepTimes.snapshot()
     return () => {
@@ -158,6 +159,7 @@ export class Store {
       ledger.nextNumber = nextNumber
       ledger.tasks.truncate(tasks)
       restoreRooms()
+      restoreTurns()
       restoreAsked()
       restoreKeepTimes()
       ledger.historyLooks = historyLooks

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { weightOf } from '../../../lib/job.ts'
 import type { PlaceRoom } from '../../../runtime/journal/protocol.ts'
 import type { ClaimedJob } from '../../../runtime/messages.ts'
+import { failOnce } from '../../helpers/altered-statement.ts'
 import { StoreDriver } from '../../helpers/store-driver.ts'
 
 describe('a claim', () => {
@@ -23,6 +24,16 @@ describe('a claim', () => {
     const oldest = journal.enqueue('alpha', { priority: 0 })
     for (let at = 0; at < 20; at++) journal.add('beta', { priority: 9 })
     journal.commit()
+    assert.equal(journal.claim(20).indexOf(oldest.number), 7)
+  })
+
+  it('takes the oldest job each eighth time, those that were not committed not counted', () => {
+    const journal = new StoreDriver()
+    const oldest = journal.enqueue('alpha', { priority: 0 })
+    for (let at = 0; at < 20; at++) journal.add('beta', { priority: 9 })
+    journal.commit()
+    failOnce(journal.ledger.commit)
+    assert.throws(() => journal.claim(7), /does not go through/)
     assert.equal(journal.claim(20).indexOf(oldest.number), 7)
   })
 
