@@ -2,6 +2,20 @@ import type { ClaimColumns, ClaimExtra } from './protocol.ts'
 import { isOutboundRank } from './schema.ts'
 import type { WaitingRow } from './statements.ts'
 
+/** A claim is as long as a group may be, so that nobody's commit waits for more than that. */
+export const CLAIM_JOBS = 512
+export const CLAIM_BYTES = 256 * 1024
+
+/** Whether it has come to its bound, so that its place may have room for more of what waits. */
+export function isFull({ numbers, inputs, extras }: ClaimColumns): boolean {
+  if (numbers.length >= CLAIM_JOBS) return true
+  let bytes = 0
+  for (let at = 0; at < inputs.length; at++) {
+    bytes += (inputs[at] as string).length + (extras[at]?.overrides?.length ?? 0)
+  }
+  return bytes >= CLAIM_BYTES
+}
+
 export function emptyClaim(place: number): ClaimColumns {
   return { place, numbers: [], tasks: [], claims: [], attempts: [], ranks: [], ords: [], inputs: [], extras: [] }
 }

@@ -1,14 +1,10 @@
 import type { Ledger } from './ledger.ts'
 import { limitedOf } from './limits/limited-jobs.ts'
-import { emptyClaim, push } from './claim-columns.ts'
+import { CLAIM_BYTES, CLAIM_JOBS, emptyClaim, push } from './claim-columns.ts'
 import type { ClaimColumns } from './protocol.ts'
 import type { WaitingRow } from './statements.ts'
 import { isOutboundRank, OUTBOUND_RANK, RETRIED_RANK, SUSPECT_RANK } from './schema.ts'
 import { RANKS, type Waiting } from './waiting.ts'
-
-/** A claim is as long as a group may be, so that nobody's commit waits for more than that. */
-const CLAIM_JOBS = 512
-const CLAIM_BYTES = 256 * 1024
 
 const NONE: readonly Head[] = []
 

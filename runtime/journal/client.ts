@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import type { ClaimedJob, Ended, Start } from '../messages.ts'
+import { isFull } from './claim-columns.ts'
 import { acknowledge, acknowledgeTaken, answerOthers } from './acknowledge.ts'
 import { claimedJobs, reportSettles, shortCutsOf } from './acknowledge.ts'
 import { Gather, type NewJob, refuseSent, refuseTaken } from './gather.ts'
@@ -276,7 +277,7 @@ export class JournalClient {
     else this.#refuseJobs(sent, reply.jobsRefused, 'some')
     answerOthers(sent, reply)
     for (const claim of reply.claims) this.#listener.claimed(claimedJobs(claim))
-    if (reply.claims.length > 0 && reply.claimable > 0) this.nudge()
+    if (reply.claimable > 0 && reply.claims.some(isFull)) this.nudge()
     if (reply.homes !== undefined) this.#listener.goHome(reply.homes)
     if (reply.wished.length > 0) this.#listener.wished(reply.wished)
     if (reply.expired.length > 0) this.#listener.expired(reply.expired)

@@ -110,6 +110,29 @@ describe('how many jobs wait', () => {
   })
 })
 
+describe('a claim', () => {
+  for (const [jobs, bytes, groupsAfter] of [
+    [1, 10, 1],
+    [512, 10, 2],
+    [2, 128 * 1024, 2],
+  ] as const) {
+    it(`of ${jobs} jobs with ${bytes} bytes each is followed by ${groupsAfter - 1} groups that ask for more`, async () => {
+      const client = new JournalClient(new ManualClock(), listener([]))
+      const groups: Group[] = []
+      client.attach({ send: (group: Group) => void groups.push(group) }, OPENED)
+      client.nudge()
+      await turn()
+      const each = <T>(value: T): T[] => Array.from({ length: jobs }, () => value)
+      const numbers = each(1)
+      const of = { numbers, tasks: each(0), claims: numbers, attempts: numbers, ranks: numbers, ords: numbers }
+      const claim = { ...of, place: 0, inputs: each('x'.repeat(bytes)), extras: each(null) }
+      client.received({ type: 'reply', reply: replyTo(groups[0] as Group, { claims: [claim], claimable: 5 }) })
+      await turn()
+      assert.equal(groups.length, groupsAfter)
+    })
+  }
+})
+
 describe('a few outcomes', () => {
   const outcome = (number: number) => ({ job: claimOf({ number }), outcome: SUCCESS, startedAt: 1, endedAt: 2 })
 
