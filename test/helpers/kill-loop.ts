@@ -97,7 +97,7 @@ async function killOnce({ built, folder, ledger, mode, lifeMs }: Life & { readon
   const before = lengthOf(ledger)
   const victim = start(built, folder, ledger, mode)
   const exited = once(victim, 'exit')
-  await Promise.race([nextAck(ledger, before), exited])
+  await nextAck(ledger, before, exited)
   await new Promise((resolve) => setTimeout(resolve, lifeMs))
   victim.kill('SIGKILL')
   await exited
@@ -141,13 +141,17 @@ function lengthOf(ledger: string): number {
   return statSync(ledger, { throwIfNoEntry: false })?.size ?? 0
 }
 
-function nextAck(ledger: string, after: number): Promise<void> {
+/** Resolves also when it is `over` before. */
+function nextAck(ledger: string, after: number, over: Promise<unknown>): Promise<void> {
   return new Promise((resolve) => {
     const watcher = watch(dirname(ledger), () => {
-      if (!textFrom(ledger, after).includes('\nack ')) return
+      if (textFrom(ledger, after).includes('\nack ')) finish()
+    })
+    const finish = () => {
       watcher.close()
       resolve()
-    })
+    }
+    void over.then(finish)
   })
 }
 

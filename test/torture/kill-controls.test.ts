@@ -21,7 +21,7 @@ const broken: readonly {
     mutations: [
       {
         file: 'runtime/journal/client.js',
-        from: 'this.#gather.addJob(job);',
+        from: /(?<=takes\(job\)\)\s+return;\s+)this\.#gather\.addJob\(job\);/,
         to: 'setImmediate(job.accepted.bind(job), job.number, "new"); this.#gather.addJob({ ...job, accepted() {} });',
       },
     ],
