@@ -85,20 +85,17 @@ export class Catalog {
 
   /** What jobs share, by task index; empty where no task has limits. */
   get partLimits(): readonly (PartLimits | undefined)[] {
-    if (this.#byIndex.every((manifest) => manifest?.limits === undefined)) return []
-    return Array.from(this.#byIndex, (manifest) => manifest?.limits)
+    return this.#eachOf('limits')
   }
 
   /** By task index; empty where no task has a bound. */
   get maxWaiting(): readonly (MaxWaiting | undefined)[] {
-    if (this.#byIndex.every((manifest) => manifest?.maxWaiting === undefined)) return []
-    return Array.from(this.#byIndex, (manifest) => manifest?.maxWaiting)
+    return this.#eachOf('maxWaiting')
   }
 
   /** By task index; empty where no task says it. */
   get keepEndedMs(): readonly (number | undefined)[] {
-    if (this.#byIndex.every((manifest) => manifest?.keepEndedMs === undefined)) return []
-    return Array.from(this.#byIndex, (manifest) => manifest?.keepEndedMs)
+    return this.#eachOf('keepEndedMs')
   }
 
   breakerOf(task: number): BreakerPolicy | undefined {
@@ -120,6 +117,12 @@ export class Catalog {
     if (job.extra?.overrides === undefined) return manifest
     const { softLimitMs = manifest.softLimitMs, hardLimitMs = manifest.hardLimitMs } = overridesOf(job)
     return { softLimitMs, hardLimitMs }
+  }
+
+  /** By task index; empty where no task has it. */
+  #eachOf<K extends 'limits' | 'maxWaiting' | 'keepEndedMs'>(key: K): readonly (TaskManifest[K] | undefined)[] {
+    if (this.#byIndex.every((manifest) => manifest?.[key] === undefined)) return []
+    return Array.from(this.#byIndex, (manifest) => manifest?.[key])
   }
 }
 

@@ -104,8 +104,8 @@ describeControls([
     protection: 'a stop waits for outcomes that another process keeps from being written',
     mutation: {
       file: 'runtime/journal/client.js',
-      from: "fault.kind === 'other' ? 'some' : this.#patience",
-      to: 'this.#patience',
+      from: "fault.kind === 'other' ? 'some' : this.patience",
+      to: 'this.patience',
     },
     file: 'runtime/journal/client.test.js',
     test: 'goes on waiting for what another process keeps',

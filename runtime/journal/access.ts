@@ -39,7 +39,6 @@ export class JournalAccess {
   #opened: OpenedJournal | undefined
   /** 'ending': what was handed over is being committed. */
   #status: 'new' | 'open' | 'ending' | 'closing' | 'closed' = 'new'
-  #patience: Patience = 'some'
   readonly #reopening = new Reopening()
   #end: Error | undefined
   /** Why the latest thread has ended, or could not open it. */
@@ -178,7 +177,6 @@ export class JournalAccess {
 
   /** Nobody waits any more for a disk that fails: what it does not take at the next attempt is given up. */
   hurry(): void {
-    this.#patience = 'none'
     this.#client.hurry()
   }
 
@@ -243,9 +241,9 @@ export class JournalAccess {
       const step = this.#reopening.next(this.#fault?.kind, this.#clock.monotonicMs(), this.#client.writes)
       if (step.type === 'pause') {
         this.#client.outage(this.#fault as JournalFault, this.name)
-        if (this.#patience === 'some') await pause(this.#clock, step.ms)
+        if (this.#client.patience === 'some') await pause(this.#clock, step.ms)
       }
-      const isOver = step.type === 'give-up' || (step.type === 'pause' && this.#patience === 'none')
+      const isOver = step.type === 'give-up' || (step.type === 'pause' && this.#client.patience === 'none')
       if (isOver) return this.#listener.gaveUp(this.#endOf(this.#lastError))
       if (this.#end !== undefined) return
       const opened = await this.#start(epoch).catch((error: Error) => error)

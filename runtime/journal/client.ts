@@ -39,7 +39,8 @@ export class JournalClient {
   /** What the thread has said of why it ends. */
   #lastWords: Error | undefined
   #flush: 'idle' | 'planned' = 'idle'
-  #patience: Patience = 'some'
+  /** Only `hurry` changes it. */
+  patience: Patience = 'some'
   #lastGroup = 0
   #waiting = 0
   #suspects = 0
@@ -220,7 +221,7 @@ export class JournalClient {
 
   /** From now on nobody waits for a disk that refuses: what it does not take at the next attempt is not waited for. */
   hurry(): void {
-    this.#patience = 'none'
+    this.patience = 'none'
     this.#plan()
   }
 
@@ -239,7 +240,7 @@ export class JournalClient {
 
   #plan(): void {
     if (this.#flush === 'planned' || this.#sent.length >= (this.#gather.isFewOutcomes ? 1 : WINDOW)) return
-    if (this.#link === undefined || (this.#status === 'degraded' && this.#patience === 'some')) return
+    if (this.#link === undefined || (this.#status === 'degraded' && this.patience === 'some')) return
     this.#flush = 'planned'
     this.#clock.setImmediate(() => {
       this.#flush = 'idle'
@@ -309,7 +310,7 @@ export class JournalClient {
     const [sent] = this.#sent.splice(at, 1) as [Sent]
     this.#gather.restore(sent)
     // What somebody else keeps from being written is written soon.
-    this.#refuseJobs(sent, fault, fault.kind === 'other' ? 'some' : this.#patience)
+    this.#refuseJobs(sent, fault, fault.kind === 'other' ? 'some' : this.patience)
   }
 
   #refuseJobs(sent: Sent, fault: JournalFault, patience: Patience): void {

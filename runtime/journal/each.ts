@@ -24,24 +24,12 @@ type Tried<R> = { readonly type: 'done'; readonly value: R } | { readonly type: 
 
 /** Does all of it or nothing, under a savepoint. What fails the journal itself is thrown. */
 export function undoable<R>(ledger: Ledger, work: () => R): Tried<R> {
-  const { nextOrd, homes, late, historyLooks } = ledger
-  const { size } = homes
-  const { changes } = late
-  const restoreRooms = ledger.rooms.snapshot()
-  const restoreTurns = ledger.turns.snapshot()
-  const restoreKeepTimes = ledger.keepTimes.snapshot()
+  const undo = ledger.remember()
   try {
     return { type: 'done', value: ledger.db.transaction(work)() }
   } catch (error) {
     if (!ledger.db.inTransaction || faultOf(error) !== undefined) throw error
-    ledger.nextOrd = nextOrd
-    homes.truncate(size)
-    late.undoTo(changes)
-    restoreRooms()
-    restoreTurns()
-    restoreKeepTimes()
-    ledger.historyLooks = historyLooks
-    ledger.recount()
+    undo()
     return { type: 'undone', error }
   }
 }

@@ -94,6 +94,22 @@ export class Ledger {
     this.#dataVersion = prepareValue<[], number>(db, 'PRAGMA data_version')
   }
 
+  /** For undoing what a transaction has changed here, or a part of it under a savepoint, once its rows are as they were. */
+  remember(): () => void {
+    const { nextOrd, historyLooks, homes, late } = this
+    const { size } = homes
+    const { changes } = late
+    const restores = [this.rooms, this.turns, this.keepTimes].map((part) => part.snapshot())
+    return () => {
+      this.nextOrd = nextOrd
+      this.historyLooks = historyLooks
+      homes.truncate(size)
+      late.undoTo(changes)
+      for (const restore of restores) restore()
+      this.recount()
+    }
+  }
+
   /** Reads the counts of waiting jobs anew: at the start, and after a transaction was rolled back. */
   recount(): void {
     this.waiting.clear()

@@ -147,28 +147,19 @@ export class Store {
 
   #remember(): () => void {
     const { ledger } = this
-    const { nextOrd, nextNumber, historyLooks } = ledger
+    const { nextNumber } = ledger
     const tasks = ledger.tasks.names.length
-    const restoreRooms = ledger.rooms.snapshot()
-    const restoreTurns = ledger.turns.snapshot()
     const restoreAsked = ledger.admission.snapshot()
-    const restoreKeepTimes = ledger.keepTimes.snapshot()
+    const undo = ledger.remember()
     return () => {
       if (ledger.db.inTransaction) ledger.rollback.run()
-      ledger.nextOrd = nextOrd
       ledger.nextNumber = nextNumber
       ledger.tasks.truncate(tasks)
-      restoreRooms()
-      restoreTurns()
       restoreAsked()
-      restoreKeepTimes()
-      ledger.historyLooks = historyLooks
       ledger.forgetInbox()
-      ledger.homes.truncate(0)
-      ledger.late.undoTo(0)
       // Claims of a trial or a probe that was not committed would run a job that nobody has claimed.
       this.#requests.takeClaims()
-      ledger.recount()
+      undo()
       ledger.timesChanged = 'yes'
     }
   }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, statSync, watch, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { scratchFolder } from './scratch.ts'
+import { whenFile } from './when-file.ts'
 
 export const millrace = fileURLToPath(new URL('../../adapters/cli/main.js', import.meta.url))
 export const cliTasks = fileURLToPath(new URL('../fixtures/cli-tasks.js', import.meta.url))
@@ -53,18 +54,7 @@ export function scratch(_test: unknown): string {
 
 /** Resolves when a file has more bytes than that; `false` when `over` comes first. */
 export function grown(path: string, bytes: number, over: Promise<unknown>): Promise<boolean> {
-  const isGrown = () => existsSync(path) && statSync(path).size > bytes
-  return new Promise((resolve) => {
-    const watcher = watch(dirname(path), () => {
-      if (isGrown()) finish(true)
-    })
-    const finish = (value: boolean) => {
-      watcher.close()
-      resolve(value)
-    }
-    if (isGrown()) finish(true)
-    void over.then(() => finish(false))
-  })
+  return whenFile(path, () => existsSync(path) && statSync(path).size > bytes, over)
 }
 
 /** Lines of input, one for each number from one to the other. */

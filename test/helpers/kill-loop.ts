@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readSync, statSync, watch } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { stateCodes } from '../../lib/job-state.ts'
 import { formatJobId } from '../../lib/job.ts'
 import { Database } from '../../runtime/index.ts'
 import { type LedgerVerdict, verdictOf } from './kill-verdict.ts'
+import { whenFile } from './when-file.ts'
 import { ledgerLines } from './scratch.ts'
 
 export interface KillLoop {
@@ -97,7 +98,7 @@ async function killOnce({ built, folder, ledger, mode, lifeMs }: Life & { readon
   const before = lengthOf(ledger)
   const victim = start(built, folder, ledger, mode)
   const exited = once(victim, 'exit')
-  await nextAck(ledger, before, exited)
+  await whenFile(ledger, () => textFrom(ledger, before).includes('\nack '), exited)
   await new Promise((resolve) => setTimeout(resolve, lifeMs))
   victim.kill('SIGKILL')
   await exited
@@ -139,20 +140,6 @@ function start(built: string, folder: string, ledger: string, mode: readonly str
 
 function lengthOf(ledger: string): number {
   return statSync(ledger, { throwIfNoEntry: false })?.size ?? 0
-}
-
-/** Resolves also when it is `over` before. */
-function nextAck(ledger: string, after: number, over: Promise<unknown>): Promise<void> {
-  return new Promise((resolve) => {
-    const watcher = watch(dirname(ledger), () => {
-      if (textFrom(ledger, after).includes('\nack ')) finish()
-    })
-    const finish = () => {
-      watcher.close()
-      resolve()
-    }
-    void over.then(finish)
-  })
 }
 
 function textFrom(ledger: string, at: number): string {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** One protection taken out: in this built file, this text becomes that. */
 export interface Mutation {
@@ -13,6 +13,11 @@ export interface Mutation {
 
 /** Where the build stands. */
 export const built = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+
+/** What a build, or a copy of it, exports. */
+export async function loadBuild(root: string) {
+  return (await import(pathToFileURL(join(root, 'runtime/index.js')).href)) as typeof import('../../runtime/index.ts')
+}
 
 /** A copy of the build, by hard links, with a protection taken out; beside the build, so that it finds the same packages. */
 export function mutant(...mutations: readonly Mutation[]): Disposable & { readonly folder: string } {

@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import type { MillraceError, Runtime } from '../../../runtime/index.ts'
 import { echo, native, parked, traced } from '../../fixtures/tasks.ts'
-import { built, mutant } from '../../helpers/mutant.ts'
+import { built, loadBuild, mutant } from '../../helpers/mutant.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { ledgerOf, scratchFolder } from '../../helpers/scratch.ts'
 
@@ -23,9 +23,7 @@ const FAILING = {
 }
 
 async function startOf(test: TestContext, root: string, file: string): Promise<Runtime> {
-  const { createRuntime } = (await import(
-    pathToFileURL(join(root, 'runtime/index.js')).href
-  )) as typeof import('../../../runtime/index.ts')
+  const { createRuntime } = await loadBuild(root)
   const runtime = await createRuntime({
     tasks: pathToFileURL(join(root, 'test/fixtures/tasks.js')),
     journal: { file },

@@ -10,12 +10,10 @@ import { journalFiles } from '../../../runtime/journal/files.ts'
 import { LogGrowth, logBytesOf } from '../../../runtime/journal/log-growth.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { quick } from '../../fixtures/quick-tasks.ts'
-import { built, mutant } from '../../helpers/mutant.ts'
+import { built, loadBuild, mutant } from '../../helpers/mutant.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 import { startRuntime } from '../../helpers/start-runtime.ts'
-
-type Index = typeof import('../../../runtime/index.ts')
 
 const MIB = 1024 * 1024
 const LIMIT = 64 * MIB
@@ -122,7 +120,7 @@ describe('the log of an owner', () => {
 
   /** How large it gets while so many jobs are enqueued and run. */
   async function largestLog(test: TestContext, root: string): Promise<number> {
-    const { createRuntime } = (await import(pathToFileURL(join(root, 'runtime/index.js')).href)) as Index
+    const { createRuntime } = await loadBuild(root)
     const file = join(scratchFolder(), 'jobs.db')
     const tasks = pathToFileURL(join(root, 'test/fixtures/quick-tasks.js'))
     const journal = { file, durability: 'relaxed' } as const

@@ -6,12 +6,10 @@ import { describe, it, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { journalFiles } from '../../../runtime/journal/files.ts'
 import { echo } from '../../fixtures/tasks.ts'
-import { built, mutant } from '../../helpers/mutant.ts'
+import { built, loadBuild, mutant } from '../../helpers/mutant.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 
 const JOBS = 20
-
-type Index = typeof import('../../../runtime/index.ts')
 
 /** What another process finds there, which closes the journal again. */
 function countElsewhere(file: string, table = 'millrace_jobs'): number {
@@ -19,8 +17,6 @@ function countElsewhere(file: string, table = 'millrace_jobs'): number {
     console.log(db.prepare('SELECT count(*) FROM ' + process.argv[2]).pluck().get()); db.close()`
   return Number(execFileSync(process.execPath, ['-e', program, file, table], { encoding: 'utf8' }))
 }
-
-const load = async (root: string) => (await import(pathToFileURL(join(root, 'runtime/index.js')).href)) as Index
 
 const optionsFor = (file: string, root: string) => ({
   tasks: pathToFileURL(join(root, 'test/fixtures/tasks.js')),
@@ -37,7 +33,7 @@ function dropLocks(file: string): void {
 
 /** A publisher in a process that reads the journal's files; another one is made when it has ended. */
 async function publishWhileRead(root: string): Promise<{ acknowledged: number; found: number; codes: string[] }> {
-  const { createPublisher, createRuntime } = await load(root)
+  const { createPublisher, createRuntime } = await loadBuild(root)
   const journal = join(scratchFolder(), 'jobs.db')
   await (await createRuntime(optionsFor(journal, root))).stop()
   let publisher = await createPublisher({ journal })
@@ -64,7 +60,7 @@ async function publishWhileRead(root: string): Promise<{ acknowledged: number; f
 
 /** A service that reads its journal's files, as a backup does; returns how many of twice `JOBS` are in them, and what it told. */
 async function readWhileOpen(test: TestContext, root: string): Promise<{ found: number; told: string[] }> {
-  const { createRuntime } = await load(root)
+  const { createRuntime } = await loadBuild(root)
   const file = join(scratchFolder(), 'jobs.db')
   const runtime = await createRuntime(optionsFor(file, root))
   test.after(() => runtime.stop({ graceMs: 0 }))

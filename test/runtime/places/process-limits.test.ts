@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, it } from 'node:test'
 import { type NativeCall, noop, pid, stuck } from '../../fixtures/process-tasks.ts'
-import { mutant } from '../../helpers/mutant.ts'
+import { loadBuild, mutant } from '../../helpers/mutant.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { startNode } from '../../helpers/node-process.ts'
 import { gone, isAlive, processesOf, startProcessTier } from '../../helpers/start-process-tier.ts'
@@ -87,9 +87,7 @@ describe('a process that does not exit although it was killed', () => {
   it('is counted until it has', async () => {
     // Nothing but the kernel holds one up: here it is late at once.
     using copy = mutant({ file: 'runtime/places/process-place.js', from: 'ZOMBIE_MS = 5_000', to: 'ZOMBIE_MS = 0' })
-    const { createRuntime } = (await import(
-      join(copy.folder, 'runtime/index.js')
-    )) as typeof import('../../../runtime/index.ts')
+    const { createRuntime } = await loadBuild(copy.folder)
     await using runtime = await createRuntime({
       tasks: pathToFileURL(join(copy.folder, 'test/fixtures/process-tasks.js')),
       journal: { file: ':memory:' },
