@@ -9,6 +9,7 @@ import { echo, native, parked, traced } from '../../fixtures/tasks.ts'
 import { built, loadBuild, mutant } from '../../helpers/mutant.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { ledgerOf, scratchFolder } from '../../helpers/scratch.ts'
+import { processesOf } from '../../helpers/start-process-tier.ts'
 
 const WAIT = { timeoutMs: 30_000 }
 
@@ -94,7 +95,9 @@ describe('a disk that fails', () => {
     it(`keeps none from stopping that has a job which is stuck, where it is ${disk}`, async (test) => {
       const { runtime, fail } = await failingRuntime(test)
       const ledger = join(scratchFolder(), 'ledger')
-      const job = await runtime.enqueue(native, { ledger, seconds: 6, how: 'exec' })
+      // By these seconds the test knows its own command again.
+      const seconds = 6 + process.pid / 1e9
+      const job = await runtime.enqueue(native, { ledger, seconds, how: 'exec' })
       await ledgerOf(ledger, 1, 'start')
       const degraded = nextEvent(runtime, 'journal.degraded', WAIT)
       fail(code)
@@ -104,6 +107,8 @@ describe('a disk that fails', () => {
       assert.deepEqual(await runtime.stop({ graceMs: 0 }), { stuck: [job.id] })
       assert.ok(performance.now() - beganAt < 4_500, 'the thread is still in its call')
       await refused
+      // Else the thread would be there for longer than one may be left behind.
+      for (const pid of processesOf(`sleep ${seconds}`)) process.kill(pid)
     })
   }
 })
