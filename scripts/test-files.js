@@ -1,6 +1,6 @@
 /**
  * Runs these built test files, in this order (`node --test` would sort them): so many at once, and one after another those
- * behind `--alone`. Tells which took longest.
+ * behind `--alone`. Tells which took longest, and at the very end once more what has failed.
  *
  * A few that have failed are run again, one after another: threads and processes that get no processor beside other work
  * fail tests of time. Both runs are told. What looks for lost jobs has failed if it has failed once.
@@ -8,8 +8,11 @@
 import { once } from 'node:events'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { inspect } from 'node:util'
 
 const TOLD = 15
+/** Characters of each failure, at the end. */
+const TOLD_OF_FAULT = 3_000
 /** More of them are no accident. */
 const MOST_AGAIN = 3
 const NEVER_AGAIN = /\btorture\b/
@@ -17,6 +20,7 @@ const NEVER_AGAIN = /\btorture\b/
 const [concurrency, timeout, ...files] = process.argv.slice(2)
 const alone = files.indexOf('--alone')
 const seconds = new Map()
+const faults = []
 
 const failed = new Set([
   ...(await runFiles(files.slice(0, alone), Number(concurrency))),
@@ -30,6 +34,7 @@ if (failed.size > 0 && mayBeRunAgain) {
   for (const file of failed) console.log(`failed once, and ${stillFailed.has(file) ? 'again' : 'not again'}: ${file}`)
 }
 tellLongest()
+for (const fault of faults) console.log(fault)
 
 /** Resolves to those that have failed. */
 async function runFiles(some, atOnce) {
@@ -42,13 +47,19 @@ async function runFiles(some, atOnce) {
       seconds.set(name, details.duration_ms / 1_000)
       if (details.passed === false || details.error !== undefined) failures.add(name)
     })
-    .on('test:fail', () => {
+    .on('test:fail', ({ name, details: { error } }) => {
       process.exitCode = 1
+      if (error.failureType !== 'subtestsFailed') faults.push(`failed: ${name}\n${faultOf(error)}`)
     })
     .compose(new spec())
   told.pipe(process.stdout, { end: false })
   await once(told, 'end')
   return failures
+}
+
+function faultOf(error) {
+  const text = inspect(error.cause ?? error).slice(0, TOLD_OF_FAULT)
+  return text.replaceAll(/^/gm, '    ')
 }
 
 function tellLongest() {
