@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { mutant } from './helpers/mutant.ts'
-import { runTest } from './helpers/run-test.ts'
+import { runTest, runTests } from './helpers/run-test.ts'
 import { scratchFolder } from './helpers/scratch.ts'
 
 /** A file of tests, of which the one named 'the meant one' is run. */
@@ -41,6 +41,17 @@ describe('what was run as a control', () => {
     for (const body of ['for (', `throw new Error('not now'); ${MEANT}`, "it('is another', () => {})"]) {
       assert.equal((await run(body)).result, 'not run', body)
     }
+  })
+
+  it('tells of several tests of a file what became of each', async () => {
+    const path = join(scratchFolder(), 'some.test.cjs')
+    const tests = "it('one', () => {}); it('two', () => { throw new Error('no') }); it('three', () => {})"
+    writeFileSync(path, `const { it } = require('node:test')\n${tests}`)
+    const ran = await runTests(path, ['one', 'two', 'four'], 200)
+    assert.deepEqual(
+      [...ran].map(([name, { result }]) => `${name} ${result}`),
+      ['one passed', 'two failed', 'four not run'],
+    )
   })
 
   it('has not failed by what its file does after it', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { built, mutant, type Mutation } from './mutant.ts'
-import { type RanTest, runTest } from './run-test.ts'
+import { type RanTest, runTest, runTests } from './run-test.ts'
 
 /** A protection, how it is taken out of the build, and the test that is there for it. */
 export interface Control {
@@ -28,14 +28,12 @@ const OWN_FAULT = /\bReferenceError\b/
  * file does not load, or fails in something else, proves nothing.
  */
 export function describeControls(controls: readonly Control[]): void {
-  const sound = new Map<string, Promise<RanTest>>()
+  const sound = new Sound(controls)
   describe('without its protection', { concurrency: 2 }, () => {
     for (const { protection, mutation, file, test } of controls) {
       it(`a test fails: ${protection}`, LIMIT, async () => {
         const which = `${file}, ${test}`
-        const before = sound.get(which) ?? withProtection(join(built, 'test', file), test)
-        sound.set(which, before)
-        const unchanged = await before
+        const unchanged = await sound.run(file, test)
         assert.ok(unchanged.result === 'passed', `${which}: does not pass with it: ${JSON.stringify(unchanged)}`)
         using copy = mutant(mutation)
         const limitMs = Math.max(HANGS_MS, HANGS_TIMES * unchanged.tookMs)
@@ -47,8 +45,27 @@ export function describeControls(controls: readonly Control[]): void {
   })
 }
 
-/** Twice if need be: a machine that is busy with other tests may be too slow for one, and it is enough that it passes at all. */
-async function withProtection(path: string, test: string): Promise<RanTest> {
-  const ran = await runTest(path, test, WITH_PROTECTION_MS)
-  return ran.result === 'passed' ? ran : runTest(path, test, WITH_PROTECTION_MS)
+/** The tests with all protections: those of one file in one process. */
+class Sound {
+  readonly #controls: readonly Control[]
+  readonly #files = new Map<string, ReturnType<typeof runTests>>()
+
+  constructor(controls: readonly Control[]) {
+    this.#controls = controls
+  }
+
+  /** Twice if need be: a machine that is busy with other tests may be too slow for one, and it is enough that it passes at all. */
+  async run(file: string, test: string): Promise<RanTest> {
+    const first = (await this.#allOf(file)).get(test) as RanTest
+    return first.result === 'passed' ? first : runTest(join(built, 'test', file), test, WITH_PROTECTION_MS)
+  }
+
+  #allOf(file: string): ReturnType<typeof runTests> {
+    const known = this.#files.get(file)
+    if (known !== undefined) return known
+    const names = new Set(this.#controls.filter((each) => each.file === file).map(({ test }) => test))
+    const run = runTests(join(built, 'test', file), [...names], WITH_PROTECTION_MS)
+    this.#files.set(file, run)
+    return run
+  }
 }

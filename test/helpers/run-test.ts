@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -19,39 +19,61 @@ const BEGIN_MS = 30_000
 const END_MS = 5_000
 
 /** Runs the tests of a file that have this in their name, in a process of their own, and gives them so long. */
-export function runTest(path: string, name: string, limitMs: number): Promise<RanTest> {
-  // The runner would otherwise take itself for a child of the one that runs this file.
-  const { NODE_TEST_CONTEXT: _, ...rest } = process.env
+export async function runTest(path: string, name: string, limitMs: number): Promise<RanTest> {
+  return (await runTests(path, [name], limitMs)).get(name) as RanTest
+}
+
+/** The same of several names, one after another in one process: what became of each. */
+export function runTests(
+  path: string,
+  names: readonly string[],
+  limitMs: number,
+): Promise<ReadonlyMap<string, RanTest>> {
   // What is killed leaves its folders and file systems behind.
   const folder = scratchFolder()
-  const reporter = fileURLToPath(new URL('./tell-tests.js', import.meta.url))
-  const options = [`--test-reporter=${reporter}`, `--test-name-pattern=${name}`, '--test-force-exit', path]
-  const env = { ...rest, TMPDIR: folder }
-  const child = spawn(process.execPath, options, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+  const child = startTests(path, names, folder)
   let output = ''
   for (const stream of [child.stdout, child.stderr] as Readable[]) {
     stream.setEncoding('utf8').on('data', (text: string) => (output += text))
   }
-  const told = new Course(name)
+  const courses = names.map((name) => new Course(name))
   const kill = () => process.kill(-(child.pid as number), 'SIGKILL')
+  const leftMs = () => {
+    if (courses.some(({ isRunning }) => isRunning)) return limitMs
+    return courses.every(({ hasBegun }) => hasBegun) ? END_MS : BEGIN_MS
+  }
   let limit = setTimeout(kill, BEGIN_MS)
   createInterface({ input: child.stdio[TOLD_FD] as Readable }).on('line', (line) => {
-    if (told.heard(JSON.parse(line) as ToldTest) === 'as before') return
+    const told = JSON.parse(line) as ToldTest
+    const changed = courses.filter((course) => course.heard(told) === 'changed')
+    if (changed.length === 0) return
     clearTimeout(limit)
-    limit = setTimeout(kill, told.isRunning ? limitMs : END_MS)
+    limit = setTimeout(kill, leftMs())
   })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => {
       clearTimeout(limit)
       unmountBelow(folder)
-      resolve(told.ended(`its process ended by ${signal ?? `code ${code}`}`, output))
+      const how = `its process ended by ${signal ?? `code ${code}`}`
+      resolve(new Map(courses.map((course) => [course.name, course.ended(how, output)])))
     })
   })
 }
 
-/** What was told of the tests that are meant; suites and files have names too. */
+function startTests(path: string, names: readonly string[], folder: string): ChildProcess {
+  // The runner would otherwise take itself for a child of the one that runs this file.
+  const { NODE_TEST_CONTEXT: _, ...rest } = process.env
+  const reporter = fileURLToPath(new URL('./tell-tests.js', import.meta.url))
+  const patterns = names.map((name) => `--test-name-pattern=${name}`)
+  const options = [`--test-reporter=${reporter}`, ...patterns, '--test-force-exit', path]
+  const env = { ...rest, TMPDIR: folder }
+  return spawn(process.execPath, options, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+}
+
+/** What was told of the tests that one name means; suites and files have names too. */
 class Course {
+  readonly name: string
   readonly #meant: RegExp
   readonly #running = new Set<string>()
   readonly #failed: string[] = []
@@ -59,11 +81,16 @@ class Course {
   #tookMs = 0
 
   constructor(name: string) {
+    this.name = name
     this.#meant = new RegExp(name)
   }
 
   get isRunning(): boolean {
     return this.#running.size > 0
+  }
+
+  get hasBegun(): boolean {
+    return this.#status === 'begun'
   }
 
   heard(told: ToldTest): 'as before' | 'changed' {
