@@ -10,10 +10,12 @@ import amqplib, { type ChannelModel } from 'amqplib'
 // The server itself, and not the wrapper in the path, which changes its user and its folder.
 const BIN = '/usr/lib/rabbitmq/bin'
 const STARTED_MS = 120_000
+const GONE_MS = 30_000
 
 /** A RabbitMQ server of a test's own: started, killed and started again, with its messages on disk in between. */
 export class RabbitServer implements AsyncDisposable {
   readonly port: number
+  readonly #ports: readonly number[]
   readonly #folder: string
   readonly #env: NodeJS.ProcessEnv
   readonly #epmd: ChildProcess
@@ -21,6 +23,7 @@ export class RabbitServer implements AsyncDisposable {
 
   private constructor({ port, dist, epmd, name, settings, config }: Plan) {
     this.port = port
+    this.#ports = [port, dist]
     this.#folder = mkdtempSync(join(tmpdir(), 'millrace-rabbitmq-'))
     const file = (name: string, text: string, mode = 0o600) => {
       writeFileSync(join(this.#folder, name), text, { mode })
@@ -116,6 +119,8 @@ export class RabbitServer implements AsyncDisposable {
     // The whole group: the script has started Erlang and its helpers.
     process.kill(-server.pid, 'SIGKILL')
     await exited
+    // Erlang is dead only when what it was writing is written, and until then the next one finds its name and its ports taken.
+    for (const port of this.#ports) await untilFree(port)
   }
 
   /** Something that only the server's own tool can do; slow. */
@@ -223,9 +228,19 @@ async function freePorts(count: number): Promise<readonly number[]> {
   return [...ports]
 }
 
+async function untilFree(port: number): Promise<void> {
+  const deadline = performance.now() + GONE_MS
+  while (!(await isFree(port))) {
+    if (performance.now() > deadline)
+      throw new Error(`port ${port} of a killed RabbitMQ is not free after ${GONE_MS} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const server = createServer()
+    // A client of the dead server may find this one, which does not wait for it.
+    const server = createServer((socket) => socket.destroy())
     server.once('error', () => resolve(false))
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
