@@ -215,7 +215,7 @@ describe('limits of a place', () => {
     const ledger = join(scratchFolder(), 'ledger')
     const limits = { concurrency: { limit: 2 }, rate: { limit: 10, perMs: 200 } }
     const runtime = await startRuntime(test, { tasks, tiers: { default: { threads: 4, limits } }, lanes })
-    const inputs = Array.from({ length: 10 }, () => ({ ledger, account: 'all', ms: 10 }))
+    const inputs = Array.from({ length: 10 }, () => ({ ledger, account: 'all', ms: 50 }))
     await Promise.all([inOrder, fair, perAccount].map((task) => runtime.enqueueMany(task, inputs)))
     await runtime.idle()
     const lines = readTraced(ledger)

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createPublisher, Database, type MillraceError } from '../../runtime/index.ts'
 import { defineTask } from '../../lib/task.ts'
-import { kept, stubborn } from '../fixtures/tasks.ts'
+import { kept, weighty } from '../fixtures/tasks.ts'
 import { nextEvent } from '../helpers/next-event.ts'
 import { ledgerOf, scratchFolder } from '../helpers/scratch.ts'
 import { smallDisk } from '../helpers/small-disk.ts'
@@ -14,6 +14,8 @@ import { startRuntime } from '../helpers/start-runtime.ts'
 /** A contract of which nothing here is the handler, so that its jobs pile up. */
 const heavy = defineTask<{ text: string }, void>({ name: 'heavy' })
 const INPUT = { text: 'x'.repeat(10_000) }
+/** More than what a group that finds the disk full leaves behind in the log, which would be room enough for a small outcome. */
+const OUTCOME_BYTES = 900_000
 
 describe('a full disk', () => {
   it('refuses new jobs, settles what runs, loses nothing, and is over when there is room', async (test) => {
@@ -23,7 +25,7 @@ describe('a full disk', () => {
     const runtime = await startRuntime(test, { journal: { file } })
     const ledger = join(scratchFolder(), 'ledger')
     const degraded = nextEvent(runtime, 'journal.degraded', { timeoutMs: 30_000 })
-    const running = await runtime.enqueue(stubborn, { ledger, ms: 1_500 })
+    const running = await runtime.enqueue(weighty, { ledger, ms: 1_500, bytes: OUTCOME_BYTES })
     await ledgerOf(ledger)
 
     let acknowledged = 0
@@ -50,7 +52,8 @@ describe('a full disk', () => {
     db.close()
     const publisher = await createPublisher({ journal: file })
     await assert.rejects(publisher.enqueue(heavy, INPUT), { code: 'MILLRACE_DISK_FULL' })
-    assert.equal(await running.result({ timeoutMs: 8_000 }), undefined, 'what ran is settled all the same')
+    const outcome = await running.result({ timeoutMs: 8_000 })
+    assert.equal(outcome.length, OUTCOME_BYTES, 'what ran is settled all the same')
 
     const healthy = nextEvent(runtime, 'journal.healthy', { timeoutMs: 10_000 })
     execFileSync('mount', ['-o', 'remount,size=200m', disk])
