@@ -40,8 +40,9 @@ for (const { node, driver, sqlite, counts } of reports) {
   const { tests, pass, skipped, fail, cancelled } = counts
   console.log(`| ${[node, driver, sqlite, tests, pass, skipped, fail + cancelled].join(' | ')} |`)
 }
-for (const { node, failures, log } of reports) {
+for (const { node, failures, again, log } of reports) {
   for (const name of failures) console.log(`failed on ${node}: ${name}`)
+  for (const line of again) console.log(`on ${node} ${line}`)
   if (failures.length > 0) console.log(`the whole output: ${log}`)
 }
 process.exitCode = reports.every(({ code }) => code === 0) ? 0 : 1
@@ -117,8 +118,13 @@ function run(command, args, cwd, env, log) {
   })
 }
 
-/** As the spec reporter tells them after the files that run beside each other, and after those that run alone. */
-function resultsOf(text) {
+/**
+ * As the spec reporter tells them after the files that run beside each other, and after those that run alone. What has failed
+ * is run once more: `again` has what became of each file.
+ */
+function resultsOf(log) {
+  const [text] = log.split('\nonce more, alone: ')
+  const again = log.match(/^failed once, and .*$/gm) ?? []
   const kinds = ['tests', 'pass', 'fail', 'cancelled', 'skipped']
   const counts = Object.fromEntries(
     kinds.map((kind) => {
@@ -131,5 +137,5 @@ function resultsOf(text) {
     .slice(1)
     .map((part) => part.split('\n▶ ')[0])
   const names = failing.flatMap((part) => [...part.matchAll(/^✖ (.+) \([\d.]+ms\)$/gm)].map(([, name]) => name))
-  return { counts, failures: names }
+  return { counts, failures: names, again }
 }
