@@ -38,7 +38,7 @@ describe('a tier of processes', () => {
     // One that takes longer to start would find its job done by the other.
     const heavy = async () => (await runtime.places()).find(({ place }) => place === 'heavy')?.threads ?? []
     await until('all serve', heavy, (all) => all.length >= 2 && all.every(({ verdict }) => verdict === 'idle'))
-    const jobs = await Promise.all([1, 2].map(() => runtime.enqueue(traced, { ledger, ms: 300 })))
+    const jobs = await Promise.all([1, 2].map(() => runtime.enqueue(traced, { ledger, ms: 1_000 })))
     await Promise.all(jobs.map((job) => job.result(TIMEOUT)))
     const lines = ledgerLines(ledger)
     assert.deepEqual(
