@@ -15,13 +15,13 @@ export const backlog: Bench = {
     const runs = pick(scale, { full: 5, quick: 1, once: 1 })
     using scratch = new Scratch()
     const file = scratch.file('jobs.db')
-    const filled = await inChild<number>('fill', file, String(jobs))
+    const filled = await inChild<number>('fill', [file, String(jobs)])
     if (filled !== jobs) throw new Error(`the backlog is not there; got ${filled} jobs, expected ${jobs}`)
     const above: number[] = []
     const first: number[] = []
     for (let run = 0; run < runs; run++) {
-      const empty = await inChild<BacklogChild>('backlog', scratch.file(`empty-${run}.db`), '0')
-      const full = await inChild<BacklogChild>('backlog', file, String(jobs))
+      const empty = await inChild<BacklogChild>('backlog', [scratch.file(`empty-${run}.db`), '0'])
+      const full = await inChild<BacklogChild>('backlog', [file, String(jobs)])
       above.push(full.rssMb - empty.rssMb)
       first.push(full.firstJobMs)
     }

@@ -1,9 +1,11 @@
 import { fork } from 'node:child_process'
 import { siblingUrl } from '../runtime/sibling-url.ts'
 
-/** Runs a module of `bench/children` in a process of its own and returns what it has sent. */
-export function inChild<Result>(name: string, ...args: readonly string[]): Promise<Result> {
-  const child = fork(siblingUrl(`./children/${name}`, import.meta.url), args)
+/** Runs a module of `bench/children` in a process of its own and returns what it has sent; the signal ends it. */
+export function inChild<Result>(name: string, args: readonly string[], signal?: AbortSignal): Promise<Result> {
+  const child = fork(siblingUrl(`./children/${name}`, import.meta.url), args, {
+    ...(signal !== undefined && { signal }),
+  })
   return new Promise((resolve, reject) => {
     let result: { readonly value: Result } | undefined
     child.on('message', (value) => {

@@ -13,7 +13,7 @@ export const cold: Bench = {
     const runs = pick(scale, { full: 15, quick: 2, once: 1 })
     using scratch = new Scratch()
     const measured: ColdChild[] = []
-    for (let run = 0; run < runs; run++) measured.push(await inChild<ColdChild>('cold', scratch.file(`${run}.db`)))
+    for (let run = 0; run < runs; run++) measured.push(await inChild<ColdChild>('cold', [scratch.file(`${run}.db`)]))
     const done = measured.map(({ firstJobMs }) => firstJobMs)
     const opened = measured.map(({ openedMs }) => openedMs)
     const whole = measured.map(({ sinceProcessMs }) => sinceProcessMs)

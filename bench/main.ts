@@ -5,6 +5,9 @@ import { thisMachine } from './machine.ts'
 import { benches } from './registry.ts'
 import { machineLine, table } from './table.ts'
 
+/** As of a process that SIGINT has ended. */
+const INTERRUPTED = 130
+
 const HELP = `npm run bench -- [NAME ...] [--quick | --once] [--json]
 
 Measures Millrace and, in the same run, what SQLite alone can do. Without a name every bench is run.
@@ -16,7 +19,8 @@ Measures Millrace and, in the same run, what SQLite alone can do. Without a name
 
 ${benches.map(({ name, about }) => `  ${name.padEnd(14)} ${about}`).join('\n')}
 
-Ends with 0 whether targets are met or not: a figure of a shared machine is no test. Ends with 2 for wrong arguments.
+Ends with 0 whether targets are met or not: a figure of a shared machine is no test. Ends with 2 for wrong arguments, with
+${INTERRUPTED} where Ctrl-C has ended it, which prints what was measured until then.
 `
 
 interface Wanted {
@@ -61,10 +65,19 @@ async function measure({ names, scale, output }: Wanted): Promise<void> {
   const machine = thisMachine()
   const startedAt = performance.now()
   const figures: (Figure & { readonly bench: string })[] = []
+  const interrupt = new AbortController()
+  process.once('SIGINT', () => interrupt.abort())
   for (const name of names) {
     process.stderr.write(`${name} ...\n`)
-    const measured = await inChild<readonly Figure[]>('bench', name, scale)
-    figures.push(...measured.map((figure) => ({ bench: name, ...figure })))
+    try {
+      const measured = await inChild<readonly Figure[]>('bench', [name, scale], interrupt.signal)
+      figures.push(...measured.map((figure) => ({ bench: name, ...figure })))
+    } catch (error) {
+      if (!interrupt.signal.aborted) throw error
+      process.stderr.write(`interrupted in ${name}; what was measured before:\n`)
+      process.exitCode = INTERRUPTED
+      break
+    }
   }
   const seconds = Math.round((performance.now() - startedAt) / 1_000)
   const text =

@@ -15,6 +15,8 @@ export function serviceOptions(file: string, options: Partial<RuntimeOptions> = 
     journal: { file },
     tiers: { default: { threads: 2 } },
     lanes: { network: {} },
+    // What jobs are measured beside holds this loop for as long as it takes.
+    watchdog: { blockedMs: 60_000 },
     ...options,
   }
 }

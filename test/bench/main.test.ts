@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { describe, it } from 'node:test'
 import type { Figure } from '../../bench/bench.ts'
 import { siblingUrl } from '../../runtime/sibling-url.ts'
 import { fileURLToPath } from 'node:url'
+import { until } from '../helpers/until.ts'
 
 const MAIN = fileURLToPath(siblingUrl('../../bench/main', import.meta.url))
 /** Those that need no more than a second or two; the others run in `npm run bench -- --once`. */
@@ -45,6 +46,28 @@ describe('npm run bench', () => {
     assert.match(stdout, /one enqueue after another .* single-row commits .*>= 0\.45 x +(ok|below)/)
   })
 
+  it('prints what it has measured where Ctrl-C ends it, and leaves no file behind', async () => {
+    const temporary = mkdtempSync(join(tmpdir(), 'millrace-test-'))
+    try {
+      const files = () => readdirSync(temporary)
+      const { code, stdout, stderr } = await bench(
+        ['--once', 'ceiling', 'latency'],
+        { TMPDIR: temporary },
+        async (line, child) => {
+          if (!line.startsWith('latency')) return
+          await until('it has begun', files, (all) => all.length > 0)
+          child.kill('SIGINT')
+        },
+      )
+      assert.equal(code, 130, stderr)
+      assert.match(stderr, /interrupted in latency/)
+      assert.match(stdout, /^\d+ cores [\s\S]*ceiling/)
+      await until('no file is left', files, (all) => all.length === 0)
+    } finally {
+      rmSync(temporary, { recursive: true, force: true })
+    }
+  })
+
   it('names every bench in its help', async () => {
     const { code, stdout } = await bench(['--help'], {})
     assert.equal(code, 0)
@@ -64,11 +87,18 @@ interface Output {
   readonly figures: readonly (Figure & { readonly bench: string })[]
 }
 
-function bench(args: readonly string[], environment: Readonly<Record<string, string>>): Promise<Ended> {
+function bench(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  heard: (line: string, child: ChildProcess) => unknown = () => {},
+): Promise<Ended> {
   const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...environment } })
   const text = { stdout: '', stderr: '' }
   child.stdout.on('data', (chunk: Buffer) => (text.stdout += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (text.stderr += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => {
+    text.stderr += chunk.toString()
+    void heard(chunk.toString(), child)
+  })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code) => resolve({ code, ...text }))
