@@ -29,6 +29,7 @@ describe('what was run as a control', () => {
   it('has failed where the test hangs, or takes its process down', async () => {
     for (const [body, how] of [
       ['new Promise(() => setInterval(() => {}, 1_000))', /ended by SIGKILL/],
+      ['{ for (;;); }', /ended by SIGKILL/],
       ['new Promise(() => setImmediate(() => process.exit(7)))', /ended by code 7/],
     ] as const) {
       const ran = await run(`it('is the meant one', () => ${body})`)
