@@ -66,8 +66,8 @@ function startTests(path: string, names: readonly string[], folder: string): Chi
   const { NODE_TEST_CONTEXT: _, ...rest } = process.env
   const reporter = fileURLToPath(new URL('./tell-tests.js', import.meta.url))
   const patterns = names.map((name) => `--test-name-pattern=${name}`)
-  const begin = new URL('./tell-begin.js', import.meta.url).href
-  const options = [`--test-reporter=${reporter}`, '--import', begin, ...patterns, '--test-force-exit', path]
+  const runner = fileURLToPath(new URL('./one-file.js', import.meta.url))
+  const options = [`--test-reporter=${reporter}`, ...patterns, '--test-force-exit', runner, path]
   const env = { ...rest, TMPDIR: folder }
   return spawn(process.execPath, options, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
 }
