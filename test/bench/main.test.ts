@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdirSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import type { Figure } from '../../bench/bench.ts'
 import { siblingUrl } from '../../runtime/sibling-url.ts'
 import { fileURLToPath } from 'node:url'
+import { scratchFolder } from '../helpers/scratch.ts'
 import { until } from '../helpers/until.ts'
 
 const MAIN = fileURLToPath(siblingUrl('../../bench/main', import.meta.url))
@@ -21,22 +20,18 @@ interface Ended {
 
 describe('npm run bench', () => {
   it('runs every quick bench once, prints figures as JSON and leaves no file behind', async () => {
-    const temporary = mkdtempSync(join(tmpdir(), 'millrace-test-'))
-    try {
-      const { code, stdout, stderr } = await bench(['--once', '--json', ...QUICK], { TMPDIR: temporary })
-      assert.equal(code, 0, stderr)
-      const { machine, figures } = JSON.parse(stdout) as Output
-      assert.equal(machine.durability, 'FULL')
-      assert.ok(machine.cores >= 1)
-      assert.deepEqual(new Set(figures.map((figure) => figure.bench)), new Set(QUICK))
-      for (const { what, value, target } of figures) {
-        assert.ok(Number.isFinite(value), `${what} is ${value}`)
-        assert.ok(target === undefined || ['ok', 'below'].includes(target.verdict))
-      }
-      assert.deepEqual(readdirSync(temporary), [])
-    } finally {
-      rmSync(temporary, { recursive: true, force: true })
+    const temporary = scratchFolder()
+    const { code, stdout, stderr } = await bench(['--once', '--json', ...QUICK], { TMPDIR: temporary })
+    assert.equal(code, 0, stderr)
+    const { machine, figures } = JSON.parse(stdout) as Output
+    assert.equal(machine.durability, 'FULL')
+    assert.ok(machine.cores >= 1)
+    assert.deepEqual(new Set(figures.map((figure) => figure.bench)), new Set(QUICK))
+    for (const { what, value, target } of figures) {
+      assert.ok(Number.isFinite(value), `${what} is ${value}`)
+      assert.ok(target === undefined || ['ok', 'below'].includes(target.verdict))
     }
+    assert.deepEqual(readdirSync(temporary), [])
   })
 
   it('prints a table with the machine, the ceiling beside each figure, and the verdict', async () => {
@@ -47,25 +42,21 @@ describe('npm run bench', () => {
   })
 
   it('prints what it has measured where Ctrl-C ends it, and leaves no file behind', async () => {
-    const temporary = mkdtempSync(join(tmpdir(), 'millrace-test-'))
-    try {
-      const files = () => readdirSync(temporary)
-      const { code, stdout, stderr } = await bench(
-        ['--once', 'ceiling', 'latency'],
-        { TMPDIR: temporary },
-        async (line, child) => {
-          if (!line.startsWith('latency')) return
-          await until('it has begun', files, (all) => all.length > 0)
-          child.kill('SIGINT')
-        },
-      )
-      assert.equal(code, 130, stderr)
-      assert.match(stderr, /interrupted in latency/)
-      assert.match(stdout, /^\d+ cores [\s\S]*ceiling/)
-      await until('no file is left', files, (all) => all.length === 0)
-    } finally {
-      rmSync(temporary, { recursive: true, force: true })
-    }
+    const temporary = scratchFolder()
+    const files = () => readdirSync(temporary)
+    const { code, stdout, stderr } = await bench(
+      ['--once', 'ceiling', 'latency'],
+      { TMPDIR: temporary },
+      async (line, child) => {
+        if (!line.startsWith('latency')) return
+        await until('it has begun', files, (all) => all.length > 0)
+        child.kill('SIGINT')
+      },
+    )
+    assert.equal(code, 130, stderr)
+    assert.match(stderr, /interrupted in latency/)
+    assert.match(stdout, /^\d+ cores [\s\S]*ceiling/)
+    await until('no file is left', files, (all) => all.length === 0)
   })
 
   it('names every bench in its help', async () => {
