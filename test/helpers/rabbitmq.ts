@@ -138,7 +138,7 @@ export class RabbitServer implements AsyncDisposable {
       this.#epmd.kill('SIGKILL')
       await exited
     }
-    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 })
+    await remove(this.#folder)
   }
 
   /** Where a test has failed before it could clean up. */
@@ -202,6 +202,22 @@ export async function withChannel<T>(
     return await look(channel)
   } finally {
     await model.close()
+  }
+}
+
+/**
+ * A server that was killed before it listened may still be at its last writes, into the folder that is being removed, and
+ * rmSync's own retries do not look for new files.
+ */
+async function remove(folder: string): Promise<void> {
+  const deadline = performance.now() + GONE_MS
+  for (;;) {
+    try {
+      return rmSync(folder, { recursive: true, force: true })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY' || performance.now() > deadline) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
   }
 }
 

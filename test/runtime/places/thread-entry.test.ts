@@ -10,9 +10,13 @@ leakCheck({ after })
 const TIER_POOL = siblingUrl('../../../runtime/places/tier-pool', import.meta.url).href
 const CLOCK = siblingUrl('../../../lib/clock', import.meta.url).href
 
-/** Starts a thread again and again and terminates it, later and later in its start. */
+/**
+ * Starts a thread again and again and terminates it, later and later in its start; the last one when it has started,
+ * which on a busy machine is later than any time that could stand here.
+ */
 const ENDED_EARLY = `
   import { setTimeout } from 'node:timers/promises'
+  import { MessageChannel } from 'node:worker_threads'
   const { TierPool } = await import('${TIER_POOL}')
   const { systemClock: clock } = await import('${CLOCK}')
   for (let afterMs = 20; afterMs <= 200; afterMs += 10) {
@@ -20,6 +24,9 @@ const ENDED_EARLY = `
     await setTimeout(afterMs)
     await pool.destroy()
   }
+  const pool = new TierPool(1, { modules: [] }, { maxHeapMb: undefined, clock })
+  await pool.serve({ port: new MessageChannel().port2 }, new AbortController().signal)
+  await pool.destroy()
 `
 
 // Seen on Node 20.20 and 24.21, once in some hundred: `FATAL ERROR: v8::Module::IsGraphAsync`, or an assertion in
