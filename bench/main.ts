@@ -8,11 +8,15 @@ import { machineLine, table } from './table.ts'
 /** As of a process that SIGINT has ended. */
 const INTERRUPTED = 130
 
+/** What says nothing in a second or two; a name asks for it all the same. */
+const LONG: readonly string[] = ['backlog', 'mixed', 'mix', 'kill', 'rabbitmq', 'across', 'celery']
+
 const HELP = `npm run bench -- [NAME ...] [--quick | --once] [--json]
 
 Measures Millrace and, in the same run, what SQLite alone can do. Without a name every bench is run.
 
-  --quick   fewer and shorter runs, under 20 s in all: a look, nothing to quote
+  --quick   fewer and shorter runs, under 20 s in all: a look at the hot path, nothing to quote; without a name it leaves
+            out ${LONG.join(', ')}
   --once    every bench once at a tiny size: shows that they run
   --json    figures as JSON on stdout, progress on stderr
   --help    this text
@@ -52,9 +56,6 @@ function wanted(args: readonly string[]): Wanted | 'help' {
     output: values.json === true ? 'json' : 'table',
   }
 }
-
-/** What says nothing in a second. */
-const LONG: readonly string[] = ['mix', 'celery']
 
 /** A quick look leaves out what is long. */
 function namesFor(scale: Scale): string[] {

@@ -25,6 +25,9 @@ export const HANGS_MS = 250
  */
 export type Verdict = 'starting' | 'idle' | 'working' | 'waiting' | 'spinning' | 'blocked' | 'unresponsive' | 'dead'
 
+/** `ready`: it has a processor, or would take one. */
+export type ThreadState = 'ready' | 'asleep'
+
 /** What can be read of a thread from outside at one moment. All sums are since its start, in ms. */
 export interface Reading {
   /** Monotonic ms at which it was taken. */
@@ -37,6 +40,8 @@ export interface Reading {
   readonly processorMs: number | undefined
   /** How long it was ready and had to wait for a processor; `undefined` where the system does not tell. */
   readonly queuedMs: number | undefined
+  /** `undefined` where the system does not tell. */
+  readonly state: ThreadState | undefined
 }
 
 /** What the place knows of the thread without looking. */
@@ -85,18 +90,41 @@ function silent(earlier: Reading | undefined, latest: Reading, { longestMs }: St
   const isOfSilence = earlier !== undefined && earlier.at >= latest.beatAt
   const processor = isOfSilence ? shareOf('processorMs', earlier, latest) : undefined
   if (processor === undefined) return 'unresponsive'
-  const queued = shareOf('queuedMs', earlier, latest)
+  const busyShare = shareOf('activeMs', earlier, latest)
+  const queuedShare = queuedShareOf(earlier, latest)
+  const wouldTurn = longestMs === undefined ? 'idle' : 'working'
+  if (isBetweenTurns(busyShare)) return wouldTurn
   // Where nobody tells how long it was queued, a thread that got anything at all wants more.
-  if (queued === undefined) return processor < SERVED ? 'blocked' : 'spinning'
-  if (processor + queued < READY) return 'blocked'
-  if (processor >= SERVED && ownSilenceMs(latest, queued) >= BEAT_MS / 2) return 'spinning'
-  // It would turn if it got a processor.
-  return longestMs === undefined ? 'idle' : 'working'
+  if (queuedShare === undefined) return processor < SERVED ? 'blocked' : 'spinning'
+  if (processor + queuedShare < READY) return 'blocked'
+  const heldMs = heldMsOf({ silentMs: latest.at - latest.beatAt, busyShare, queuedShare })
+  return processor >= SERVED && heldMs >= BEAT_MS / 2 ? 'spinning' : wouldTurn
 }
 
-/** How long a loop has been silent without the time in which its thread waited for a processor. */
-export function ownSilenceMs({ at, beatAt }: Pick<Reading, 'at' | 'beatAt'>, queuedShare: number | undefined): number {
-  return (at - beatAt) * (1 - (queuedShare ?? 0))
+export interface Silence {
+  readonly silentMs: number
+  readonly busyShare: number | undefined
+  readonly queuedShare: number | undefined
+}
+
+/** How long somebody has held a silent loop: not the time in which its thread waited for a processor. */
+export function heldMsOf({ silentMs, busyShare, queuedShare }: Silence): number {
+  return isBetweenTurns(busyShare) ? 0 : silentMs * (1 - (queuedShare ?? 0))
+}
+
+/** A silent loop that is not busy would begin its next turn if its thread got a processor. */
+function isBetweenTurns(busyShare: number | undefined): boolean {
+  return busyShare !== undefined && busyShare < BUSY
+}
+
+/**
+ * How much of the time between two readings a thread was ready and had no processor. The kernel counts a wait when it ends:
+ * of one that still lasts it says nothing but that the thread is ready.
+ */
+export function queuedShareOf(earlier: Reading | undefined, latest: Reading): number | undefined {
+  const queued = shareOf('queuedMs', earlier, latest)
+  if (queued === undefined || earlier?.state !== 'ready' || latest.state !== 'ready') return queued
+  return 1 - (shareOf('processorMs', earlier, latest) ?? 0)
 }
 
 /** How much of the time between two readings; `undefined` where one of them does not know. */

@@ -16,7 +16,7 @@ describeControls([
   },
   {
     protection: 'who is queued for a processor is not blocked',
-    mutation: { file: 'lib/verdict.js', from: 'processor + queued < READY', to: 'processor < READY' },
+    mutation: { file: 'lib/verdict.js', from: 'processor + queuedShare < READY', to: 'processor < READY' },
     file: 'lib/verdict.test.js',
     test: 'the same, on a busy machine',
   },
@@ -81,6 +81,16 @@ describeControls([
     mutation: { file: 'runtime/places/shared-loop.js', from: ': stalledOutcome(entry.task)', to: ': NEIGHBOUR' },
     file: 'runtime/places/shared-loop.test.js',
     test: 'costs all that ran on it',
+  },
+  {
+    protection: 'a loop that waits for a processor does not stand still',
+    mutation: {
+      file: 'runtime/places/inspector.js',
+      from: 'heldMs < SILENT_MS ? 0 : heldMs',
+      to: 'evidence.silentMs',
+    },
+    file: 'runtime/places/shared-loop.test.js',
+    test: 'costs nobody beside who comes to a limit',
   },
   {
     protection: 'what may be unwound has a turn of its own',

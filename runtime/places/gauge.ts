@@ -2,6 +2,7 @@ import type { Evidence } from '../../lib/places.ts'
 import {
   BEAT_MS,
   isSilent,
+  queuedShareOf,
   type Reading,
   type Standing,
   shareOf,
@@ -74,6 +75,6 @@ function evidenceOf(earlier: Reading | undefined, latest: Reading): Evidence {
     silentMs: Math.max(0, latest.at - latest.beatAt),
     busyShare: shareOf('activeMs', earlier, latest),
     processorShare: shareOf('processorMs', earlier, latest),
-    queuedShare: shareOf('queuedMs', earlier, latest),
+    queuedShare: queuedShareOf(earlier, latest),
   }
 }

@@ -1,5 +1,5 @@
 import { type Clock, pause } from '../../lib/clock.ts'
-import { BEAT_MS, isSilent, ownSilenceMs, type Reading, SILENT_MS, type Standing } from '../../lib/verdict.ts'
+import { BEAT_MS, heldMsOf, isSilent, type Reading, SILENT_MS, type Standing } from '../../lib/verdict.ts'
 import type { Found, PlaceReport, Running, ThreadNews, ThreadReport } from '../messages.ts'
 import { Gauge } from './gauge.ts'
 import type { Entry, Incarnation } from './incarnation.ts'
@@ -38,10 +38,7 @@ export class Inspector {
     const oldest = oldestOf(thread)
     if (oldest === undefined || now - thread.startedAt(oldest) < BEAT_MS) return
     const report = this.#reportOf(seat, thread)
-    if (!isStuck(report) || this.#told.has(oldest)) return
-    const { silentMs, queuedShare } = report.evidence
-    // On a busy machine a turn of the loop takes longer, which is nobody's fault.
-    if (ownSilenceMs({ at: silentMs, beatAt: 0 }, queuedShare) < SILENT_MS) return
+    if (!isStuck(report) || this.#told.has(oldest) || stillMsOf(report) === 0) return
     if (now - thread.startedAt(oldest) < oldest.limits.softLimitMs) return
     this.#told.add(oldest)
     this.#options.news({ type: 'stuck', report, job: runningOf(thread, oldest) })
@@ -57,9 +54,10 @@ export class Inspector {
     return { threads, zombies: seats.zombies, restarts: seats.restarts }
   }
 
-  sharedLoop(thread: Incarnation): SharedLoop {
-    const reading = { at: this.#options.clock.monotonicMs(), beatAt: thread.beatAt }
-    return new SharedLoop(thread, reading.at, isSilent(reading) ? reading.at - reading.beatAt : 0)
+  sharedLoop(seat: Seat, thread: Incarnation): SharedLoop {
+    const now = this.#options.clock.monotonicMs()
+    const isStill = isSilent({ at: now, beatAt: thread.beatAt })
+    return new SharedLoop(thread, now, isStill ? stillMsOf(this.#reportOf(seat, thread)) : 0)
   }
 
   find(number: number): Found | undefined {
@@ -141,8 +139,15 @@ export class Inspector {
       activeMs: seat.activeMsOf(thread),
       processorMs: time?.processorMs,
       queuedMs: time?.queuedMs,
+      state: time?.state,
     }
   }
+}
+
+/** How long the loop has stood still; 0 where it turns, or would if it got a processor, which is nobody's fault. */
+function stillMsOf({ evidence }: ThreadReport): number {
+  const heldMs = heldMsOf(evidence)
+  return heldMs < SILENT_MS ? 0 : heldMs
 }
 
 function isStuck({ verdict }: ThreadReport): boolean {

@@ -15,7 +15,7 @@ export class LoopGauge {
       const at = clock.monotonicMs()
       const time = processorTimeOf(process.pid)
       const activeMs = performance.eventLoopUtilization().active
-      return { at, beatAt: at, activeMs, processorMs: time?.processorMs, queuedMs: time?.queuedMs }
+      return { at, beatAt: at, activeMs, processorMs: time?.processorMs, queuedMs: time?.queuedMs, state: time?.state }
     })
   }
 

@@ -76,7 +76,14 @@ export class ProcessInspector {
   #read({ pid }: ProcessLife): Reading {
     const time = processorTimeOf(pid, pid)
     const at = this.#options.clock.monotonicMs()
-    return { at, beatAt: at, activeMs: undefined, processorMs: time?.processorMs, queuedMs: time?.queuedMs }
+    return {
+      at,
+      beatAt: at,
+      activeMs: undefined,
+      processorMs: time?.processorMs,
+      queuedMs: time?.queuedMs,
+      state: time?.state,
+    }
   }
 }
 

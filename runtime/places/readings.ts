@@ -1,10 +1,13 @@
 import { readFileSync, readlinkSync } from 'node:fs'
+import type { ThreadState } from '../../lib/verdict.ts'
 
 /** A processor's time as the kernel counts it for one thread, in ms. */
 export interface ProcessorTime {
   readonly processorMs: number
   /** Ready to run, while no processor was free; `undefined` where the kernel does not count it. */
   readonly queuedMs: number | undefined
+  /** Ready: on a processor now, or in the queue for one. */
+  readonly state: ThreadState
 }
 
 /** The kernel's number of the calling thread, by which others can read of it; `undefined` where there is none. */
@@ -24,11 +27,14 @@ export function processorTimeOf(
 ): ProcessorTime | undefined {
   if (thread === undefined) return undefined
   const folder = `/proc/${process}/task/${thread}`
-  return scheduled(folder) ?? ticks(folder)
+  // The name of the thread comes before, in brackets, and may hold anything.
+  const fields = fieldsOf(`${folder}/stat`, ') ')
+  if (fields.length <= SYSTEM) return undefined
+  return { ...(scheduled(folder) ?? ticks(fields)), state: fields[STATE] === 'R' ? 'ready' : 'asleep' }
 }
 
 /** In nanoseconds: time on a processor, time in its queue. */
-function scheduled(folder: string): ProcessorTime | undefined {
+function scheduled(folder: string): Omit<ProcessorTime, 'state'> | undefined {
   const [processor = 0, queued = 0] = fieldsOf(`${folder}/schedstat`).map(Number)
   // A kernel that does not keep these figures says 0; a thread has run before anybody can read of it.
   return processor > 0 ? { processorMs: processor / 1e6, queuedMs: queued / 1e6 } : undefined
@@ -36,14 +42,12 @@ function scheduled(folder: string): ProcessorTime | undefined {
 
 /** The kernel's ticks are of 10 ms on every Linux that Node runs on. */
 const TICK_MS = 10
+const STATE = 0
 const USER = 11
 const SYSTEM = 12
 
 /** Where there is nothing better: user and system time in ticks. */
-function ticks(folder: string): ProcessorTime | undefined {
-  // The name of the thread comes before, in brackets, and may hold anything.
-  const fields = fieldsOf(`${folder}/stat`, ') ')
-  if (fields.length <= SYSTEM) return undefined
+function ticks(fields: readonly string[]): Omit<ProcessorTime, 'state'> {
   return { processorMs: TICK_MS * (Number(fields[USER]) + Number(fields[SYSTEM])), queuedMs: undefined }
 }
 

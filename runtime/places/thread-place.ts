@@ -278,7 +278,8 @@ export class ThreadPlace implements Place {
       const begun = thread.begun()
       this.#starts.tell(begun)
       for (const { entry, startedAt } of begun) this.#enforce(seat, thread, entry, now - startedAt)
-      if (thread.abandoned > 0) this.#inspector.sharedLoop(thread).endBehindGivenUp(() => this.#terminate(seat, thread))
+      if (thread.abandoned > 0)
+        this.#inspector.sharedLoop(seat, thread).endBehindGivenUp(() => this.#terminate(seat, thread))
     }
     this.#inspector.look(now)
     this.#standIn.look(now)
@@ -292,7 +293,7 @@ export class ThreadPlace implements Place {
   }
 
   #condemn(seat: Seat, thread: Incarnation, entry: Entry, verdict: Outcome): void {
-    const loop = this.kind === 'tier' ? undefined : this.#inspector.sharedLoop(thread)
+    const loop = this.kind === 'tier' ? undefined : this.#inspector.sharedLoop(seat, thread)
     if (thread.condemn(entry, loop?.verdictOn(entry, verdict) ?? verdict) === 'lost') return
     if (loop?.turnsWithout(entry, verdict) !== true) {
       this.#terminate(seat, thread)

@@ -110,6 +110,7 @@ function read(): Reading {
     activeMs: undefined,
     processorMs: time?.processorMs,
     queuedMs: time?.queuedMs,
+    state: time?.state,
   }
 }
 

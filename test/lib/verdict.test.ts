@@ -7,6 +7,7 @@ import {
   type Reading,
   SILENT_MS,
   type Standing,
+  type ThreadState,
   type Verdict,
   verdictOf,
 } from '../../lib/verdict.ts'
@@ -20,13 +21,22 @@ interface Case {
   /** Shares of the window; `null` where the system does not tell. */
   readonly processor?: number | null
   readonly queued?: number | null
+  readonly state?: ThreadState
   readonly standing?: Partial<Standing>
 }
 
 const serving: Standing = { status: 'serving', toldToEndMs: undefined, longestMs: undefined }
 const running = (longestMs = 1_000) => ({ longestMs })
 
-function judged({ silentMs = 0, windowMs = BEAT_MS, busy = 0, processor = 0, queued = 0, standing }: Case): Verdict {
+function judged({
+  silentMs = 0,
+  windowMs = BEAT_MS,
+  busy = 0,
+  processor = 0,
+  queued = 0,
+  state = 'asleep',
+  standing,
+}: Case): Verdict {
   const from = NOW - windowMs
   const sum = (share: number | null, at: number) => (share === null ? undefined : 500 + share * (at - from))
   const reading = (at: number): Reading => ({
@@ -35,11 +45,12 @@ function judged({ silentMs = 0, windowMs = BEAT_MS, busy = 0, processor = 0, que
     activeMs: sum(busy, at),
     processorMs: sum(processor, at),
     queuedMs: sum(queued, at),
+    state,
   })
   return verdictOf(reading(from), reading(NOW), { ...serving, ...standing })
 }
 
-const silent = { silentMs: 500 }
+const silent = { silentMs: 500, busy: 1 }
 
 const table: readonly (readonly [what: string, verdict: Verdict, of: Case])[] = [
   ['nothing runs', 'idle', {}],
@@ -66,6 +77,8 @@ const table: readonly (readonly [what: string, verdict: Verdict, of: Case])[] = 
     { silentMs: 300, busy: 1, processor: 0.1, queued: 0.9, standing: running() },
   ],
   ['a thread that gets no processor, with a job', 'working', { ...silent, queued: 1, standing: running() }],
+  ['the same, which the kernel has not counted yet', 'working', { ...silent, state: 'ready', standing: running() }],
+  ['the same between two turns', 'working', { ...silent, busy: 0, standing: running() }],
   ['a thread that gets no processor, without a job', 'idle', { ...silent, queued: 0.95 }],
   [
     'no queue is told, and it gets a little',
@@ -88,6 +101,7 @@ const anyCase: fc.Arbitrary<Required<Case> & { readonly standing: Standing }> = 
   busy: share,
   processor: fc.option(share, { nil: null }),
   queued: fc.option(share, { nil: null }),
+  state: fc.constantFrom('ready' as const, 'asleep' as const),
   standing: fc.record({
     status: fc.constantFrom('starting' as const, 'serving' as const, 'exited' as const),
     toldToEndMs: fc.option(fc.double({ min: 0, max: 60_000, noNaN: true }), { nil: undefined }),
@@ -120,7 +134,7 @@ describe('a verdict', () => {
   })
 
   it('needs no earlier reading to tell an idle thread, and does not guess at a silent one', () => {
-    const at = { at: NOW, beatAt: NOW, activeMs: 1, processorMs: 1, queuedMs: 1 }
+    const at = { at: NOW, beatAt: NOW, activeMs: 1, processorMs: 1, queuedMs: 1, state: undefined }
     assert.equal(verdictOf(undefined, at, serving), 'idle')
     assert.equal(verdictOf(undefined, { ...at, beatAt: NOW - SILENT_MS }, serving), 'unresponsive')
   })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import { until } from '../../helpers/until.ts'
 import { kernelThread, processorTimeOf } from '../../../runtime/places/readings.ts'
 
 const skip = existsSync('/proc/thread-self') ? false : 'this system has no /proc'
@@ -16,6 +17,7 @@ describe('what is read of a thread from outside', () => {
     const after = processorTimeOf(thread)
     const ranMs = (after?.processorMs ?? 0) - (before?.processorMs ?? 0)
     const queuedMs = (after?.queuedMs ?? 0) - (before?.queuedMs ?? 0)
+    assert.equal(after?.state, 'ready')
     assert.ok(ranMs > 0 && ranMs <= 300 && ranMs + queuedMs > 100, `${ranMs} ms, queued ${queuedMs} ms`)
   })
 
@@ -31,6 +33,11 @@ describe('what is read of a thread from outside', () => {
     )
     const thread = await new Promise<number>((resolve) => void worker.once('message', resolve))
     assert.ok(thread !== process.pid && (processorTimeOf(thread)?.processorMs ?? 0) > 0)
+    await until(
+      'it waits for a message',
+      () => processorTimeOf(thread)?.state,
+      (state) => state === 'asleep',
+    )
     await worker.terminate()
   })
 

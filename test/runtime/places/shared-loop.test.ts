@@ -1,9 +1,11 @@
 // needs-quiet: how soon it is seen that a loop stands still
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
-import { holds, holdsBriefly, holdsChecked, holdsLater, waits } from '../../fixtures/stalling-tasks.ts'
+import { holds, holdsBriefly, holdsChecked, holdsLater, waits, yields } from '../../fixtures/stalling-tasks.ts'
 import { leakCheck } from '../../helpers/leak-check.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { ledgerOf, scratchFolder } from '../../helpers/scratch.ts'
@@ -18,11 +20,11 @@ function limits(ms: number) {
   return { softLimitMs: ms, hardLimitMs: ms }
 }
 
-async function lane(test: TestContext) {
+async function lane(test: TestContext, { concurrency } = { concurrency: 10 }) {
   const runtime = await startRuntime(test, {
     tasks: new URL('../../fixtures/stalling-tasks.js', import.meta.url),
     tiers: {},
-    lanes: { network: { threads: 1, concurrency: 10 } },
+    lanes: { network: { threads: 1, concurrency } },
   })
   const ledger = join(scratchFolder(), 'ledger')
   /** A job that waits for so long, once it has begun. */
@@ -33,6 +35,14 @@ async function lane(test: TestContext) {
     return job
   }
   return { runtime, ledger, waiting }
+}
+
+/** More than its processors can do, until it is disposed of. */
+function busyMachine(): Disposable {
+  const spinning = Array.from({ length: 2 * availableParallelism() }, () =>
+    spawn(process.execPath, ['--eval', 'for (;;);'], { stdio: 'ignore' }),
+  )
+  return { [Symbol.dispose]: () => spinning.forEach((each) => each.kill('SIGKILL')) }
 }
 
 describe('a job that holds the loop of a lane that has threads', () => {
@@ -112,6 +122,25 @@ describe('a loop of a lane that stands still after an await', () => {
     await culprit.cancel({ mode: 'terminate' })
     await assert.rejects(culprit.result(TIMEOUT), { code: 'MILLRACE_JOB_CANCELLED' })
     assert.equal(await beside.result(TIMEOUT), undefined)
+  })
+})
+
+describe('a loop of a lane that waits for a processor', () => {
+  it('costs nobody beside who comes to a limit anything', async (test) => {
+    const { runtime, ledger, waiting } = await lane(test, { concurrency: 60 })
+    await (await runtime.enqueue(yields, undefined)).result(TIMEOUT)
+    const beside = await waiting(8_000, LONG)
+    const interrupted: string[] = []
+    runtime.on('job.interrupted', ({ id }) => interrupted.push(id))
+    using _ = busyMachine()
+    const late = Array.from({ length: 25 }, (_, at) =>
+      runtime.enqueue(waits, { ledger, ms: 60_000 }, limits(800 + 200 * at)),
+    )
+    for (const job of await Promise.all(late)) {
+      await assert.rejects(job.result(TIMEOUT), { code: 'MILLRACE_HARD_LIMIT' })
+    }
+    assert.equal(await beside.result(TIMEOUT), undefined)
+    assert.deepEqual(interrupted, [])
   })
 })
 
