@@ -23,7 +23,7 @@ export const callers: Bench = {
   name: 'callers',
   about: '25,000 callers of enqueue at once against 500, and the longest gap of a 1 ms timer meanwhile',
   async run(scale): Promise<readonly Figure[]> {
-    const many = pick(scale, { full: 25_000, quick: 25_000, once: 2_000 })
+    const many = pick(scale, { full: 25_000, quick: 10_000, once: 2_000 })
     await using service = await Service.start()
     const { runtime } = service
     const runs: { few: Measured; many: Measured }[] = []
