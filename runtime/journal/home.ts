@@ -1,9 +1,9 @@
 import { PUBLICATIONS } from '../../lib/envelope.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
-import { MillraceError } from '../../lib/errors.ts'
 import type { AttemptRecord } from '../../lib/job.ts'
 import { each } from './each.ts'
 import type { Ledger } from './ledger.ts'
+import { noOutcome } from './no-outcome.ts'
 import type { Answer, OutcomeAtHome, RowSettle } from './protocol.ts'
 import { recordAttempt, settleOne } from './settle.ts'
 
@@ -66,12 +66,4 @@ export function giveUpAway(ledger: Ledger, now: number, limit: number): Answer {
     return { number: id, task: index, attempt }
   })
   return { type: 'given-up', jobs }
-}
-
-export function noOutcome(): MillraceError {
-  return new MillraceError(
-    'MILLRACE_NO_OUTCOME',
-    'the job went to a broker and no outcome has come home in its time; whether it ran is not known; look at the broker ' +
-      'and at who takes from it, then retry() it',
-  )
 }

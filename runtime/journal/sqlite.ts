@@ -4,11 +4,14 @@ import { MillraceError } from '../../lib/errors.ts'
 
 const require = createRequire(import.meta.url)
 
+let loaded: typeof BetterSqlite3 | undefined
+
 /**
  * Loads the one copy of SQLite that this process may use. Major 13 of the driver segfaults below Node-API 10, which
  * nothing can catch, so its version is read before it is loaded.
  */
-function loadDriver(): typeof BetterSqlite3 {
+function driver(): typeof BetterSqlite3 {
+  if (loaded !== undefined) return loaded
   const { version } = require('better-sqlite3/package.json') as { version: string }
   if (Number.parseInt(version, 10) >= 13 && Number(process.versions['napi']) < 10) {
     throw new MillraceError(
@@ -17,11 +20,19 @@ function loadDriver(): typeof BetterSqlite3 {
         'expected 10 or later (Node >= 22.14); install better-sqlite3@^12.11.1, or make the lockfile on this Node',
     )
   }
-  return require('better-sqlite3') as typeof BetterSqlite3
+  loaded = require('better-sqlite3') as typeof BetterSqlite3
+  return loaded
 }
 
-/** The class to open a database with that `runtime.transaction` shall accept: two copies of SQLite lose rows. */
-export const Database: typeof BetterSqlite3 = loadDriver()
+/**
+ * The class to open a database with that `runtime.transaction` shall accept: two copies of SQLite lose rows. It is loaded when
+ * it is used: every thread imports this package for its tasks, and few open a database.
+ */
+export const Database: typeof BetterSqlite3 = new Proxy(function () {} as unknown as typeof BetterSqlite3, {
+  construct: (_, given, target) =>
+    Reflect.construct(driver(), given, target === Database ? driver() : target) as BetterSqlite3.Database,
+  get: (_, name) => Reflect.get(driver(), name) as unknown,
+})
 
 export type Database = BetterSqlite3.Database
 

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import BetterSqlite3 from 'better-sqlite3'
 import { jobStates, stateCodes } from '../../../lib/job-state.ts'
 import { InboxWriter } from '../../../runtime/journal/inbox-writer.ts'
 import { openJournal } from '../../../runtime/journal/open.ts'
 import { journalQueries } from '../../../runtime/journal/queries.ts'
 import {
   assertSqliteVersion,
+  Database,
   openDatabase,
   prepare,
   prepareTuples,
@@ -77,6 +81,39 @@ describe('a statement', () => {
     }) as typeof db.prepare
     askEverything(journal, inbox)
     assert.deepEqual(prepared, [])
+  })
+})
+
+describe('the class to open a database with', () => {
+  it('is the one of the driver, for whoever makes, extends or asks of it', () => {
+    class Notes extends Database {
+      readonly kind = 'notes'
+    }
+    for (const [db, kind] of [
+      [new Database(':memory:'), undefined],
+      [new Notes(':memory:'), 'notes'],
+    ] as const) {
+      assert.ok(db instanceof Database && db instanceof BetterSqlite3)
+      assert.equal((db as Partial<Notes>).kind, kind)
+      assert.deepEqual(db.prepare('SELECT 1 AS one').get(), { one: 1 })
+      db.close()
+    }
+    assert.equal(Database.SqliteError, BetterSqlite3.SqliteError)
+    assert.throws(() => new Database('/nonexistent/jobs.db'), /Cannot open database/)
+  })
+
+  it('costs those nothing who import the package and open none', async () => {
+    const index = new URL('../../../runtime/index.js', import.meta.url).href
+    const driver = "Object.keys(require.cache).filter((path) => path.includes('better-sqlite3')).length"
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--eval',
+      `import(${JSON.stringify(index)}).then(({ Database }) => {
+         console.log(${driver} > 0)
+         new Database(':memory:').close()
+         console.log(${driver} > 0)
+       })`,
+    ])
+    assert.equal(stdout, 'false\ntrue\n')
   })
 })
 
