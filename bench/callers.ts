@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { ALTERNATIONS } from './alternate.ts'
 import { atMost, type Bench, type Figure, pick } from './bench.ts'
 import { median, rangeOf } from './figures.ts'
@@ -56,7 +57,7 @@ async function callAtOnce(runtime: Runtime, count: number): Promise<number> {
     called += slice.length
     slices.push(Promise.all(slice).then(() => (acknowledged += slice.length)))
     atOnce = Math.max(atOnce, called - acknowledged)
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    await turn()
   }
   await Promise.all(slices)
   return atOnce

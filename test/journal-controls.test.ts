@@ -171,4 +171,84 @@ describeControls([
     file: 'examples/fingerprint.test.js',
     test: 'as an independent computation does',
   },
+  {
+    protection: 'a closed place takes nothing, whatever it gives back',
+    mutation: {
+      file: 'runtime/journal/place-rooms.js',
+      from: 'return (this.#capacity[place]?.jobs ?? 0) > 0',
+      to: 'return true',
+    },
+    file: 'runtime/journal/claim.test.js',
+    test: 'while its place is closed',
+  },
+  {
+    protection: 'what outranks a full hand does not wait for half of it',
+    mutation: {
+      file: 'runtime/journal/place-rooms.js',
+      from: 'if (firstRank < (this.#lowestRank[place] ?? 0))',
+      to: 'if (false)',
+    },
+    file: 'runtime/journal/claim.test.js',
+    test: 'outranks the rest',
+  },
+  {
+    protection: 'ends of which the news was lost are told',
+    mutation: { file: 'runtime/journal/lost-group.js', from: 'if (lost.length === 0)', to: 'if (true)' },
+    file: 'runtime/journal/thread-death.test.js',
+    test: 'before it has said',
+  },
+  {
+    protection: 'ends of which the news was lost are asked for before jobs are run again',
+    mutation: {
+      file: 'runtime/journal/gather.js',
+      from: 'this.#requests.unshift({ request, answered, refused })',
+      to: 'this.#requests.push({ request, answered, refused })',
+    },
+    file: 'runtime/journal/client.test.js',
+    test: 'may have ended jobs by itself',
+  },
+  {
+    protection: 'numbers are reserved ahead of those that were given out',
+    mutation: { file: 'runtime/journal/store.js', from: 'ledger.reserveNumbers(group.nextNumber);', to: '' },
+    file: 'runtime/journal/numbers.test.js',
+    test: 'never run out',
+  },
+  {
+    protection: 'what others have written is checked',
+    mutation: { file: 'runtime/journal/inbox.js', from: 'readExtra(options)', to: 'JSON.parse(options)' },
+    file: 'runtime/journal/inbox.test.js',
+    test: 'what cannot be read',
+  },
+  {
+    protection: 'what cannot be written is not lost',
+    mutation: { file: 'runtime/journal/inbox.js', from: 'of failures)', to: 'of [])' },
+    file: 'runtime/journal/inbox.test.js',
+    test: 'what cannot be written',
+  },
+  {
+    protection: 'a wish finds the jobs that were put in before it',
+    mutation: { file: 'runtime/journal/inbox.js', from: /move\(ledger, jobs, now\);\s+jobs = \[\];/, to: '' },
+    file: 'runtime/journal/inbox.test.js',
+    test: 'in the order in which',
+  },
+  {
+    protection: 'who waits for a commit hears of it, and not of a refusal',
+    mutation: {
+      file: 'runtime/journal/gather.js',
+      from: 'this.#requests = requests.filter',
+      to: 'for (const barrier of this.#barriers.splice(0)) barrier.passed(); this.#requests = requests.filter',
+    },
+    file: 'runtime/journal/client.test.js',
+    test: 'who waits for it',
+  },
+  {
+    protection: 'the version is checked with every group from outside',
+    mutation: {
+      file: 'runtime/journal/inbox-thread-main.js',
+      from: /(BEGIN IMMEDIATE'\);\s+)inbox\.checkVersion\(\);/,
+      to: '$1',
+    },
+    file: 'runtime/publish/inbox-publisher.test.js',
+    test: 'another version',
+  },
 ])

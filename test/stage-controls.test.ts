@@ -1,40 +1,12 @@
 import { describeControls } from './helpers/controls.ts'
 
-/** Of the stages, one by one; what takes all of them is in controls.test.ts. */
+/** Of the stages between the journal and the places; what takes all of them is in controls.test.ts. */
 describeControls([
-  {
-    protection: 'a suspect that waits for its process goes back with a pause',
-    mutation: {
-      file: 'runtime/places/trial-place.js',
-      from: 'const job = this.#letGo(which);',
-      to: 'const job = undefined;',
-    },
-    file: 'runtime/places/trial-place.test.js',
-    test: 'when somebody pauses its task',
-  },
-  {
-    protection: 'a module that rejects all the time does not recycle its threads without end',
-    mutation: { file: 'runtime/places/seat.js', from: '&& message.number !== undefined', to: '' },
-    file: 'runtime/places/misbehaviour.test.js',
-    test: 'a module that rejects all the time',
-  },
-  {
-    protection: 'modules that do not load are not waited for without end',
-    mutation: { file: 'runtime/places/readiness.js', from: 'this.giveUp(late(place))', to: 'undefined' },
-    file: 'runtime/supervise/late-modules.test.js',
-    test: 'on threads',
-  },
   {
     protection: 'who waits for a child hears when its parent has dropped it',
     mutation: { file: 'runtime/desk.js', from: "origin !== 'by-id' && ", to: '' },
     file: 'runtime/late-result.test.js',
     test: 'its parent has failed',
-  },
-  {
-    protection: 'somebody stands in while a run far beyond the budget holds the last thread',
-    mutation: { file: 'runtime/places/thread-place.js', from: 'this.#standIn.look(now);', to: '' },
-    file: 'runtime/places/stand-in.test.js',
-    test: 'holds quick jobs up only until',
   },
   {
     protection: 'claims on their way to the dispatcher are held',
@@ -141,16 +113,6 @@ describeControls([
     test: 'while no claim is under way',
   },
   {
-    protection: 'a closed place takes nothing, whatever it gives back',
-    mutation: {
-      file: 'runtime/journal/place-rooms.js',
-      from: 'return (this.#capacity[place]?.jobs ?? 0) > 0',
-      to: 'return true',
-    },
-    file: 'runtime/journal/claim.test.js',
-    test: 'while its place is closed',
-  },
-  {
     protection: 'what has given its room back does not use it up again',
     mutation: {
       file: 'runtime/dispatch/router.js',
@@ -159,78 +121,6 @@ describeControls([
     },
     file: 'runtime/dispatch/router.test.js',
     test: 'not used up for good',
-  },
-  {
-    protection: 'what outranks a full hand does not wait for half of it',
-    mutation: {
-      file: 'runtime/journal/place-rooms.js',
-      from: 'if (firstRank < (this.#lowestRank[place] ?? 0))',
-      to: 'if (false)',
-    },
-    file: 'runtime/journal/claim.test.js',
-    test: 'outranks the rest',
-  },
-  {
-    protection: 'slots that were given up are not offered',
-    mutation: {
-      file: 'runtime/places/batch-policy.js',
-      from: 'return thread.free',
-      to: 'return this.slots - entries.length',
-    },
-    file: 'runtime/places/limits.test.js',
-    test: 'the slots that were not given up',
-  },
-  {
-    protection: "somebody else's promise is waited for",
-    mutation: { file: 'runtime/places/attempt.js', from: 'Promise.resolve(result).then', to: 'result.then' },
-    file: 'runtime/places/attempt.test.js',
-    test: 'promise of another make',
-  },
-  {
-    protection: 'threads that had started are no part of a start that fails',
-    mutation: { file: 'runtime/places/thread-place.js', from: 'if (seat.active === undefined)', to: 'if (true)' },
-    file: 'runtime/supervise/broken-place.test.js',
-    test: 'gives back uncharged',
-  },
-  {
-    protection: 'a thread that ends while it loads counts as one that cannot',
-    mutation: { file: 'runtime/places/seat.js', from: "thread.status === 'starting')\n", to: 'false)\n' },
-    file: 'runtime/supervise/broken-place.test.js',
-    test: 'when its threads end while they load',
-  },
-  {
-    protection: 'a run whose thread ends while it starts is given up',
-    mutation: { file: 'runtime/places/tier-pool.js', from: 'stranded.abort();', to: ';' },
-    file: 'runtime/places/tier-pool.test.js',
-    test: 'takes the run that waits',
-  },
-  {
-    protection: 'teardown has what is left of the grace',
-    mutation: {
-      file: 'runtime/places/thread-place.js',
-      from: 'Math.max(endsAt - clock.monotonicMs(), EXIT_MS)',
-      to: 'EXIT_MS',
-    },
-    file: 'runtime/supervise/broken-place.test.js',
-    test: 'what is left of the grace',
-  },
-  {
-    protection: 'threads that are slow to end do not drain the runtime',
-    mutation: { file: 'runtime/places/seat.js', from: 'HOPELESS_MS = 3_000', to: 'HOPELESS_MS = 10' },
-    file: 'runtime/places/limits.test.js',
-    test: 'too much to do',
-  },
-  {
-    protection: 'a thread whose attempt was condemned takes no other job',
-    mutation: { file: 'runtime/places/runner.js', from: "this.#status = 'parked';", to: '' },
-    file: 'runtime/places/runner.test.js',
-    test: 'takes no other job',
-  },
-  {
-    protection: 'an exit is charged to the job whose code it was',
-    mutation: { file: 'runtime/places/seat.js', from: 'thread.endedBy = message.number', to: '' },
-    file: 'runtime/places/misbehaviour.test.js',
-    test: 'ends the thread later',
   },
   {
     protection: 'a start that fails lets the journal go',
@@ -253,22 +143,6 @@ describeControls([
     mutation: { file: 'runtime/boot.js', from: 'announcer.recovered(recovered);', to: '' },
     file: 'runtime/supervise/recovered.test.js',
     test: 'wanted cancelled',
-  },
-  {
-    protection: 'ends of which the news was lost are told',
-    mutation: { file: 'runtime/journal/lost-group.js', from: 'if (lost.length === 0)', to: 'if (true)' },
-    file: 'runtime/journal/thread-death.test.js',
-    test: 'before it has said',
-  },
-  {
-    protection: 'ends of which the news was lost are asked for before jobs are run again',
-    mutation: {
-      file: 'runtime/journal/gather.js',
-      from: 'this.#requests.unshift({ request, answered, refused })',
-      to: 'this.#requests.push({ request, answered, refused })',
-    },
-    file: 'runtime/journal/client.test.js',
-    test: 'may have ended jobs by itself',
   },
   {
     protection: 'a closed router gives no room',
@@ -321,72 +195,10 @@ describeControls([
     test: 'a later one was forgotten',
   },
   {
-    protection: 'an attempt that was given up commits nothing',
-    mutation: {
-      file: 'runtime/places/loop-lane.js',
-      from: 'this.#reportZombies();\n            return;',
-      to: 'this.#reportZombies();',
-    },
-    file: 'runtime/places/loop-lane.test.js',
-    test: 'commits nothing later',
-  },
-  {
-    protection: 'the slot of an attempt that was given up is free for another',
-    mutation: {
-      file: 'runtime/places/loop-lane.js',
-      from: /(this\.#abandoned\+\+;[^}]*?)this\.#vacate\(running\);/,
-      to: '$1',
-    },
-    file: 'runtime/places/loop-lane.test.js',
-    test: 'however many they are',
-  },
-  {
-    protection: 'what has ended on a lane is held until it is told',
-    mutation: {
-      file: 'runtime/places/loop-lane.js',
-      from: '[...this.#running, ...this.#ended]',
-      to: '[...this.#running]',
-    },
-    file: 'runtime/places/loop-lane.test.js',
-    test: 'until it is told',
-  },
-  {
-    protection: 'outcomes that are on their way are read before marks are believed',
-    mutation: {
-      file: 'runtime/places/incarnation.js',
-      from: 'this.jobs += done.length;\n        this.#readMessages();',
-      to: 'this.jobs += done.length;',
-    },
-    file: 'runtime/places/incarnation.test.js',
-    test: 'no event has brought yet',
-  },
-  {
-    protection: 'what a process has started is killed with it',
-    mutation: {
-      file: 'runtime/places/process-life.js',
-      from: "process.kill(-pid, 'SIGKILL')",
-      to: "process.kill(pid, 'SIGKILL')",
-    },
-    file: 'runtime/places/process-limits.test.js',
-    test: 'ends a process in exec',
-  },
-  {
     protection: 'a suspect runs apart from all others',
     mutation: { file: 'runtime/place-of.js', from: 'isSuspect(job) ? trialIndex(wires) : ', to: '' },
     file: 'runtime/places/trial-place.test.js',
     test: 'in a process of its own',
-  },
-  {
-    protection: 'the places share a total of threads',
-    mutation: { file: 'runtime/places/sizer.js', from: "budget.take() === 'none'", to: 'false' },
-    file: 'runtime/places/elastic.test.js',
-    test: 'shares a total',
-  },
-  {
-    protection: 'a place whose tasks do not load stays away',
-    mutation: { file: 'runtime/places/readiness.js', from: 'if (failures === undefined)', to: 'if (false)' },
-    file: 'runtime/supervise/broken-place.test.js',
-    test: 'stays away',
   },
   {
     protection: 'a lane that cannot start does not take the others along',
@@ -397,22 +209,6 @@ describeControls([
     },
     file: 'runtime/supervise/broken-place.test.js',
     test: 'a lane of the loop',
-  },
-  {
-    protection: 'the entry of a thread is CommonJS',
-    mutation: {
-      file: 'runtime/places/tier-pool.js',
-      from: "siblingUrl('./thread-entry', import.meta.url, 'commonjs')",
-      to: "siblingUrl('./thread-main', import.meta.url)",
-    },
-    file: 'runtime/places/thread-entry.test.js',
-    test: 'requires no ES module',
-  },
-  {
-    protection: 'a runtime in a thread of a runtime is refused',
-    mutation: { file: 'runtime/places/thread-main.js', from: 'markMillraceThread();', to: '' },
-    file: 'runtime/supervise/nested.test.js',
-    test: 'is told so',
   },
   {
     protection: 'a second signal ends the process at once',
@@ -429,30 +225,6 @@ describeControls([
     },
     file: 'runtime/upkeep/upkeep.test.js',
     test: 'also if that is set',
-  },
-  {
-    protection: 'numbers are reserved ahead of those that were given out',
-    mutation: { file: 'runtime/journal/store.js', from: 'ledger.reserveNumbers(group.nextNumber);', to: '' },
-    file: 'runtime/journal/numbers.test.js',
-    test: 'never run out',
-  },
-  {
-    protection: 'what others have written is checked',
-    mutation: { file: 'runtime/journal/inbox.js', from: 'readExtra(options)', to: 'JSON.parse(options)' },
-    file: 'runtime/journal/inbox.test.js',
-    test: 'what cannot be read',
-  },
-  {
-    protection: 'what cannot be written is not lost',
-    mutation: { file: 'runtime/journal/inbox.js', from: 'of failures)', to: 'of [])' },
-    file: 'runtime/journal/inbox.test.js',
-    test: 'what cannot be written',
-  },
-  {
-    protection: 'a wish finds the jobs that were put in before it',
-    mutation: { file: 'runtime/journal/inbox.js', from: /move\(ledger, jobs, now\);\s+jobs = \[\];/, to: '' },
-    file: 'runtime/journal/inbox.test.js',
-    test: 'in the order in which',
   },
   {
     protection: 'what cannot be decided costs only its own job',
@@ -491,16 +263,6 @@ describeControls([
     test: 'forgets the wish',
   },
   {
-    protection: 'who waits for a commit hears of it, and not of a refusal',
-    mutation: {
-      file: 'runtime/journal/gather.js',
-      from: 'this.#requests = requests.filter',
-      to: 'for (const barrier of this.#barriers.splice(0)) barrier.passed(); this.#requests = requests.filter',
-    },
-    file: 'runtime/journal/client.test.js',
-    test: 'who waits for it',
-  },
-  {
     protection: 'a cancel answers when the end is committed',
     mutation: {
       file: 'runtime/changes.js',
@@ -515,16 +277,6 @@ describeControls([
     mutation: { file: 'runtime/desk.js', from: 'if (number < INBOX_NUMBERS_FROM)', to: 'if (true)' },
     file: 'runtime/changes.test.js',
     test: 'has not taken it over yet',
-  },
-  {
-    protection: 'the version is checked with every group from outside',
-    mutation: {
-      file: 'runtime/journal/inbox-thread-main.js',
-      from: /(BEGIN IMMEDIATE'\);\s+)inbox\.checkVersion\(\);/,
-      to: '$1',
-    },
-    file: 'runtime/publish/inbox-publisher.test.js',
-    test: 'another version',
   },
   {
     protection: 'who asks a publisher that ends is answered',

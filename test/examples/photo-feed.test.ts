@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import fc from 'fast-check'
@@ -100,7 +101,7 @@ describe('the feed store', () => {
     test.after(() => writer.kill('SIGKILL'))
     const exited = once(writer, 'exit')
     // Nothing tells when a write begins: looking is what finds the middle of one.
-    while ((store.list(0)[0] ?? 0) < 3) await new Promise((resolve) => setImmediate(resolve))
+    while ((store.list(0)[0] ?? 0) < 3) await turn()
     writer.kill('SIGKILL')
     await exited
 

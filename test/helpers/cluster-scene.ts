@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { memory, memoryStore } from '../../adapters/memory/index.ts'
 import { type Child, spawn } from '../../lib/actor.ts'
 import type { Broker, Message, PublishResult } from '../../lib/broker.ts'
@@ -36,7 +37,7 @@ export class ClusterScene implements AsyncDisposable {
 
   /** What is under way arrives: nothing in here waits for time. */
   async settled(): Promise<void> {
-    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+    for (let turns = 0; turns < 10; turns++) await turn()
   }
 
   /** Lets time pass in steps, so that what each timer begins is done before the next one. */

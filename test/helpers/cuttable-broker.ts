@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type {
   Broker,
   Delivery,
@@ -44,7 +45,7 @@ export class CuttableBroker implements Broker {
     await this.#opened
     const cuts = this.#cuts
     const results = await this.#inner.publish(messages)
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     return cuts === this.#cuts ? results : messages.map(() => ({ type: 'unconfirmed', error: lostError() }))
   }
 

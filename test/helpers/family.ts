@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setImmediate as turn } from 'node:timers/promises'
 import { type Behavior, type Child, type ExitReason, type Parent, spawn } from '../../lib/actor.ts'
 import type { ChildSpec, Restart, Strategy } from '../../lib/supervision.ts'
 
@@ -52,10 +53,6 @@ export class Family {
   news(): string[] {
     return this.log.splice(0)
   }
-}
-
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Lets the loop turn until what is looked at has come to be, and a little longer: it has to stay so. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Child, ExitReason } from '../../lib/actor.ts'
 import { assertNoLeak, resources } from './leak-check.ts'
 
@@ -67,8 +68,4 @@ async function within<T>(ms: number, promise: Promise<T>, otherwise: string): Pr
   } finally {
     clearTimeout(timer)
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

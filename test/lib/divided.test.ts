@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { memory, memoryStore } from '../../adapters/memory/index.ts'
 import { brokerConformance } from '../../conformance/index.ts'
 import type { Delivery, QueueSpec } from '../../lib/broker.ts'
@@ -31,7 +32,7 @@ describe('a divided broker', () => {
     for (const { name } of QUEUES) side.subscribe(name, { prefetch: 10, deliver, lost: () => {} })
     const group = QUEUES.map(({ name }) => ({ id: name, queue: name, body: Buffer.from(name) }))
     await whole.publish(group)
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     await Promise.all([whole.close(), side.close()])
     return seen.sort()
   }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { Mailbox, rota, Rota, type Runnable, type Told } from '../../lib/mailbox.ts'
 
@@ -81,10 +82,6 @@ class Endless implements Runnable {
     this.#next()
     return 'idle'
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** How long the loop is kept from a timer that is due, while something goes on for at most `forMs`. */

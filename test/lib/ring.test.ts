@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { Ring } from '../../lib/ring.ts'
 import { bytesHeld, collectGarbage } from '../helpers/garbage.ts'
@@ -63,7 +64,7 @@ describe('a ring', () => {
     const held = add(ring)
     ring.shift()
     // What a WeakRef was made of is kept until the loop has turned.
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     collectGarbage()
     assert.equal(taken.deref(), undefined)
     assert.ok(held.deref(), 'the control')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { memory, memoryStore } from '../../adapters/memory/index.ts'
 import { brokerConformance } from '../../conformance/index.ts'
 import {
@@ -94,10 +95,6 @@ const UNCONFIRMED: PublishResult = { type: 'unconfirmed', error }
 
 function group(...ids: readonly string[]): readonly Message[] {
   return ids.map((id) => ({ id, queue: 'work', body: Buffer.alloc(0) }))
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function groupsOf(...brokers: readonly Scripted[]): readonly number[] {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import * as slotWord from '../../lib/slot-word.ts'
 import { leakCheck } from '../helpers/leak-check.ts'
@@ -157,10 +158,6 @@ class Place {
     free(words, slot, generation)
     return 'done'
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 describe('slots between real threads', () => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { type Child, spawn } from '../../lib/actor.ts'
 import { ManualClock } from '../../lib/manual-clock.ts'
 import { type ChildSpec, type Restart, type Strategy, supervise, type Supervisor } from '../../lib/supervision.ts'
-import { becomes, boom, stop, strategies, turn } from '../helpers/family.ts'
+import { becomes, boom, stop, strategies } from '../helpers/family.ts'
 
 // Random trees of one level, in which children crash, end and fail to start, against a model without time or promises.
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Job, Runtime } from '../../runtime/index.ts'
 import { Database } from '../../runtime/index.ts'
 import { echo, kept, laneEcho, laneHang, parked, traced } from '../fixtures/tasks.ts'
@@ -23,7 +24,7 @@ type Value = { value: number | string }
 const PAUSES = [
   () => undefined,
   () => Promise.resolve(),
-  () => new Promise((resolve) => void setImmediate(resolve)),
+  turn,
   () => new Promise((resolve) => void setTimeout(resolve, 1)),
 ]
 

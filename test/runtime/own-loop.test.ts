@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { Database } from '../../runtime/index.ts'
 import { parked } from '../fixtures/tasks.ts'
 import { scratchFolder } from '../helpers/scratch.ts'
@@ -65,7 +66,7 @@ describe("the service's own loop", () => {
     db.exec('BEGIN IMMEDIATE')
     const turns = new Turns()
     const callers = Array.from({ length: 2_000 }, () => runtime.enqueue(parked, null).then(turns.answered))
-    while (turns.count < 1_000) await new Promise((resolve) => setImmediate(resolve))
+    while (turns.count < 1_000) await turn()
     turns.stop()
     db.exec('COMMIT')
     await Promise.all(callers)

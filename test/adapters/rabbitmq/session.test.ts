@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { ChannelModel } from 'amqplib'
 import { Session, type SessionOwner } from '../../../adapters/rabbitmq/session.ts'
 
@@ -53,9 +54,9 @@ describe('the room of a session', () => {
       for (const wanted of [0, 7, 100]) {
         const { session, channel } = await open()
         void session.consume('queue', 10)
-        for (let turn = 0; turn < at; turn++) await Promise.resolve()
+        for (let tick = 0; tick < at; tick++) await Promise.resolve()
         void session.tune(wanted)
-        await new Promise((resolve) => setImmediate(resolve))
+        await turn()
         assert.equal(channel.room, wanted, `${wanted} after ${at} microtasks`)
       }
     }

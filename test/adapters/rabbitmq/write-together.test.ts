@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { Writable } from 'node:stream'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { writeTogether } from '../../../adapters/rabbitmq/write-together.ts'
 
 function stream() {
@@ -17,8 +18,6 @@ function stream() {
   })
   return { sink, groups }
 }
-
-const turn = () => new Promise((resolve) => void setImmediate(resolve))
 
 describe('what is written to a connection', () => {
   it('goes together as far as it comes together, in its order', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Job, Runtime } from '../../../runtime/index.ts'
 import { echo, laneEcho, traced } from '../../fixtures/tasks.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
@@ -22,7 +23,7 @@ describe('a pause', () => {
     const runtime = await startRuntime(test, ONE_THREAD)
     const long = await startLong(runtime, join(scratchFolder(), 'ledger'), 1_000)
     const claimed = await runtime.enqueue(echo, { value: 1 })
-    while ((await runtime.explain(claimed.id)).reason.type !== 'in-hand') await new Promise(setImmediate)
+    while ((await runtime.explain(claimed.id)).reason.type !== 'in-hand') await turn()
     const told = nextEvent(runtime, 'task.paused')
     await runtime.pause({ task: echo })
     assert.deepEqual(await told, { task: 'echo' })

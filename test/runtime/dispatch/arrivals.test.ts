@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { systemClock } from '../../../lib/clock.ts'
 import { Arrivals } from '../../../runtime/dispatch/arrivals.ts'
 import type { ClaimedJob } from '../../../runtime/messages.ts'
@@ -18,8 +19,6 @@ function arrivals() {
   const isForTier = ({ task }: ClaimedJob) => task !== LANE_TASK
   return { told, undispatched, claims: new Arrivals({ clock: systemClock, undispatched, isForTier, tell }) }
 }
-
-const endOfTurn = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('claims on their way to the dispatcher', () => {
   it('wait for the end of the turn if they are few: what was planned before them goes first', async () => {

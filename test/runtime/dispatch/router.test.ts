@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { type Child, spawn } from '../../../lib/actor.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import { defineTask, taskManifest, type TaskManifest, type TaskPlace } from '../../../lib/task.ts'
@@ -94,7 +95,7 @@ async function routerOf(test: TestContext, places: readonly Place[]) {
 async function rounds(barrier: () => Promise<void>): Promise<void> {
   for (let round = 0; round < 4; round++) {
     await barrier()
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
   }
 }
 
@@ -153,7 +154,7 @@ describe('a router that is stopped', () => {
     const holds = { held: () => [], occupants: () => [], belongsTo: ({ place }: TaskManifest) => place }
     const behavior = new Router({ ...none, ...says, ...holds, journal, places: [tier(), lane()] })
     const router = spawn(behavior, { id: 'router', clock: new ManualClock() })
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     router.stop()
     assert.deepEqual(await router.exited, { type: 'stopped' })
   })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Message, PublishResult } from '../../../lib/broker.ts'
 import { HELD, UNROUTABLE } from '../../../lib/broker.ts'
 import { PUBLICATIONS } from '../../../lib/envelope.ts'
@@ -50,7 +51,7 @@ function homewardOf(answer: (message: Message) => PublishResult = () => HELD, st
 }
 
 async function settle(): Promise<void> {
-  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve))
+  for (let turns = 0; turns < 5; turns++) await turn()
 }
 
 /** Opened, with an empty journal read. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { toErrorRecord } from '../../../lib/error-record.ts'
 import { MillraceError } from '../../../lib/errors.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
@@ -11,8 +12,6 @@ import type { Group, JournalFault, OpenedJournal, Reply } from '../../../runtime
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { Turnstile, TURNSTILE_BYTES } from '../../../runtime/journal/turnstile.ts'
 import { DEAF } from '../../helpers/loop-journal.ts'
-
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 /** A journal thread whose part the test plays. */
 class PlayedThread implements JournalConnection {

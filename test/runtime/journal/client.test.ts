@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { MillraceError } from '../../../lib/errors.ts'
 import { stateCodes } from '../../../lib/job-state.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
@@ -74,8 +75,6 @@ const SUCCESS = { type: 'succeeded', output: '' } as const
 
 /** Nothing has ended in a lost commit. */
 const NONE_MISSED = { type: 'ended-at', jobs: [] } as const
-
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 /** A client whose groups are caught, and whose thread dies before it answers. */
 async function withLostGroup(...keys: (string | undefined)[]) {

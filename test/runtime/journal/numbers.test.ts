@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import { Numbers, NUMBERS_AHEAD } from '../../../runtime/journal/numbers.ts'
 import { openLoopJournal } from '../../helpers/loop-journal.ts'
@@ -27,7 +28,7 @@ describe('the numbers of new jobs', () => {
     const before = groups.length
     for (let round = 1; round < 4; round++) {
       for (let taken = 0; taken <= NUMBERS_AHEAD / 2; taken++) journal.takeNumber()
-      await new Promise((resolve) => void setImmediate(resolve))
+      await turn()
       assert.equal(groups.length, before + round)
     }
   })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { systemClock } from '../../../lib/clock.ts'
 import { JournalAccess } from '../../../runtime/journal/access.ts'
@@ -34,9 +35,9 @@ describe('deliveries while the thread of the journal dies', () => {
     for (let death = 0; death < 3; death++) {
       const reopened = new Promise<void>((resolve) => void reopenings.push(resolve))
       const turns = async () => {
-        for (let turn = 0; turn < 50; turn++) {
+        for (let at = 0; at < 50; at++) {
           take()
-          await new Promise<void>((resolve) => void setImmediate(resolve))
+          await turn()
         }
       }
       await Promise.all([turns(), (workersSince(mark).at(-1) as Worker).terminate()])

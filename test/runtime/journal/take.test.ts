@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import { JournalClient } from '../../../runtime/journal/client.ts'
 import type { JournalListener } from '../../../runtime/journal/listener.ts'
@@ -11,8 +12,6 @@ import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import type { ClaimedJob } from '../../../runtime/messages.ts'
 import { DEAF } from '../../helpers/loop-journal.ts'
 import { START } from '../../helpers/journal-openers.ts'
-
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 /** The owner's side on a real journal, whose commits and whose replies are let through one by one. */
 async function taking() {

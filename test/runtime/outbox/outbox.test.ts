@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Message, PublishResult } from '../../../lib/broker.ts'
 import { HELD, UNROUTABLE } from '../../../lib/broker.ts'
 import { MillraceError } from '../../../lib/errors.ts'
@@ -30,7 +31,7 @@ function outboxOf() {
           messages,
           async answer(result) {
             resolve(messages.map(() => result))
-            await new Promise((turn) => setImmediate(turn))
+            await turn()
           },
         })
       }),

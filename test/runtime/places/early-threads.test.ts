@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { systemClock } from '../../../lib/clock.ts'
 import { HeadStart } from '../../../runtime/head-start.ts'
@@ -27,8 +28,6 @@ function threadsFromNowOn(test: TestContext): ReadonlySet<Worker> {
   test.after(() => process.off('worker', started))
   return alive
 }
-
-const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 describe('threads that start while the journal opens', () => {
   it('start with it before the rest is loaded, and end with it where that fails', async (test) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { systemClock } from '../../../lib/clock.ts'
 import { condemn, stateOf } from '../../../lib/slot-word.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
@@ -16,7 +17,6 @@ import type { Batch, ToThread } from '../../../runtime/places/thread-protocol.ts
 import { claimsOf } from '../../helpers/claims.ts'
 
 const LIMITS = { softLimitMs: 20_000, hardLimitMs: 30_000 }
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 /** A runner of a thread, on this one, whose jobs end when the test says so. */
 async function runnerOf(

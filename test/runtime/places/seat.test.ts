@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { systemClock } from '../../../lib/clock.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
@@ -81,8 +82,6 @@ function seatOf(test: TestContext, slots: number) {
 }
 
 const VERDICT: Outcome = { type: 'failed', error: { name: 'Error', message: 'too long' }, retry: 'by-policy' }
-
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 describe('a seat whose thread exits', () => {
   it('charges the job that ran, and gives back uncharged what was offered behind it', async (test) => {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { JobExtra } from '../../../lib/job.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import type { InboxGroup, ToInbox } from '../../../runtime/journal/inbox-thread-main.ts'
 import { InboxSink } from '../../../runtime/publish/inbox-sink.ts'
-
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 /** A sink whose groups are caught. */
 function sinkOf() {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { MillraceError } from '../../../lib/errors.ts'
 import type { NewJob } from '../../../runtime/journal/gather.ts'
 import { chunksOf, ManyRun } from '../../../runtime/publish/many-run.ts'
@@ -18,7 +19,7 @@ async function isOver(promise: Promise<unknown>): Promise<boolean> {
     () => (over = true),
     () => (over = true),
   )
-  await new Promise((resolve) => void setImmediate(resolve))
+  await turn()
   return over
 }
 

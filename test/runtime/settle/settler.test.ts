@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { spawn } from '../../../lib/actor.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import type { ChildJob, Outcome } from '../../../lib/outcome.ts'
@@ -177,7 +178,7 @@ describe('the children of a success', () => {
     const { settler, wanted, unsettled, giveUp } = settlerOf(new Set([group]))
     settler.receive({ type: 'ended', group })
     giveUp()
-    await new Promise((resolve) => void setImmediate(resolve))
+    await turn()
     assert.deepEqual([wanted.length, unsettled.size], [1, 1], 'and not asked for over and over')
   })
 

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import type { MillraceError } from '../../../lib/errors.ts'
 import { drain } from '../../../runtime/supervise/drain.ts'
 import type { Wires } from '../../../runtime/wires.ts'
-
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 describe('the end of the grace', () => {
   it('does not wait for ever until a journal has written what is stuck', async () => {

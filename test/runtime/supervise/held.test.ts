@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { boot, systemGround } from '../../../runtime/boot.ts'
 import { resolveConfig } from '../../../runtime/config.ts'
 import { stateCodes } from '../../../lib/job-state.ts'
@@ -27,8 +28,6 @@ async function running(test: { after(clean: () => unknown): unknown }): Promise<
   })
   return wires
 }
-
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 describe('what this process holds', () => {
   it('contains a claim from the commit that gave it until the commit that ends it', async (test) => {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { ManualClock } from '../../../lib/manual-clock.ts'
 import type { Across } from '../../../runtime/across.ts'
 import { LinkChild } from '../../../runtime/supervise/link-child.ts'
 import type { Wires } from '../../../runtime/wires.ts'
-
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 describe('a link that stops', () => {
   it('gives everything back to the broker, and leaves it, also where the journal cannot write any more', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { formatJobId } from '../../../lib/job.ts'
 import { createRuntime, type Runtime } from '../../../runtime/index.ts'
 import { SUSPECT_CRASHES } from '../../../runtime/journal/schema.ts'
@@ -40,8 +41,8 @@ describe('what a start has recovered', () => {
     const { start } = journalOf(test)
     const runtime = await start()
     runtime.on('runtime.recovered', () => assert.fail('nothing was there'))
-    await new Promise((resolve) => setImmediate(resolve))
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
+    await turn()
   })
 
   it('counts a job that was there at many deaths among the suspects, which its trial clears', async (test) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { spawn } from '../../../lib/actor.ts'
 import { type Clock, systemClock } from '../../../lib/clock.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
@@ -59,8 +60,6 @@ function upkeepOf(...answers: (Answer | Error)[]) {
   const clock = new ManualClock(START)
   return { clock, ...upkeepOn(clock, ...answers) }
 }
-
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 /** How long after one another the next sweeps come. */
 async function gapsOf(clock: ManualClock, sweeps: number): Promise<number[]> {
