@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
 import type { Ladder } from '../lib/ladder.ts'
 import {
   type MaxWaiting,
@@ -10,6 +9,7 @@ import {
 } from '../lib/limits.ts'
 import { type AcrossConfig, acrossConfig, type AcrossOptions } from './across-config.ts'
 import { backoffsOf, type CustomBackoff } from './backoffs-config.ts'
+import { journalPath } from './journal-path.ts'
 import { modulesOf } from './modules-config.ts'
 import { ladderOf, type PromotionConfig } from './promotion-config.ts'
 import type { RecycleLimits } from '../lib/recycle.ts'
@@ -216,8 +216,7 @@ export function journalConfig(journal: JournalConfig): Required<JournalConfig> {
     throw invalidOption('journal.durability', durability, "'full' or 'relaxed'")
   }
   return {
-    // Once: a service may go to another directory later.
-    file: journal.file === ':memory:' ? journal.file : resolve(journal.file),
+    file: journal.file === ':memory:' ? journal.file : journalPath(journal.file, 'journal.file'),
     durability,
     maxResults: wholeNumber(journal.maxResults ?? 100_000, 0, 1e9, 'journal.maxResults'),
     keepEndedMs: wholeNumber(journal.keepEndedMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS, 'journal.keepEndedMs'),

@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url'
 import { invalidOption } from '../lib/options.ts'
 
 export type Modules = URL | string | readonly (URL | string)[]
@@ -14,6 +15,7 @@ export function modulesOf(tasks: Modules | undefined): string[] {
 function moduleUrl(module: URL | string, path: string): string {
   const text = module instanceof URL ? module.href : module
   if (typeof text === 'string' && text.startsWith('file:')) return text
-  if (typeof text === 'string' && text.startsWith('/')) return new URL(text, 'file:').href
+  // Not as a URL: a folder may have any of its signs in its name.
+  if (typeof text === 'string' && text.startsWith('/')) return pathToFileURL(text).href
   throw invalidOption(path, text, "a file URL: new URL('./tasks.js', import.meta.url)")
 }

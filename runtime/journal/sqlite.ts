@@ -31,6 +31,7 @@ function driver(): typeof BetterSqlite3 {
 export const Database: typeof BetterSqlite3 = new Proxy(function () {} as unknown as typeof BetterSqlite3, {
   construct: (_, given, target) =>
     Reflect.construct(driver(), given, target === Database ? driver() : target) as BetterSqlite3.Database,
+  apply: (_, __, given) => Reflect.construct(driver(), given) as BetterSqlite3.Database,
   get: (_, name) => Reflect.get(driver(), name) as unknown,
 })
 
@@ -38,6 +39,8 @@ export type Database = BetterSqlite3.Database
 
 /** Opens a database, with an error that says how to get the native part when it is missing. */
 export function openDatabase(file: string, options: BetterSqlite3.Options = {}): Database {
+  if (file !== file.trim())
+    throw new Error(`${JSON.stringify(file)} would be opened without the white space at its end`)
   try {
     return new Database(file, options)
   } catch (error) {

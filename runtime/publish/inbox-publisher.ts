@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { pause, systemClock } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
@@ -10,6 +9,7 @@ import type { AnyTask, EnqueueArguments, EnqueueOptions, InputOf, OutputOf } fro
 import type { FoundJob, FromInbox, InboxThreadData, ToInbox } from '../journal/inbox-thread-main.ts'
 import { toJobRecord } from '../journal/record.ts'
 import { INBOX_NUMBERS_FROM } from '../journal/schema.ts'
+import { journalPath } from '../journal-path.ts'
 import { siblingUrl } from '../sibling-url.ts'
 import { InboxSink } from './inbox-sink.ts'
 import type { EnqueuedMany } from './many-run.ts'
@@ -205,7 +205,7 @@ export async function openPublisher(options: PublisherOptions): Promise<JournalP
   if (typeof journal !== 'string' || journal === '' || journal === ':memory:') {
     throw invalidOption('journal', journal, "the path of a runtime's journal")
   }
-  const workerData: InboxThreadData = { file: resolve(journal) }
+  const workerData: InboxThreadData = { file: journalPath(journal, 'journal') }
   const worker = new Worker(siblingUrl('../journal/inbox-thread-main', import.meta.url), {
     name: 'millrace-inbox',
     workerData,

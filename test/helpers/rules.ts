@@ -45,6 +45,7 @@ const SHARED = [
   'config',
   'across-config',
   'backoffs-config',
+  'journal-path',
   'modules-config',
   'promotion-config',
   'catalog',

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { createRuntime, type RuntimeOptions } from '../../runtime/index.ts'
 import { firstOnLane, firstOnTier } from '../fixtures/first-tasks.ts'
 import { secondOnLane, secondOnTier } from '../fixtures/second-tasks.ts'
+import { scratchFolder } from '../helpers/scratch.ts'
 import { startRuntime } from '../helpers/start-runtime.ts'
 
 const moduleOf = (name: string) => new URL(`../fixtures/${name}-tasks.js`, import.meta.url)
@@ -47,3 +50,16 @@ for (const [where, options] of Object.entries(places)) {
     })
   })
 }
+
+describe('a tasks module that is given by its path', () => {
+  it('is loaded from a folder that has any name', async (test) => {
+    for (const name of ['c#', 'a%20b', 'q?x', 'two words']) {
+      const folder = join(scratchFolder(), name)
+      mkdirSync(folder)
+      writeFileSync(join(folder, 'tasks.mjs'), `export * from ${JSON.stringify(moduleOf('first').href)}`)
+      const runtime = await startRuntime(test, { tasks: join(folder, 'tasks.mjs'), lanes: { network: {} } })
+      assert.deepEqual((await runtime.tasks()).map(({ task }) => task).sort(), ['first.lane', 'first.tier'], name)
+      await runtime.stop()
+    }
+  })
+})

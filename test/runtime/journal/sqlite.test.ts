@@ -98,6 +98,9 @@ describe('the class to open a database with', () => {
       assert.deepEqual(db.prepare('SELECT 1 AS one').get(), { one: 1 })
       db.close()
     }
+    const called = (Database as unknown as (path: string) => Database)(':memory:')
+    assert.ok(called.open && called instanceof Database)
+    called.close()
     assert.equal(Database.SqliteError, BetterSqlite3.SqliteError)
     assert.throws(() => new Database('/nonexistent/jobs.db'), /Cannot open database/)
   })
