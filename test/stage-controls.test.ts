@@ -62,7 +62,7 @@ describeControls([
   },
   {
     protection: 'what was put back is in its old order',
-    mutation: { file: 'runtime/dispatch/hand.js', from: 'first !== undefined && first.ord < job.ord', to: 'false' },
+    mutation: { file: 'runtime/dispatch/line.js', from: 'first !== undefined && first.ord < job.ord', to: 'false' },
     file: 'runtime/dispatch/hand.test.js',
     test: 'in front of what came after',
   },

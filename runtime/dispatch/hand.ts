@@ -1,6 +1,6 @@
-import { Ring } from '../../lib/ring.ts'
 import { SUSPECT_RANK } from '../journal/schema.ts'
 import type { ClaimedJob } from '../messages.ts'
+import { Line } from './line.ts'
 
 const RANKS = 10
 /** One job in this many is the oldest whatever its priority, so that none starves. */
@@ -8,7 +8,7 @@ const OLDEST_EVERY = 8
 
 /** Claimed jobs of one place that no slot was offered yet, in the order in which they shall run. */
 export class Hand {
-  readonly #byRank: Ring<ClaimedJob>[] = Array.from({ length: RANKS }, () => new Ring<ClaimedJob>())
+  readonly #byRank: Line[] = Array.from({ length: RANKS }, () => new Line())
   #size = 0
   #taken = 0
 
@@ -16,22 +16,16 @@ export class Hand {
     return this.#size
   }
 
-  /** Adds a new claim; those of a rank usually come in their order. */
+  /** Adds a new claim. */
   add(job: ClaimedJob): void {
-    const ring = this.#ring(job)
-    const last = ring.last()
-    ring.push(job)
+    this.#lineOf(job).push(job)
     this.#size++
-    if (last !== undefined && last.ord > job.ord) sort(ring)
   }
 
   /** Takes back a job that was offered and not started: it runs before all that came after it. */
   putBack(job: ClaimedJob): void {
-    const ring = this.#ring(job)
-    const first = ring.peek()
-    ring.pushFront(job)
+    this.#lineOf(job).pushFront(job)
     this.#size++
-    if (first !== undefined && first.ord < job.ord) sort(ring)
   }
 
   take(): ClaimedJob | undefined {
@@ -43,57 +37,43 @@ export class Hand {
 
   /** The rank of the job that is next, if none starves; 9 is the lowest. */
   firstRank(): number | undefined {
-    const rank = this.#byRank.findIndex((ring) => ring.length > 0)
+    const rank = this.#byRank.findIndex((line) => line.length > 0)
     return rank < 0 ? undefined : rank
   }
 
   removeAll(which: (job: ClaimedJob) => boolean): ClaimedJob[] {
-    return this.#byRank.flatMap((ring) => this.#removeFrom(ring, which))
+    const found = this.#byRank.flatMap((line) => line.removeAll(which))
+    this.#size -= found.length
+    return found
   }
 
   clear(): ClaimedJob[] {
-    const jobs = this.#byRank.flatMap((ring) => [...ring])
-    for (const ring of this.#byRank) ring.clear()
+    const jobs = this.#byRank.flatMap((line) => [...line])
+    for (const line of this.#byRank) line.clear()
     this.#size = 0
     return jobs
   }
 
   *[Symbol.iterator](): Generator<ClaimedJob> {
-    for (const ring of this.#byRank) yield* ring
-  }
-
-  #removeFrom(ring: Ring<ClaimedJob>, which: (job: ClaimedJob) => boolean): ClaimedJob[] {
-    const jobs = [...ring]
-    const found = jobs.filter(which)
-    if (found.length === 0) return found
-    ring.clear()
-    for (const job of jobs) if (!which(job)) ring.push(job)
-    this.#size -= found.length
-    return found
+    for (const line of this.#byRank) yield* line
   }
 
   /** What goes to the outbox has its rank in a band of its own. */
-  #ring(job: ClaimedJob): Ring<ClaimedJob> {
-    return this.#byRank[job.rank % SUSPECT_RANK] as Ring<ClaimedJob>
+  #lineOf(job: ClaimedJob): Line {
+    return this.#byRank[job.rank % SUSPECT_RANK] as Line
   }
 
-  #foremost(): Ring<ClaimedJob> | undefined {
-    for (const ring of this.#byRank) if (ring.length > 0) return ring
+  #foremost(): Line | undefined {
+    for (const line of this.#byRank) if (line.length > 0) return line
     return undefined
   }
 
-  #oldest(): Ring<ClaimedJob> | undefined {
-    let best: Ring<ClaimedJob> | undefined
-    for (const ring of this.#byRank) {
-      const first = ring.peek()
-      if (first !== undefined && first.ord < (best?.peek()?.ord ?? Number.POSITIVE_INFINITY)) best = ring
+  #oldest(): Line | undefined {
+    let best: Line | undefined
+    for (const line of this.#byRank) {
+      const first = line.peek()
+      if (first !== undefined && first.ord < (best?.peek()?.ord ?? Number.POSITIVE_INFINITY)) best = line
     }
     return best
   }
-}
-
-function sort(ring: Ring<ClaimedJob>): void {
-  const jobs = [...ring].sort((a, b) => a.ord - b.ord)
-  ring.clear()
-  for (const job of jobs) ring.push(job)
 }

@@ -111,8 +111,8 @@ const broken: readonly {
     mutations: [
       {
         file: 'runtime/dispatch/hand.js',
-        from: 'ring.push(job);',
-        to: 'ring.push(job); if (job.number % 50 === 0) { ring.push(job); this.#size++; }',
+        from: 'this.#lineOf(job).push(job);',
+        to: 'const line = this.#lineOf(job); line.push(job); if (job.number % 50 === 0) { line.push(job); this.#size++; }',
       },
     ],
     shows: 'overlaps',

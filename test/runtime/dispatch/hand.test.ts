@@ -60,6 +60,16 @@ describe('a hand', () => {
     assert.deepEqual(takeAll(hand), [7])
   })
 
+  it('takes in a claim that comes behind one that is tried again without looking at all others for each job of it', () => {
+    let looks = 0
+    const counted = (ord: number): ClaimedJob =>
+      Object.defineProperty({ ...claimOf({ ord }) }, 'ord', { get: () => (looks++, ord) })
+    const numbers = Array.from({ length: 4_000 }, (_, at) => at + 1)
+    const hand = handOf(...[1_000_000, ...numbers].map(counted))
+    assert.equal(hand.take()?.number, 1)
+    assert.ok(looks < 20 * numbers.length, `${looks} looks at an order number`)
+  })
+
   it('is a list sorted by priority and order, of which every eighth take is the oldest', () => {
     fc.assert(fc.property(fc.array(steps, { maxLength: 120 }), behavesLikeTheModel), { numRuns: 300 })
   })
