@@ -10,10 +10,10 @@ export class Pace {
   #jobs = 0
   #busyMs = 0
 
-  /** So many were taken in so long, during which there were always more. */
+  /** So many were taken in so long, during which there were always more. A clock that was set or a full disk makes it no hour. */
   observe(jobs: number, busyMs: number): void {
     this.#jobs += jobs
-    this.#busyMs += Math.max(0, busyMs)
+    this.#busyMs += Math.min(Math.max(0, busyMs), HALF_MS)
     if (this.#busyMs < 2 * HALF_MS) return
     this.#jobs /= 2
     this.#busyMs /= 2

@@ -87,8 +87,7 @@ function move(ledger: Ledger, jobs: readonly InboxJob[], now: number): void {
     tasks: jobs.map(({ row }) => ledger.tasks.add(row.task)),
     inputs: jobs.map(({ row }) => row.input),
     extras: jobs.map(({ extra }) => extra),
-    // Its writer's clock may be wrong, but nothing is enqueued later than it is here.
-    createdAt: jobs.map(({ row }) => Math.min(row.created_at, now)),
+    createdAt: jobs.map(({ row }) => createdAtOf(row, now)),
   }
   const { duplicates, failures } = appendJobs(ledger, columns, now, 'wait')
   for (let at = 0; at < duplicates.length; at += 2) {
@@ -104,8 +103,21 @@ function bury(ledger: Ledger, row: InboxRow, now: number, error: ErrorRecord): v
   const task = ledger.tasks.idOf(index)
   const record: AttemptRecord = { claim: 0, attempt: 0, endedAt: now, type: 'failed', error }
   const keepUntil = ledger.keepTimes.until(number, index, now)
-  const { changes } = ledger.sql.bury.run(number, task, ledger.nextOrd++, row.created_at, row.input, now, keepUntil)
+  const { changes } = ledger.sql.bury.run(
+    number,
+    task,
+    ledger.nextOrd++,
+    createdAtOf(row, now),
+    row.input,
+    now,
+    keepUntil,
+  )
   if (changes > 0) ledger.sql.recordAttempt.run(number, 0, JSON.stringify(record))
+}
+
+/** Its writer's clock may be wrong, but nothing is enqueued later than it is here, nor before there was any clock. */
+function createdAtOf({ created_at }: InboxRow, now: number): number {
+  return Math.max(0, Math.min(created_at, now))
 }
 
 function numberOf({ id }: InboxRow): number {

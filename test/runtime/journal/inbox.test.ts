@@ -104,6 +104,19 @@ describe('the inbox', () => {
     assert.deepEqual(names, ['alpha', 'beta', '!unreadable'], 'whatever names somebody makes up')
   })
 
+  it('takes in and buries what says that it was put in at no time that there is', (test) => {
+    const { journal, inbox, db } = journalAndWriter(test)
+    const put = (input: string, createdAt: string) =>
+      db.exec(`INSERT INTO millrace_inbox (task, input, created_at) VALUES ('alpha', '${input}', ${createdAt})`)
+    const times = ['9223372036854775807', '-9223372036854775808', '0']
+    for (const time of times) for (const input of ['{}', 'no json']) put(input, time)
+    const good = inbox.put(job)
+    const claimed = claimAll(journal)
+    assert.deepEqual([claimed.length, claimed.at(-1)], [times.length + 1, good])
+    const dead = journal.db.prepare('SELECT count(*) FROM millrace_jobs WHERE state = ?').pluck().get(stateCodes.dead)
+    assert.equal(dead, times.length)
+  })
+
   it('buries what cannot be written', (test) => {
     const { journal, inbox } = journalAndWriter(test)
     alter(journal.ledger, 'append', 'VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)', "VALUES (?, ?, ?, ?, ?, ?, 'none', ?, ?)")

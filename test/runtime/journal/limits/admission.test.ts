@@ -158,6 +158,18 @@ describe('a job that is of use for a while only', () => {
     assert.equal(journal.enqueue('alpha', { ...withinMs(journal, 1_000), key: 'l', priority: 9 }).as, 'waiting')
   })
 
+  it('waits where a clock that was set, or a disk that was full, made an hour of one commit', () => {
+    const journal = busy(3_000)
+    journal.now += 3_600_000
+    for (const number of journal.claim(2)) journal.finish(journal.held(number))
+    assert.equal(
+      journal.enqueue('alpha', withinMs(journal, 10_000)).as,
+      'waiting',
+      'some 400 wait before it, which take two seconds',
+    )
+    assert.equal(journal.enqueue('alpha', { ...withinMs(journal, 500), key: 'l' }).as, 'expired', 'the control')
+  })
+
   it('waits where its task has limits: nobody knows when they let it go', () => {
     const journal = busy(2_000, { limits: { beta: { concurrency: { limit: 5, by: 'c' } } } })
     const part = JSON.stringify({ c: 'new' })
