@@ -35,6 +35,7 @@ export class Pauses {
   readonly #options: PausesOptions
   readonly #tasks = new Set<string>()
   readonly #places = new Set<string>()
+  #latest: Promise<void> = Promise.resolve()
 
   constructor(options: PausesOptions) {
     this.#options = options
@@ -61,7 +62,23 @@ export class Pauses {
   }
 
   async pause(subject: PauseSubject): Promise<void> {
-    const { kind, name } = this.#named(subject, 'known')
+    const named = this.#named(subject, 'known')
+    return this.#behindOthers(() => this.#pause(named))
+  }
+
+  async resume(subject: PauseSubject): Promise<void> {
+    const named = this.#named(subject, 'paused')
+    return this.#behindOthers(() => this.#resume(named))
+  }
+
+  /** What is asked for last shall hold, although what was asked for before is still on its way to the disk. */
+  #behindOthers(change: () => Promise<void>): Promise<void> {
+    const changed = this.#latest.then(change)
+    this.#latest = changed.catch(() => undefined)
+    return changed
+  }
+
+  async #pause({ kind, name }: Named): Promise<void> {
     if (this.#of(kind).has(name)) return
     await this.#options.settings.set(PREFIX[kind] + name, true)
     this.#of(kind).add(name)
@@ -70,8 +87,7 @@ export class Pauses {
     else this.#options.emit.emit('place.paused', { place: name })
   }
 
-  async resume(subject: PauseSubject): Promise<void> {
-    const { kind, name } = this.#named(subject, 'paused')
+  async #resume({ kind, name }: Named): Promise<void> {
     if (!this.#of(kind).has(name)) return
     await this.#options.settings.set(PREFIX[kind] + name, undefined)
     this.#of(kind).delete(name)

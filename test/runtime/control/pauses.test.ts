@@ -52,6 +52,20 @@ describe('a pause', () => {
     assert.deepEqual(await held.result(TIMEOUT), { value: 1 })
   })
 
+  it('that is followed by a resume before it is through, or follows one, ends as what was asked for last', async (test) => {
+    const runtime = await startRuntime(test)
+    const asked = { pause: () => runtime.pause({ task: echo }), resume: () => runtime.resume({ task: echo }) }
+    const isPaused = async () => (await runtime.tasks()).find(({ task }) => task === 'echo')?.paused ?? false
+    await (await runtime.enqueue(echo, { value: 0 })).result(TIMEOUT)
+    await Promise.all([asked.pause(), asked.resume()])
+    assert.equal(await isPaused(), false)
+    await Promise.all([asked.pause(), asked.resume(), asked.pause()])
+    assert.equal(await isPaused(), true)
+    await Promise.all([asked.resume(), asked.pause(), asked.resume()])
+    assert.equal(await isPaused(), false)
+    assert.deepEqual(await (await runtime.enqueue(echo, { value: 1 })).result(TIMEOUT), { value: 1 })
+  })
+
   it('is kept over a restart, and is shown', async (test) => {
     const journal = { file: join(scratchFolder(), 'jobs.db') }
     const first = await startRuntime(test, { journal })
