@@ -173,6 +173,8 @@ export interface PlaceRoute {
 export interface Routes {
   readonly places: readonly PlaceRoute[]
   readonly placeOf: readonly number[]
+  /** The same for a task that is held up, which has no place meanwhile; absent where none is. */
+  readonly homeOf?: readonly number[]
   /** By task index; without any where absent. */
   readonly limits?: readonly (PartLimits | undefined)[]
   readonly maxWaiting?: readonly (MaxWaiting | undefined)[]

@@ -225,6 +225,22 @@ describe('limits of a place', () => {
     assert.ok(most <= 10, `${most} starts`)
   })
 
+  for (const what of [{ task: inOrder }, { place: 'default' }]) {
+    it(`bound what waits also while the ${Object.keys(what)[0]} is paused`, async (test) => {
+      const ledger = join(scratchFolder(), 'ledger')
+      const bound = { limit: 10, beyond: 'reject' } as const
+      const runtime = await startRuntime(test, { tasks, tiers: { default: { threads: 1, maxWaiting: bound } }, lanes })
+      await (await runtime.enqueue(inOrder, { ledger, account: 'a', ms: 0 })).result({ timeoutMs: 20_000 })
+      await runtime.pause(what)
+      const enqueue = (task: typeof inOrder) => runtime.enqueue(task, { ledger, account: 'a', ms: 5_000 })
+      const asked = await Promise.allSettled(Array.from({ length: 30 }, () => enqueue(inOrder)))
+      assert.equal(asked.filter(({ status }) => status === 'fulfilled').length, 10)
+      const other = enqueue(fair)
+      if (what.place !== undefined) await assert.rejects(other, { code: 'MILLRACE_OVERLOADED' })
+      else await other
+    })
+  }
+
   for (const [path, options] of [
     ['tiers.default.limits.concurrency.by', { limits: { concurrency: { limit: 1, by: () => 'a' } } }],
     ['tiers.default.limits.rate.perMs', { limits: { rate: { limit: 1, perMs: 0 } } }],

@@ -22,13 +22,15 @@ export class Admission {
   }
 
   /** Routes without bounds are those of a stop, which lets nobody in. */
-  route({ maxWaiting, places, placeOf }: Routes): void {
+  route({ maxWaiting, places, placeOf, homeOf = placeOf }: Routes): void {
     if (maxWaiting === undefined) return
-    this.#bounds = placeOf.map((place, task) => {
+    // What is paused or suspended may not grow without end either, but it takes no room from what is not.
+    const isHeldUp = (task: number) => placeOf[task] === -1
+    this.#bounds = homeOf.map((place, task) => {
       const [ofTask, ofPlace] = [maxWaiting[task], places[place]?.maxWaiting]
       const bounds: Bound[] = []
       if (ofTask !== undefined) bounds.push({ ...ofTask, tasks: [task] })
-      if (ofPlace !== undefined) bounds.push({ ...ofPlace, tasks: tasksOf(place, placeOf) })
+      if (ofPlace !== undefined) bounds.push({ ...ofPlace, tasks: tasksOf(place, isHeldUp(task) ? homeOf : placeOf) })
       return bounds.length === 0 ? undefined : bounds
     })
   }
