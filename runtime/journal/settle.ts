@@ -1,9 +1,11 @@
+import { PUBLICATIONS } from '../../lib/envelope.ts'
 import { type ErrorRecord, fromErrorRecord, toErrorRecord } from '../../lib/error-record.ts'
 import { isEnded, transitions } from '../../lib/job-state.ts'
 import { appendJobs } from './append.ts'
 import { each } from './each.ts'
 import type { Ledger } from './ledger.ts'
 import type { JobColumns, RowSettle, Settle } from './protocol.ts'
+import { isTakenNumber } from './schema.ts'
 import { endTaken } from './taken.ts'
 
 const ATTEMPTS_KEPT = 20
@@ -91,7 +93,7 @@ function keep(ledger: Ledger, settle: RowSettle): Settled {
     claim,
   )
   if (row === undefined) return 'stale'
-  if (settle.record !== undefined) recordAttempt(ledger, number, claim, settle.record)
+  if (settle.record !== undefined) recordAttempt(ledger, number, attemptKey(number, claim), settle.record)
   const to = transitions[transition].to
   if (ledger.regulator.holds) ledger.regulator.ended(settle)
   if (to === 'available') ledger.beginsToWait({ ...row, task: ledger.tasks.indexOfId(row.task) })
@@ -100,8 +102,15 @@ function keep(ledger: Ledger, settle: RowSettle): Settled {
   return 'settled'
 }
 
-/** Of many attempts the last ones are kept. `key` orders them, and is as a rule the claim. */
+/** The claim as other nodes see it, so that attempts here and there stand in one order; that of a taken job is so already. */
+function attemptKey(number: number, claim: number): number {
+  return isTakenNumber(number) ? claim : claim * PUBLICATIONS
+}
+
+/** Of many attempts the last ones are kept. `key` orders them. */
 export function recordAttempt(ledger: Ledger, number: number, key: number, record: string): void {
   ledger.sql.recordAttempt.run(number, key, record)
-  if (key > ATTEMPTS_KEPT) ledger.sql.trimAttempts.run(number, number, ATTEMPTS_KEPT)
+  // A few claims are a few attempts, but for those that others have made within one.
+  if (key > ATTEMPTS_KEPT * PUBLICATIONS || key % PUBLICATIONS > 0)
+    ledger.sql.trimAttempts.run(number, number, ATTEMPTS_KEPT)
 }
