@@ -23,6 +23,8 @@ export interface KeyedJob {
   readonly id: string
   readonly state: JobState
   readonly key: string | null
+  /** What it says itself of how long its result is kept. */
+  readonly keepResultMs: number | null
 }
 
 export interface StateCount {
@@ -85,10 +87,12 @@ export class JournalReader {
   /** Every job of a task as of one moment; memory stays flat. */
   *jobsOf(task: string): Generator<KeyedJob> {
     const rows = this.#db
-      .prepare<[string], { id: number; state: number; key: string | null }>(`
-        SELECT j.id, j.state, j.key FROM millrace_jobs j JOIN millrace_tasks t ON t.id = j.task WHERE t.name = ?`)
+      .prepare<[string], { id: number; state: number; key: string | null; keepResultMs: number | null }>(`
+        SELECT j.id, j.state, j.key,
+          CASE WHEN json_valid(j.overrides) THEN json_extract(j.overrides, '$.keepResultMs') END AS keepResultMs
+        FROM millrace_jobs j JOIN millrace_tasks t ON t.id = j.task WHERE t.name = ?`)
       .iterate(task)
-    for (const { id, state, key } of rows) yield { id: formatJobId(this.name, id), state: stateOf(state), key }
+    for (const { id, state, ...rest } of rows) yield { id: formatJobId(this.name, id), state: stateOf(state), ...rest }
   }
 
   /** How many jobs of these tasks others have put in that no owner has taken yet: they have no row and no state. */

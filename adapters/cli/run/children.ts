@@ -3,7 +3,7 @@ import { isEnded } from '../../../lib/job-state.ts'
 import { JournalReader } from '../../../runtime/cli-support.ts'
 import type { Runtime } from '../../../runtime/index.ts'
 import { plural } from '../text.ts'
-import { lineOfKey } from './line-run.ts'
+import { type KeyForm, lineOfJob } from './line-keys.ts'
 
 const LOOK_MS = 50
 
@@ -34,8 +34,18 @@ export interface ChildrenLeft {
   readonly scheduled: Counts
 }
 
-/** Looks for them in a journal that nobody owns any more. `task` is that of the lines, `handled` has all of the module. */
-export function childrenLeft(journal: string, task: string, handled: readonly string[]): ChildrenLeft {
+/** Where to look for them, and what tells them. */
+export interface ChildrenOf {
+  /** One that nobody owns any more. */
+  readonly journal: string
+  /** That of the lines. */
+  readonly task: string
+  readonly keys: KeyForm
+  /** All tasks of the module. */
+  readonly handled: readonly string[]
+}
+
+export function childrenLeft({ journal, task, keys, handled }: ChildrenOf): ChildrenLeft {
   const left = { failed: new Map(), unhandled: new Map(), scheduled: new Map() } as {
     readonly [Name in keyof ChildrenLeft]: Map<string, number>
   }
@@ -47,7 +57,7 @@ export function childrenLeft(journal: string, task: string, handled: readonly st
   const reader = new JournalReader(journal)
   try {
     for (const { task: name, state, jobs } of reader.counts()) if (name !== task) count(name, state, jobs)
-    for (const { state, key } of reader.jobsOf(task)) if (lineOfKey(key) === undefined) count(task, state, 1)
+    for (const job of reader.jobsOf(task)) if (lineOfJob(job, keys) === undefined) count(task, job.state, 1)
   } finally {
     reader.close()
   }

@@ -1,6 +1,6 @@
 import { isEnded } from '../../../lib/job-state.ts'
 import type { JournalReader } from '../../../runtime/cli-support.ts'
-import { lineOfKey } from './line-run.ts'
+import { type KeyForm, lineOfJob } from './line-keys.ts'
 import { LineSet } from './line-set.ts'
 import type { Written } from './outcome-file.ts'
 
@@ -15,12 +15,13 @@ export interface Leftovers {
 }
 
 /** Compares the journal with the output. Where both know of a line, the journal is the truth. */
-export function findLeftovers(reader: JournalReader, task: string, written: Written): Leftovers {
+export function findLeftovers(reader: JournalReader, task: string, keys: KeyForm, written: Written): Leftovers {
   const unwritten = new Map<number, string>()
   const removable: string[] = []
   const superseded = new LineSet()
-  for (const { id, state, key } of reader.jobsOf(task)) {
-    const line = lineOfKey(key)
+  for (const job of reader.jobsOf(task)) {
+    const { id, state } = job
+    const line = lineOfJob(job, keys)
     if (line === undefined) continue
     if (state === 'succeeded' && written.succeeded.has(line)) removable.push(id)
     else if (isEnded(state) && state !== 'succeeded' && written.others.has(line)) continue

@@ -8,6 +8,7 @@ import type { EnqueueOptions, Job, Runtime } from '../../../runtime/index.ts'
 import { Door } from './door.ts'
 import type { InputLine } from './input-lines.ts'
 import { parsed } from './line-input.ts'
+import { KEEP_RESULT_MS, keyOfLine } from './line-keys.ts'
 import { endedLine, refusedLine, succeededLine } from './outcome-line.ts'
 import type { OutcomeFile } from './outcome-file.ts'
 import { type Finished, OutcomeWriter } from './outcome-writer.ts'
@@ -21,17 +22,6 @@ export interface LineRunOptions {
   readonly attempts: number | undefined
   written(finished: readonly Finished[]): void
   failed(error: unknown): void
-}
-
-/** A result waits in the journal until its line is on disk, also when nobody runs the command again for a year. */
-const KEEP_RESULT_MS = 365 * 24 * 3_600_000
-
-const KEY = /^line:(\d+)$/
-
-/** The line that a job's key names. */
-export function lineOfKey(key: string | null): number | undefined {
-  const match = KEY.exec(key ?? '')
-  return match === null ? undefined : Number(match[1])
 }
 
 /** Makes a job of every line and a line of every outcome. */
@@ -96,7 +86,7 @@ export class LineRun {
     const { number, text } = line
     const { runtime, task, attempts } = this.#options
     const options: EnqueueOptions = {
-      key: `line:${number}`,
+      key: keyOfLine(number),
       keepResultMs: KEEP_RESULT_MS,
       ...(attempts !== undefined && { retry: { attempts } }),
     }

@@ -1,6 +1,7 @@
 import { MillraceError } from '../../../lib/errors.ts'
 import { fileError } from '../../../runtime/cli-support.ts'
 import { Database, type Runtime } from '../../../runtime/index.ts'
+import { type KeyForm, keyOfLine } from './line-keys.ts'
 
 /** How far a run has read its input, and what it has read. */
 export interface Mark {
@@ -12,6 +13,8 @@ interface Known extends Mark {
   readonly task: string
   /** `undefined` in a table that has no such column, as earlier versions made it. */
   readonly output?: string | null
+  /** How the key of a line's job looks; `undefined` as above. */
+  readonly keys?: string
 }
 
 /**
@@ -22,6 +25,8 @@ export class RunMark {
   readonly #runtime: Runtime
   readonly #file: string
   readonly #db: Database
+  /** How the keys of what is in the journal look. */
+  readonly keys: KeyForm
   #mark: Mark
   #output: string | undefined
 
@@ -30,8 +35,9 @@ export class RunMark {
     this.#file = file
     this.#db = new Database(file)
     try {
-      const { lines, sha256, output } = this.#begin(task, hasJobs)
+      const { lines, sha256, output, keys } = this.#begin(task, hasJobs)
       this.#mark = { lines, sha256 }
+      this.keys = keys === undefined ? 'older' : 'own'
       this.#output = output ?? undefined
     } catch (error) {
       this.#db.close()
@@ -86,6 +92,7 @@ export class RunMark {
   }
 
   #create(task: string): Known {
+    const keys = keyOfLine(0)
     this.#write(() => {
       this.#db.exec(`
         CREATE TABLE millrace_cli_run (
@@ -93,11 +100,12 @@ export class RunMark {
           task TEXT NOT NULL,
           lines INTEGER NOT NULL,
           sha256 TEXT NOT NULL,
-          output TEXT
+          output TEXT,
+          keys TEXT NOT NULL
         ) STRICT`)
-      this.#db.prepare("INSERT INTO millrace_cli_run VALUES (1, ?, 0, '', NULL)").run(task)
+      this.#db.prepare("INSERT INTO millrace_cli_run VALUES (1, ?, 0, '', NULL, ?)").run(task, keys)
     })
-    return { task, lines: 0, sha256: '' }
+    return { task, lines: 0, sha256: '', keys }
   }
 
   #read(): Known | undefined {

@@ -104,7 +104,7 @@ async function openFiles(runtime: Runtime, task: AnyTask, settings: RunSettings,
       terminal.err(tellAhead(settings, written.last, mark.lines))
     } else refuseOfAnotherRun(settings, written.last, mark.lines)
     if (!isStream(settings.input)) await compareInput(settings.input, mark)
-    const left = findLeftovers(reader, task.name, written)
+    const left = findLeftovers(reader, task.name, mark.keys, written)
     output = await openOutcomes(settings.output, written, left.superseded)
     mark.keepOutput(placeBeside(settings))
     return { written, mark, left, output }
@@ -201,7 +201,7 @@ async function feedAll({ written, left, mark, settings }: Parts, input: InputLin
 }
 
 async function conclude(
-  { runtime, settings, terminal, task, handled }: Parts,
+  { runtime, settings, terminal, task, handled, mark }: Parts,
   tally: Tally,
   tookMs: number,
   progress: Progress,
@@ -214,7 +214,7 @@ async function conclude(
         `${count(tally.now)} of them now, in ${duration(tookMs)}`,
     )
   }
-  const left = childrenLeft(settings.journal, task.name, handled)
+  const left = childrenLeft({ journal: settings.journal, task: task.name, keys: mark.keys, handled })
   for (const text of tellChildren(left)) terminal.err(text)
   if (settings.print !== undefined) {
     for await (const chunk of createReadStream(settings.output)) await settings.print(chunk as Buffer)

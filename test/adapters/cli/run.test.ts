@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { Database } from '../../../runtime/index.ts'
 import { cli, cliTasks, numberLines, scratch, startCli, tasksModule } from '../../helpers/cli.ts'
 import { assertEachOnce, parseOutcomes, readOutcomes } from '../../helpers/outcomes.ts'
 
@@ -169,6 +170,29 @@ describe('millrace run', () => {
     assert.ok(outcomes.every(({ state }) => state === 'succeeded'))
   })
 
+  it('knows the jobs of lines in a journal that an earlier version has begun, and no others by their form', async (test) => {
+    const { input, output, journal, files } = folderOf(test)
+    writeFileSync(input, numberLines(1, 10))
+    const args = ['run', cliTasks, 'number.even', ...files]
+    await cli(args)
+    const db = new Database(journal)
+    db.exec(`
+      UPDATE millrace_jobs SET key = replace(key, 'millrace run, line ', 'line:');
+      UPDATE millrace_jobs SET overrides = NULL WHERE key = 'line:9';
+      ALTER TABLE millrace_cli_run DROP COLUMN keys`)
+    db.close()
+    const of = (err: string) => /^1 job that lines have enqueued failed, of number\.even: /m.test(err)
+    const again = await cli(args)
+    assert.match(again.err, /^10 lines: 5 succeeded, 5 failed; 0 of them now/m)
+    assert.ok(of(again.err), again.err)
+    assert.equal((await cli(['retry', '--all', '--journal', journal])).out, '5 jobs retried\n')
+    assert.match(
+      (await cli(args, { env: { ODD_IS_FINE: 'yes' } })).err,
+      /^10 lines: 9 succeeded, 1 failed; 4 of them now/m,
+    )
+    assertEachOnce(readOutcomes(output), 10)
+  })
+
   it('leaves nothing behind when it is used wrongly', async (test) => {
     const { folder, files } = folderOf(test)
     assert.equal((await cli(['run', cliTasks, 'number.square', ...files])).code, 2)
@@ -239,6 +263,34 @@ describe('handlers of millrace run', () => {
         /^2 jobs that lines have enqueued failed, of (child.fails|with.children), (child.fails|with.children):/m,
       )
       assert.match(err, /^3 jobs that lines have enqueued wait for what the module does not handle, of.others: /m)
+    }
+  })
+
+  it('may give their jobs keys of every other form, which are taken for no line', async (test) => {
+    const { input, output, files } = folderOf(test)
+    writeFileSync(input, numberLines(1, 3))
+    const module = tasksModule(
+      scratch(test),
+      `export const own = m.defineTask({
+        name: 'with.keys',
+        retry: { attempts: 1 },
+        async run({ n, child }, context) {
+          if (child) throw new Error('no')
+          await context.enqueue(own, { n, child: true }, { key: 'line:' + (n + 3) })
+          return n
+        },
+      })`,
+    )
+    const args = ['run', module, 'with.keys', ...files]
+    for (const [lines, jobs] of [
+      [3, 3],
+      [6, 6],
+    ] as const) {
+      if (lines > 3) appendFileSync(input, numberLines(4, lines))
+      const { err } = await cli(args)
+      assert.match(err, new RegExp(`^${lines} lines: ${lines} succeeded, 0 failed; 3 of them now`, 'm'))
+      assert.match(err, new RegExp(`^${jobs} jobs that lines have enqueued failed, of with\\.keys: `, 'm'))
+      assertEachOnce(readOutcomes(output), lines)
     }
   })
 
