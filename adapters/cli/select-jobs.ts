@@ -18,10 +18,10 @@ const ORDER: readonly JobState[] = [
 ]
 const PAGE = 200
 
-/** The filter of `--state` and `--task`; states may be several, with commas between them. */
+/** The filter of `--state` and `--task`; states may be several, with commas between them. One that is said twice counts once. */
 export function filterOf(state: string | undefined, task: string | undefined): ReadFilter {
   const states = state?.split(',').map((each) => stateNamed(each.trim()))
-  return { states: states ?? ORDER, tasks: task === undefined ? undefined : [task] }
+  return { states: states === undefined ? ORDER : [...new Set(states)], tasks: task === undefined ? undefined : [task] }
 }
 
 function stateNamed(text: string): JobState {

@@ -148,6 +148,16 @@ describe('millrace jobs and job', () => {
     assert.match(missing.err, /MILLRACE_JOB_NOT_FOUND/)
   })
 
+  it('take a state that is named twice once', async (test) => {
+    const journal = await journalWithDead(test)
+    const twice = ['--state', 'dead,dead']
+    assert.equal(new Set(await idsOf(journal, ...twice)).size, 3)
+    assert.equal((await idsOf(journal, ...twice)).length, 3)
+    assert.equal((await cli(['retry', '--all', '--journal', journal, ...twice])).out, '3 jobs retried\n')
+    const available = ['--state', 'available, available']
+    assert.match((await cli(['cancel', '--all', '--journal', journal, ...available])).out, /^3 jobs cancelled/)
+  })
+
   it('read a journal whose owner runs', async (test) => {
     const { runtime, journal } = await ownerOf(test)
     const job = await runtime.enqueue(tasks.square, { n: 1 }, { delayMs: 60_000 })
