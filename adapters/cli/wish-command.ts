@@ -1,4 +1,5 @@
 import { MillraceError } from '../../lib/errors.ts'
+import type { JobState } from '../../lib/job-state.ts'
 import type { JobRecord } from '../../lib/job.ts'
 import { carryOut, JournalReader, takeOver, type Wish } from '../../runtime/cli-support.ts'
 import { parseArguments, refuseBeside } from './arguments.ts'
@@ -18,11 +19,15 @@ export interface WishKind {
   readonly done: string
   /** States that `--all` takes where `--state` says nothing. */
   readonly states: string
+  /** States from which it can be granted at all. */
+  readonly possible: readonly JobState[]
   /** Whether the wish was granted, by the job as it was and as it is. */
   outcome(before: Seen, after: Seen | undefined): { readonly granted: 'yes' | 'no'; readonly text: string }
 }
 
 const BATCH = 1_000
+/** Jobs whose wish was not granted that are told one by one. */
+const TOLD = 20
 
 /** `cancel` and `retry`: by ids, or all jobs that match; carried out when it returns. */
 export async function wishCommand(kind: WishKind, args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -44,12 +49,26 @@ export async function wishCommand(kind: WishKind, args: readonly string[], termi
   try {
     if (!values.all) return await wishForIds(kind, reader, positionals, terminal)
     const filter = filterOf(values.state ?? kind.states, values.task)
+    refuseImpossible(kind, filter.states)
     // Only then it is known in which states they are.
     if (reader.inboxJobs(filter.tasks) > 0) await takeOver(reader.file)
     return await wishForAll(kind, reader, Array.from(allJobs(reader, filter), seen), terminal)
   } finally {
     reader.close()
   }
+}
+
+/** A state that is named by mistake is told, rather than that nothing came of it. */
+function refuseImpossible({ verb, possible }: WishKind, states: readonly JobState[]): void {
+  const wrong = states.find((state) => !possible.includes(state))
+  if (wrong === undefined) return
+  throw new MillraceError(
+    'MILLRACE_CLI',
+    `${verb} can do nothing for jobs that are ${wrong}; expected ${possible.join(', ')}`,
+    {
+      path: '--state',
+    },
+  )
 }
 
 async function wishForIds(kind: WishKind, reader: JournalReader, ids: readonly string[], terminal: Terminal) {
@@ -73,15 +92,22 @@ function unlessMissing<T>(terminal: Terminal, look: () => T): T[] {
   }
 }
 
-async function wishForAll(kind: WishKind, reader: JournalReader, before: readonly Seen[], { out }: Terminal) {
+async function wishForAll(kind: WishKind, reader: JournalReader, before: readonly Seen[], { out, err }: Terminal) {
   let granted = 0
+  let refused = 0
   for (let from = 0; from < before.length; from += BATCH) {
     const batch = before.slice(from, from + BATCH)
     await carryOut(reader.file, wishesOf(kind, reader, batch))
-    granted += batch.filter((job) => kind.outcome(job, reader.record(job.id)).granted === 'yes').length
+    for (const job of batch) {
+      const outcome = kind.outcome(job, reader.record(job.id))
+      if (outcome.granted === 'yes') granted += 1
+      else if (++refused <= TOLD) err(`${job.id} ${outcome.text}`)
+    }
   }
+  if (refused > TOLD)
+    err(`and ${plural(refused - TOLD, 'job')} more ${refused - TOLD === 1 ? 'was' : 'were'} not ${kind.done}`)
   out(`${plural(granted, 'job')} ${kind.done}`)
-  return granted === before.length ? exitCodes.ok : exitCodes.failed
+  return refused === 0 ? exitCodes.ok : exitCodes.failed
 }
 
 function wishesOf({ verb }: WishKind, reader: JournalReader, jobs: readonly Seen[]): Wish[] {

@@ -11,7 +11,7 @@ cancelled then, unless it succeeds first.
 Options
   --journal FILE   the journal
   --all            every job that matches
-  --state STATES   with --all: of these states; default scheduled,available,running
+  --state STATES   with --all: of these states: scheduled, available, running, away; default all of them but away
   --task TASK      with --all: of this task
 
 Exit codes
@@ -28,6 +28,7 @@ const kind: WishKind = {
   verb: 'cancel',
   done: 'cancelled or asked to end',
   states: 'scheduled,available,running',
+  possible: ['scheduled', 'available', 'running', 'away'],
   outcome(before, after) {
     if (isEnded(before.state)) return { granted: 'no', text: `is ${before.state} already` }
     if (after === undefined || (isEnded(after.state) && after.state !== 'cancelled')) {

@@ -1,4 +1,4 @@
-import { isEnded } from '../../../lib/job-state.ts'
+import { isEnded, transitions } from '../../../lib/job-state.ts'
 import type { Command } from '../command.ts'
 import { wishCommand, type WishKind } from '../wish-command.ts'
 
@@ -11,7 +11,7 @@ starts them at once; without one they wait for it, or for the next millrace run 
 Options
   --journal FILE   the journal
   --all            every job that matches
-  --state STATES   with --all: of these states; default dead
+  --state STATES   with --all: of these states: dead, cancelled, discarded, expired; default dead
   --task TASK      with --all: of this task
 
 Exit codes
@@ -28,6 +28,7 @@ const kind: WishKind = {
   verb: 'retry',
   done: 'retried',
   states: 'dead',
+  possible: transitions.revive.from,
   outcome(before, after) {
     if (!isEnded(before.state) || before.state === 'succeeded') {
       return { granted: 'no', text: `is ${before.state}: only what ended without success can be retried` }

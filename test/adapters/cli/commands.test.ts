@@ -61,6 +61,14 @@ describe('the command line', () => {
       [['retry', '--journal', journal], /either IDs or --all/],
       [['retry', 'a-1', '--task', 'a', '--journal', journal], /got --task, expected none beside IDs/],
       [['cancel', 'a-1', '--state', 'dead', '--journal', journal], /got --state, expected none beside IDs/],
+      [
+        ['retry', '--all', '--state', 'dead,available', '--journal', journal],
+        /retry can do nothing for jobs that are available; expected dead, cancelled, discarded, expired \(--state\)/,
+      ],
+      [
+        ['cancel', '--all', '--state', 'expired', '--journal', journal],
+        /jobs that are expired; expected scheduled, available, running, away/,
+      ],
       [['doctor', '--journal', journal, '--salvage', 'new', '--json'], /got --json, expected none beside --salvage/],
       [['doctor', '--journal', journal, '--salvage', 'new', '--full'], /got --full, expected none beside --salvage/],
       [['run', cliTasks], /got no TASK/],
@@ -242,6 +250,37 @@ describe('millrace retry and cancel', () => {
     assert.doesNotMatch(none.err, /\n\s+at /)
     assert.match((await cli(['cancel', missing, '--journal', journal, '--verbose'])).err, /\n\s+at /)
     assert.deepEqual(await idsOf(journal, '--state', 'dead'), [third])
+  })
+
+  it('say why the jobs that match were not changed, up to twenty of them', async (test) => {
+    const { runtime, journal } = await ownerOf(test)
+    const end = async (key: string) => {
+      const job = await runtime.enqueue(tasks.even, { n: 1 }, { key })
+      await assert.rejects(job.result())
+      return job.id
+    }
+    const retryAll = () => cli(['retry', '--all', '--journal', journal])
+    const take = (from: number, to: number) =>
+      Promise.all(
+        Array.from({ length: to - from }, async (_, at) => {
+          const key = `key ${from + at}`
+          const id = await end(key)
+          await runtime.enqueue(tasks.even, { n: 2 }, { key, delayMs: 3_600_000 })
+          return `${id} is still dead: another job has its key now`
+        }),
+      )
+    const first = await take(0, 3)
+    const few = await retryAll()
+    assert.deepEqual([few.code, few.out], [1, '0 jobs retried\n'])
+    assert.deepEqual(few.err.split('\n').sort(), ['', ...first].sort())
+    await take(3, 23)
+    const free = await end('free')
+    const { code, out, err } = await retryAll()
+    assert.deepEqual([code, out], [1, '1 job retried\n'])
+    const told = err.trimEnd().split('\n')
+    assert.equal(told.length, 21, err)
+    assert.equal(told.at(-1), 'and 3 jobs more were not retried')
+    assert.ok(!err.includes(free))
   })
 
   it('have the owner retry a job, which its handles follow', async (test) => {
