@@ -209,6 +209,24 @@ describe('millrace run', () => {
   })
 })
 
+describe('outcomes that somebody has deleted', () => {
+  it('are written anew and not run again where a job has ended without success, unless it is retried', async (test) => {
+    const { input, output, journal, files } = folderOf(test)
+    writeFileSync(input, numberLines(1, 4))
+    const run = () => cli(['run', cliTasks, 'number.even', ...files], { env: { ODD_IS_FINE: 'yes' } })
+    await cli(['run', cliTasks, 'number.even', ...files])
+    const before = readOutcomes(output)
+    writeFileSync(output, '')
+    const again = await run()
+    assert.equal(again.code, 1, again.err)
+    assert.deepEqual(readOutcomes(output), before)
+    writeFileSync(output, '')
+    await cli(['retry', '--all', '--journal', journal])
+    assert.equal((await run()).code, 0)
+    assertEachOnce(readOutcomes(output), 4)
+  })
+})
+
 describe('handlers of millrace run', () => {
   function setUp(test: TestContext) {
     const { input, output, files } = folderOf(test)
