@@ -48,6 +48,22 @@ export function findTask({ tasks }: TasksModule, name: string): AnyTask {
   )
 }
 
+/** A name is that of one place: refuses tasks of which one names it as a tier and another one as a lane. */
+export function refuseClashes(tasks: readonly AnyTask[]): void {
+  const first = new Map<string, AnyTask>()
+  for (const task of tasks) {
+    const { type, name } = task.place
+    const other = first.get(name) ?? task
+    first.set(name, other)
+    if (other.place.type === type) continue
+    throw new MillraceError(
+      'MILLRACE_TASKS_MODULE',
+      `two tasks name one place as different ones; got the ${other.place.type} ${name} of ${other.name} and the ${type} ` +
+        `${name} of ${task.name}, expected a name that only tiers or only lanes have; rename one of them`,
+    )
+  }
+}
+
 /**
  * The places that the module's tasks need: the one of the task that is run as large as asked for, the others small, and no
  * task is moved from the one to the others. Lanes have a thread, so that no handler blocks or ends this process.
@@ -66,6 +82,7 @@ export function placesFor(
       { path: `--${unfit}` },
     )
   }
+  refuseClashes(tasks)
   const named = (type: 'tier' | 'lane') =>
     tasks.filter((task) => task.place.type === type && task.place.name !== place.name).map((task) => task.place.name)
   const tiers = Object.fromEntries(named('tier').map((name) => [name, { threads: 1 }]))

@@ -2,6 +2,7 @@ import { MillraceError } from '../../../lib/errors.ts'
 import type { AnyTask } from '../../../lib/task.ts'
 import type { RuntimeOptions } from '../../../runtime/index.ts'
 import { numberOption } from '../arguments.ts'
+import { refuseClashes } from '../run/tasks-module.ts'
 
 export type Sizes = Readonly<Record<string, number>>
 
@@ -27,6 +28,7 @@ export function workerPlaces(
   tasks: readonly AnyTask[],
   { tiers, lanes }: { readonly tiers: Sizes; readonly lanes: Sizes },
 ): Pick<RuntimeOptions, 'tiers' | 'lanes'> {
+  refuseClashes(tasks)
   const named = (type: 'tier' | 'lane') =>
     tasks.filter(({ place }) => place.type === type).map(({ place }) => place.name)
   const threads = (name: string) => tiers[name] ?? (name === 'default' ? undefined : 1)

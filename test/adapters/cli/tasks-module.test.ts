@@ -57,6 +57,30 @@ describe('a tasks module that a command imports', () => {
     })
   }
 
+  it('is refused where a tier and a lane of it have one name, whichever of its tasks is run', async (test) => {
+    const folder = scratch(test)
+    const module = tasksModule(
+      folder,
+      `export const a = m.defineTask({ name: 'on.tier', tier: 'photos', run: () => 1 })
+      export const b = m.defineTask({ name: 'on.lane', lane: 'photos', run: () => 1 })
+      ${TASK}`,
+    )
+    writeFileSync(join(folder, 'in'), '1\n')
+    const files = ['--input', join(folder, 'in'), '--journal', join(folder, 'jobs.db')]
+    for (const args of [
+      ...['on.tier', 'on.lane', 'number.one'].map((task) => ['run', module, task, ...files]),
+      ['worker', '--tasks', module, '--broker', 'amqp://127.0.0.1:1', '--journal', join(folder, 'worker.db')],
+    ]) {
+      const { code, err } = await cli(args)
+      assert.equal(code, 2, err)
+      assert.match(
+        err,
+        /^error: MILLRACE_TASKS_MODULE: .* the tier photos of on\.tier and the lane photos of on\.lane, /,
+      )
+    }
+    assert.deepEqual(readdirSync(folder).sort(), ['in', 'tasks.mjs'])
+  })
+
   it('is refused where its path is none', async () => {
     for (const path of ['file://host/tasks.js', 'file:///a%2Fb', '/dev/null', 'none.js']) {
       const { code, err } = await cli(['run', path, 'number.one'])
