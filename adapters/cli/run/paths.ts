@@ -54,6 +54,8 @@ function assertOutput(path: string, journal: string): void {
     path === outputBeside(journal)
       ? inTheWay('--journal', `${journal} with the output ${path}`, got, OUTCOMES)
       : inTheWay('--output', path, got, OUTCOMES)
+  // Below it would be taken for a file that is not there yet, in this directory.
+  if (path === '') throw refused('an empty path')
   if (stat !== undefined && !stat.isFile()) throw refused(stat.isDirectory() ? 'a directory' : 'no ordinary file')
   const barred = stat === undefined ? barrier(path) : undefined
   if (barred !== undefined) throw refused(barred)
@@ -109,7 +111,7 @@ export function realPath(path: string): string {
 function inTheWay(option: string, path: string, got: string, expected: string): MillraceError {
   return new MillraceError(
     'MILLRACE_CLI',
-    `${option} ${path} cannot be used; got ${got}, expected ${expected}; name another one`,
+    `${option} ${path || "''"} cannot be used; got ${got}, expected ${expected}; name another one`,
     { path: option },
   )
 }

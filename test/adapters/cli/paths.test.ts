@@ -52,7 +52,9 @@ describe('the paths of a run', () => {
       [{ input: at('none') }, '--input', /got no file/],
       [{ input: join(at('in'), 'none') }, '--input', /got no file/],
       [{ input: folder }, '--input', /got a directory/],
+      [{ input: '' }, '--input', /^\S+ --input '' cannot be used; got no file/],
       [{ output: at('folder') }, '--output', /got a directory/],
+      [{ output: '' }, '--output', /^\S+ --output '' cannot be used; got an empty path/],
       [{ output: '/dev/null' }, '--output', /got no ordinary file/],
       [{ output: join(at('none'), 'out') }, '--output', /ENOENT/],
       [{ output: join(at('in'), 'out') }, '--output', /got ENOTDIR|got .*not a directory/],
@@ -113,7 +115,7 @@ describe('the paths of a run', () => {
 
   it('are looked at before anything is made', async (test) => {
     const { folder, paths } = setUp(test)
-    for (const output of [paths.journal, paths.input, folder, join(folder, 'none', 'out')]) {
+    for (const output of ['', paths.journal, paths.input, folder, join(folder, 'none', 'out')]) {
       const { code, err } = await cli(['run', cliTasks, 'number.square', ...optionsOf({ ...paths, output })])
       assert.equal(code, 2, err)
       assert.match(err, /^error: MILLRACE_CLI: --output /)
