@@ -18,7 +18,8 @@ ${BROKER_HELP}
   --journal FILE        the journal of this node, which has its name and what its handlers enqueue; one for each node.
                         Default worker.jobs.db
   --tier NAME=THREADS   worker threads of a tier; again for each. Default: as many as the machine has cores for default,
-                        1 for fast and for every other tier that a task names
+                        1 for fast and for every other tier that a task names. Where a task names none, also one of
+                        a ladder of the senders
   --lane NAME=JOBS      jobs at once of a lane; again for each. Default 1,000. A lane has a thread of its own here
   --grace-ms MS         what running jobs get to end at a stop; default 10,000
 
@@ -27,7 +28,7 @@ A second Ctrl-C ends at once.
 
 Exit codes
   0  drained
-  2  wrong usage: a module that cannot be imported, a tier that does not exist, …
+  2  wrong usage: a module that cannot be imported, a place that no task names, …
   3  the journal cannot be used
   4  the broker can never be used, as without its client package
   130, 143  ended at once by a second signal

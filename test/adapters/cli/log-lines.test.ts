@@ -43,11 +43,36 @@ describe('the places of a worker', () => {
     })
   })
 
-  it('are as large as is said, and more where others are named', () => {
+  it('are as large as is said, and more where others are named to which senders may move a task', () => {
     const sizes = { tiers: sizesOf('tier', ['default=3', 'videos=2'], 512), lanes: sizesOf('lane', ['network=9'], 100) }
     assert.deepEqual(workerPlaces(tasks, sizes), {
       tiers: { fast: { threads: 1 }, default: { threads: 3 }, photos: { threads: 1 }, videos: { threads: 2 } },
       lanes: { network: { threads: 1, concurrency: 9 } },
     })
+  })
+
+  it('may not be named that look misspelt, or to which no job can come', () => {
+    const settled = [...tasks.slice(1), defineTask<null>({ name: 'd', tier: 'default' })]
+    for (const [of, option, size, message] of [
+      [
+        tasks,
+        'tier',
+        'photo=2',
+        /names the tier "photo"; expected one of fast, default, photos; did you mean photos\?/,
+      ],
+      [tasks, 'tier', 'defualt=2', /did you mean default\?/],
+      [settled, 'tier', 'videos=2', /names the tier "videos"; expected one of fast, default, photos; leave it out/],
+      [tasks, 'lane', 'disk=2', /names the lane "disk"; expected one of network; leave it out/],
+      [tasks, 'lane', 'networks=2', /did you mean network\?/],
+      [
+        tasks.slice(0, 1),
+        'lane',
+        'a=2',
+        /names the lane "a"; expected one of those that a task names, which are none; /,
+      ],
+    ] as const) {
+      const sizes = { tiers: {}, lanes: {}, [`${option}s`]: sizesOf(option, [size], 512) }
+      assert.throws(() => workerPlaces(of, sizes), { code: 'MILLRACE_CLI', path: `--${option}`, message })
+    }
   })
 })

@@ -49,7 +49,7 @@ describe('millrace worker', () => {
     })
     const worker = (name: string): Running => {
       const files = ['--tasks', cliTasks, '--journal', join(folder, `${name}.db`)]
-      const running = startCli(['worker', ...files, '--prefix', prefix, '--tier', 'default=1'], {
+      const running = startCli(['worker', ...files, '--prefix', prefix, '--tier', 'default=1', '--lane', 'waiting=7'], {
         env: { MILLRACE_BROKER: server().url },
       })
       test.after(async () => {
@@ -140,7 +140,17 @@ describe('millrace worker', () => {
       [['--tasks', '/nowhere.js', ...broker], 2, /MILLRACE_TASKS_MODULE/],
       [['--tasks', cliTasks, ...broker, '--tier', 'default'], 2, /--tier photos=4/],
       [['--tasks', cliTasks, ...broker, '--lane', 'a=x'], 2, /--lane/],
-      [['--tasks', cliTasks, ...broker, '--tier', 'Default=1'], 2, /tiers\.Default/],
+      [
+        ['--tasks', cliTasks, ...broker, '--tier', 'Default=1'],
+        2,
+        /expected one of fast, default; did you mean default\?/,
+      ],
+      [
+        ['--tasks', cliTasks, ...broker, '--lane', 'wating=9'],
+        2,
+        /the lane "wating"; .* did you mean waiting\? \(--lane\)/,
+      ],
+      [['--tasks', cliTasks, ...broker, '--lane', 'default=9'], 2, /the lane "default"; expected one of waiting/],
     ]
     for (const [args, code, message] of cases) {
       const ended = await cli(['worker', ...args, ...journal])
