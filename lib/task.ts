@@ -221,7 +221,7 @@ const work: unique symbol = Symbol.for('millrace.work')
 function defined(options: UncheckedOptions): AnyTask {
   refuseUnknown(options, OPTIONS, '')
   const { name, priority = DEFAULT_PRIORITY, keepResultMs, keepEndedMs, keepHistory, input, output, run } = options
-  const { when, ...retry } = options.retry ?? {}
+  const { when, ...retry } = retryOf(options)
   const { limits, keys } = limitsOf(options)
   const { maxWaiting, useByMs, local, breaker } = options
   if (local !== undefined && local !== true) throw invalidOption('local', local, 'true, or nothing')
@@ -251,16 +251,23 @@ function defined(options: UncheckedOptions): AnyTask {
   return Object.freeze({ ...task, [kind]: 'task', ...(run !== undefined && { [work]: callable('run', run) }) })
 }
 
+/** Refused before it is taken apart, after which a number is as good as nothing. */
+function retryOf({ retry = {} }: UncheckedOptions): NonNullable<TaskSettings['retry']> {
+  refuseUnknown(retry, ['attempts', 'backoff', 'giveUpOn', 'when'], 'retry.')
+  return retry
+}
+
 function placeOf({ tier, lane }: UncheckedOptions): TaskPlace {
   if (tier !== undefined && lane !== undefined) {
     throw invalidOption('lane', lane, `no lane beside the tier ${shown(tier)}: one of them, or neither`)
   }
-  const name = lane ?? tier ?? DEFAULT_TIER
+  const named = lane === undefined ? tier : lane
+  const name = named === undefined ? DEFAULT_TIER : named
   const type = lane === undefined ? 'tier' : 'lane'
   if (typeof name !== 'string' || !PLACE_NAME.test(name)) {
     throw invalidOption(type, name, `the name of a ${type}: lower-case letters, digits, dots, underscores and dashes`)
   }
-  return Object.freeze({ type, name, pinned: lane !== undefined || tier !== undefined })
+  return Object.freeze({ type, name, pinned: named !== undefined })
 }
 
 /** The limits of a task, or of one job of it; throws where the hard one is below the soft one. */
