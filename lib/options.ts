@@ -8,9 +8,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** Refuses keys that mean nothing here, with the one that was probably meant. `prefix` begins paths, as in `journal.`. */
 export function refuseUnknown(options: object, known: readonly string[], prefix: string): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalidOption(prefix === '' ? 'options' : prefix.slice(0, -1), options, 'an object')
-  }
+  refuseNoObject(options, prefix === '' ? 'options' : prefix.slice(0, -1))
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue
     const near = nearest(key, known)
@@ -21,6 +19,12 @@ export function refuseUnknown(options: object, known: readonly string[], prefix:
       { path: `${prefix}${key}` },
     )
   }
+}
+
+/** Refuses what has no keys, or only indices: spread or taken apart it would be as good as nothing. */
+export function refuseNoObject(options: object, path: string): void {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return
+  throw invalidOption(path, options, 'an object')
 }
 
 /** Refuses what is no object of entries by names that are anybody's choice. */

@@ -3,7 +3,7 @@ import { MillraceError } from '../../lib/errors.ts'
 import { prepareJob } from '../../lib/enqueue.ts'
 import { formatJobId, type JobExtra, type JobOverrides, weightOf } from '../../lib/job.ts'
 import type { Json } from '../../lib/json.ts'
-import { invalidOption } from '../../lib/options.ts'
+import { invalidOption, refuseNoObject } from '../../lib/options.ts'
 import type { ChildJob, LogLine } from '../../lib/outcome.ts'
 import { encodePayload } from '../../lib/payload.ts'
 import type { AnyTask, ChildEnqueueOptions } from '../../lib/task.ts'
@@ -138,9 +138,10 @@ export class AttemptContext implements Context {
     return (task, ...[input, options]) => this.#enqueue(task, input, options)
   }
 
-  async #enqueue(task: AnyTask, input: unknown, options: ChildEnqueueOptions | undefined): Promise<{ id: string }> {
+  async #enqueue(task: AnyTask, input: unknown, options: ChildEnqueueOptions = {}): Promise<{ id: string }> {
     this.#refuseIfGivenUp()
-    const { now, ...rest } = options ?? {}
+    refuseNoObject(options, 'options')
+    const { now, ...rest } = options
     if (now !== undefined && typeof now !== 'boolean') throw invalidOption('now', now, 'true, or nothing')
     // Nothing is waited for that is there: a handler that does not await it, or waits for nothing, has its child as well.
     const prepared = prepareJob(task, input, rest, this.#host)

@@ -126,4 +126,15 @@ describe('a child', () => {
     const now = 'yes' as unknown as true
     await assert.rejects(contextOf().enqueue(child, 1, { now }), { code: 'MILLRACE_INVALID_OPTION', path: 'now' })
   })
+
+  for (const options of [5_000, true, null, [], 'later']) {
+    it(`is refused with ${JSON.stringify(options)} for its options, instead of enqueued without`, async () => {
+      const context = contextOf()
+      await assert.rejects(context.enqueue(child, 1, options as never), {
+        code: 'MILLRACE_INVALID_OPTION',
+        path: 'options',
+      })
+      assert.equal(context.children, undefined)
+    })
+  }
 })
