@@ -102,14 +102,13 @@ function count({ windowMs }: BreakerPolicy, breaker: Closed, end: 'succeeded' | 
 /** Checks options and fills them in; `path` begins the paths of errors. */
 export function breakerPolicy(options: BreakerOptions, path = 'breaker'): BreakerPolicy {
   refuseUnknown(options, ['failures', 'of', 'windowMs', 'pauseMs', 'maxPauseMs'], `${path}.`)
-  const {
-    failures = 0.5,
-    of = 20,
-    windowMs = 10_000,
-    pauseMs = 5_000,
-    maxPauseMs = Math.max(300_000, pauseMs),
-  } = options
-  if (!(failures > 0 && failures <= 1)) throw invalidOption(`${path}.failures`, failures, 'a share above 0, up to 1')
+  const { failures = 0.5, of = 20, windowMs = 10_000, pauseMs = 5_000 } = options
+  // Before the default that follows from it, which would be told to be wrong instead.
+  duration(pauseMs, `${path}.pauseMs`)
+  const { maxPauseMs = Math.max(300_000, pauseMs) } = options
+  if (typeof failures !== 'number' || !(failures > 0 && failures <= 1)) {
+    throw invalidOption(`${path}.failures`, failures, 'a share above 0, up to 1')
+  }
   if (duration(maxPauseMs, `${path}.maxPauseMs`) < pauseMs) {
     throw invalidOption(`${path}.maxPauseMs`, maxPauseMs, `at least pauseMs, ${pauseMs}`)
   }
@@ -118,7 +117,7 @@ export function breakerPolicy(options: BreakerOptions, path = 'breaker'): Breake
     failures,
     of: wholeNumber(of, 1, 1e6, `${path}.of`),
     windowMs,
-    pauseMs: duration(pauseMs, `${path}.pauseMs`),
+    pauseMs,
     maxPauseMs,
   })
 }

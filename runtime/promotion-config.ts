@@ -59,6 +59,6 @@ function rungOf(rung: RungConfig, path: string, tiers: readonly string[]): Rung 
   const { tier, budgetMs = Number.POSITIVE_INFINITY } = rung
   if (!tiers.includes(tier))
     throw invalidOption(`${path}.tier`, tier, `one of the runtime's tiers: ${tiers.join(', ')}`)
-  if (budgetMs === Number.POSITIVE_INFINITY || budgetMs > 0) return { tier, budgetMs }
+  if (typeof budgetMs === 'number' && budgetMs > 0) return { tier, budgetMs }
   throw invalidOption(`${path}.budgetMs`, budgetMs, 'milliseconds above 0')
 }

@@ -72,6 +72,10 @@ describe('the options of a breaker', () => {
   for (const [options, path] of [
     [{ failures: 0 }, 'breaker.failures'],
     [{ failures: 1.1 }, 'breaker.failures'],
+    [{ failures: '0.5' }, 'breaker.failures'],
+    [{ failures: true }, 'breaker.failures'],
+    [{ failures: Number.NaN }, 'breaker.failures'],
+    [{ pauseMs: 'soon' }, 'breaker.pauseMs'],
     [{ of: 0 }, 'breaker.of'],
     [{ pauseMs: 10, maxPauseMs: 5 }, 'breaker.maxPauseMs'],
     [{ windowMs: 0 }, 'breaker.windowMs'],

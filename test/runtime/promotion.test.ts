@@ -144,6 +144,11 @@ describe('the options of promotion', () => {
       { ladder: [{ tier: 'fast', budgetMs: 0 }, { tier: 'default' }] },
       'promotion.ladder[0].budgetMs',
     ],
+    [
+      'a budget as text',
+      { ladder: [{ tier: 'fast', budgetMs: '100' }, { tier: 'default' }] },
+      'promotion.ladder[0].budgetMs',
+    ],
     ['no number of runs', { minRuns: 0 }, 'promotion.minRuns'],
     ['a misspelt one', { minRun: 5 }, 'promotion.minRun'],
   ]
