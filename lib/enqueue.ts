@@ -85,7 +85,7 @@ function extraOf(task: AnyTask, options: EnqueueOptions | undefined, now: number
   const { key, priority = task.priority } = options
   const keyed = key === undefined ? undefined : keyOf(key, now)
   const dueAt = keyed?.dueAt ?? dueAtOf(options, now)
-  if (keyed?.dueAt !== undefined && (options.delayMs ?? options.runAt) !== undefined) {
+  if (keyed?.dueAt !== undefined && (options.delayMs !== undefined || options.runAt !== undefined)) {
     throw invalidOption(
       'key.debounceMs',
       keyed.dueAt - now,

@@ -45,7 +45,7 @@ export function acrossConfig(
   return {
     broker,
     role: role ?? 'both',
-    awayMs: wholeNumber(awayMs ?? AWAY_MS, 1_000, TEN_YEARS_MS, 'awayMs'),
+    awayMs: wholeNumber(awayMs === undefined ? AWAY_MS : awayMs, 1_000, TEN_YEARS_MS, 'awayMs'),
     queues,
   }
 }

@@ -211,16 +211,16 @@ export function journalConfig(journal: JournalConfig): Required<JournalConfig> {
     throw invalidOption('journal.file', journal?.file, "the path of the journal or ':memory:'")
   }
   refuseUnknown(journal, ['file', 'durability', 'maxResults', 'keepEndedMs', 'maxEnded'], 'journal.')
-  const { durability = 'full' } = journal
+  const { durability = 'full', maxResults = 100_000, keepEndedMs = 7 * DAY_MS, maxEnded = 100_000 } = journal
   if (durability !== 'full' && durability !== 'relaxed') {
     throw invalidOption('journal.durability', durability, "'full' or 'relaxed'")
   }
   return {
     file: journal.file === ':memory:' ? journal.file : journalPath(journal.file, 'journal.file'),
     durability,
-    maxResults: wholeNumber(journal.maxResults ?? 100_000, 0, 1e9, 'journal.maxResults'),
-    keepEndedMs: wholeNumber(journal.keepEndedMs ?? 7 * DAY_MS, 0, 3650 * DAY_MS, 'journal.keepEndedMs'),
-    maxEnded: wholeNumber(journal.maxEnded ?? 100_000, 0, 1e9, 'journal.maxEnded'),
+    maxResults: wholeNumber(maxResults, 0, 1e9, 'journal.maxResults'),
+    keepEndedMs: wholeNumber(keepEndedMs, 0, 3650 * DAY_MS, 'journal.keepEndedMs'),
+    maxEnded: wholeNumber(maxEnded, 0, 1e9, 'journal.maxEnded'),
   }
 }
 
@@ -229,17 +229,17 @@ const TIER_OPTIONS = ['threads', 'processes', 'maxHeapMb', 'maxMemoryMb', 'recyc
 function tierConfig(name: string, tier: TierConfig): PlaceConfig {
   const path = `tiers.${name}`
   refuseUnknown(tier, [...TIER_OPTIONS, ...SHARED_OPTIONS], `${path}.`)
-  const { maxHeapMb, maxMemoryMb, recycle } = tier
+  const { handJobs = 4_096, maxHeapMb, maxMemoryMb, recycle, maxZombies = 4 } = tier
   return {
     name: placeName(name, path),
     kind: 'tier',
     ...workersOf(tier, path),
     concurrency: 1,
-    handJobs: wholeNumber(tier.handJobs ?? 4_096, 0, 1e6, `${path}.handJobs`),
+    handJobs: wholeNumber(handJobs, 0, 1e6, `${path}.handJobs`),
     maxHeapMb: maxHeapMb === undefined ? undefined : wholeNumber(maxHeapMb, 16, 1e6, `${path}.maxHeapMb`),
     maxMemoryMb: maxMemoryMb === undefined ? undefined : wholeNumber(maxMemoryMb, 128, 1e6, `${path}.maxMemoryMb`),
     recycle: recycle === undefined ? undefined : recycleLimits(recycle, `${path}.recycle`),
-    maxZombies: wholeNumber(tier.maxZombies ?? 4, 0, 512, `${path}.maxZombies`),
+    maxZombies: wholeNumber(maxZombies, 0, 512, `${path}.maxZombies`),
     ...sharedConfig(tier, path),
   }
 }
@@ -254,7 +254,8 @@ function workersOf(tier: TierConfig, path: string): Pick<PlaceConfig, 'threads' 
         'processes beside it; the heap of threads is maxHeapMb',
       )
     }
-    const { min, max } = threadLimits(tier.threads ?? availableParallelism(), `${path}.threads`)
+    const { threads = availableParallelism() } = tier
+    const { min, max } = threadLimits(threads, `${path}.threads`)
     return { threads: min, maxThreads: max, processes: 0 }
   }
   for (const option of ['threads', 'maxHeapMb'] as const) {
@@ -293,15 +294,16 @@ function recycleLimits(recycle: RecycleConfig, path: string): RecycleLimits {
 export function laneConfig(name: string, lane: LaneConfig): PlaceConfig {
   const path = `lanes.${name}`
   refuseUnknown(lane, ['concurrency', 'threads', 'handJobs', ...SHARED_OPTIONS], `${path}.`)
-  const threads = wholeNumber(lane.threads ?? 0, 0, 512, `${path}.threads`)
+  const { concurrency = 1_000, threads = 0, handJobs = 4_096 } = lane
+  wholeNumber(threads, 0, 512, `${path}.threads`)
   return {
     name: placeName(name, path),
     kind: 'lane',
     threads,
     maxThreads: threads,
     processes: 0,
-    concurrency: wholeNumber(lane.concurrency ?? 1_000, 1, 1e5, `${path}.concurrency`),
-    handJobs: wholeNumber(lane.handJobs ?? 4_096, 0, 1e6, `${path}.handJobs`),
+    concurrency: wholeNumber(concurrency, 1, 1e5, `${path}.concurrency`),
+    handJobs: wholeNumber(handJobs, 0, 1e6, `${path}.handJobs`),
     maxHeapMb: undefined,
     maxMemoryMb: undefined,
     recycle: undefined,

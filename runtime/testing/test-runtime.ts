@@ -52,7 +52,7 @@ export async function testRuntime(options: TestRuntimeOptions): Promise<TestRunt
   if (!Number.isFinite(startAt)) throw invalidOption('startAt', startAt, 'epoch milliseconds')
   const clock = new ManualClock(startAt)
   const emitter = new EventEmitter<RuntimeEvents>()
-  const backoffs = options.backoffs ?? exportedBackoffs(tasks)
+  const { backoffs = exportedBackoffs(tasks) } = options
   const stage: Stage = { tasks, backoffs, clock, emitter, db: openDatabase(':memory:', {}), begun: new Map() }
   return new TestRuntime(stage, await Life.start(stage))
 }

@@ -153,6 +153,7 @@ describe('a job that is refused', () => {
     [{ key: { key: 'k', debounceMs: Number.NaN } }, 'key.debounceMs'],
     [{ key: { key: 'k', debounceMs: 1, scope: 'unfinished' } }, 'key.scope'],
     [{ key: { key: 'k', debounceMs: 1 }, delayMs: 5 }, 'key.debounceMs'],
+    [{ key: { key: 'k', debounceMs: 1 }, delayMs: null }, 'key.debounceMs'],
     [{ retry: { attempts: 0 } }, 'retry.attempts'],
     [{ softLimitMs: Number.NaN }, 'softLimitMs'],
     [{ hardLimitMs: null }, 'hardLimitMs'],

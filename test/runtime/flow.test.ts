@@ -221,6 +221,26 @@ describe('createRuntime', () => {
     await assert.rejects(createRuntime({ tasks: missing, journal }), { code: 'MILLRACE_TASKS_MODULE' })
   })
 
+  for (const [group, name, parts] of [
+    ['journal', '', ['maxResults', 'keepEndedMs', 'maxEnded', 'durability']],
+    ['tiers', 'default.', ['threads', 'processes', 'handJobs', 'maxZombies', 'maxHeapMb', 'recycle', 'retryShare']],
+    ['lanes', 'network.', ['threads', 'concurrency', 'handJobs', 'retryShare', 'limits', 'maxWaiting']],
+    ['watchdog', '', ['blockedMs', 'atHardLimit']],
+  ] as const) {
+    it(`refuses null in ${group}, and does not take it for left out`, async () => {
+      for (const part of parts) {
+        const given = group === 'journal' ? { file: ':memory:', [part]: null } : { [part]: null }
+        const options = { [group]: name === '' ? given : { [name.slice(0, -1)]: given } }
+        const path = `${group}.${name}${part}`
+        await assert.rejects(
+          createRuntime({ tasks: fixtureTasks, journal: { file: ':memory:' }, ...options } as never),
+          { code: 'MILLRACE_INVALID_OPTION', path },
+          path,
+        )
+      }
+    })
+  }
+
   it('names the place that a task wants and nobody offers', async () => {
     const promise = createRuntime({
       tasks: fixtureTasks,

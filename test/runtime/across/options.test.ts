@@ -18,6 +18,7 @@ describe('options of nodes', () => {
       [{ awayMs: 60_000 }, 'awayMs'],
       [{ broker: memory(), role: 'boss' }, 'role'],
       [{ broker: memory(), awayMs: 5 }, 'awayMs'],
+      [{ broker: memory(), awayMs: null }, 'awayMs'],
       [{ broker: memory(), tasks: undefined }, 'tasks'],
     ]
     for (const [options, path] of wrong) {
