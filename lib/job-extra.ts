@@ -69,12 +69,13 @@ export function checkedEnd(at: number, path: string): number {
   return Math.floor(checkedInstant(at, path))
 }
 
-function checkedInstant(at: number, path: string): number {
+/** Epoch ms that a date can be made of. */
+export function checkedInstant(at: number, path: string): number {
   if (typeof at === 'number' && Number.isFinite(at) && at >= 0 && at < 8.64e15) return at
   throw invalidOption(path, at, 'epoch milliseconds')
 }
 
-function checkedMetadata(metadata: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+export function checkedMetadata(metadata: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   if (typeof metadata !== 'object' || metadata === null || Object.getPrototypeOf(metadata) !== Object.prototype) {
     throw invalidOption('metadata', metadata, 'texts by name in a plain object')
   }

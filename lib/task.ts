@@ -134,6 +134,12 @@ export function isTaskName(name: unknown): boolean {
   return typeof name === 'string' && TASK_NAME.test(name)
 }
 
+/** A name that a task may have; throws for any other one. */
+export function checkedTaskName(name: unknown, path: string): string {
+  if (isTaskName(name)) return name as string
+  throw invalidOption(path, name, 'lower-case letters, digits, dots, underscores and dashes, at most 128')
+}
+
 function isLazy<H extends AnyHandler>(value: H | LazyHandler<H>): value is LazyHandler<H> {
   return isOfKind(value, 'lazy')
 }
@@ -225,11 +231,8 @@ function defined(options: UncheckedOptions): AnyTask {
   const { limits, keys } = limitsOf(options)
   const { maxWaiting, useByMs, local, breaker } = options
   if (local !== undefined && local !== true) throw invalidOption('local', local, 'true, or nothing')
-  if (!isTaskName(name)) {
-    throw invalidOption('name', name, 'lower-case letters, digits, dots, underscores and dashes, at most 128')
-  }
   const task: AnyTask = {
-    name,
+    name: checkedTaskName(name, 'name'),
     place: placeOf(options),
     ...timeLimitsOf(options),
     priority: wholeNumber(priority, 0, 9, 'priority') as Priority,

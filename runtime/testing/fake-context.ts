@@ -1,8 +1,10 @@
 import type { Context } from '../../lib/context.ts'
 import type { JobExtra } from '../../lib/job.ts'
+import { checkedInstant, checkedMetadata } from '../../lib/job-extra.ts'
 import { refuseUnknown, wholeNumber } from '../../lib/options.ts'
 import type { LogLine } from '../../lib/outcome.ts'
 import { decodePayload } from '../../lib/payload.ts'
+import { checkedTaskName } from '../../lib/task.ts'
 import { AttemptContext } from '../places/attempt-context.ts'
 import type { AbortReason } from '../places/thread-protocol.ts'
 
@@ -49,6 +51,7 @@ class RecordingContext extends AttemptContext implements FakeContext {
   readonly #atOnce: FakeChild[]
 
   constructor({ task = 'test', attempt = 1, metadata, now = 0 }: FakeContextOptions) {
+    checkedInstant(now, 'now')
     const progressed: unknown[] = []
     const atOnce: FakeChild[] = []
     let lastNumber = 1
@@ -65,9 +68,9 @@ class RecordingContext extends AttemptContext implements FakeContext {
     }
     super(host, {
       number: 1,
-      task,
+      task: checkedTaskName(task, 'task'),
       attempt: wholeNumber(attempt, 1, Number.MAX_SAFE_INTEGER, 'attempt'),
-      overrides: metadata === undefined ? null : JSON.stringify({ metadata }),
+      overrides: metadata === undefined ? null : JSON.stringify({ metadata: checkedMetadata(metadata) }),
       slot: 0,
       generation: 0,
     })

@@ -6,9 +6,9 @@ import { parseWith } from '../../lib/schema.ts'
 import {
   type AnyTask,
   type Discard,
+  type EnqueueArguments,
   type Handler,
   handlerOf,
-  type InputOf,
   isDiscard,
   isSnooze,
   type OutputOf,
@@ -23,10 +23,10 @@ import { fakeContext } from './fake-context.ts'
  */
 export async function perform<T extends AnyTask>(
   work: T | TaskHandler<T>,
-  input: InputOf<T>,
-  context: Context = fakeContext({ task: (handlerOf(work) ?? refuse(work)).task.name }),
+  ...rest: EnqueueArguments<T, Context>
 ): Promise<OutputOf<T> | Snooze | Discard> {
   const { task, load } = handlerOf(work) ?? refuse(work)
+  const [input, context = fakeContext({ task: task.name })] = rest as [unknown, Context?]
   const stored = decodePayload((await prepareJob(task, input, undefined, { now: () => 0 })).input)
   const parsed = task.input === undefined ? stored : await parseWith(task.input, stored, 'input', 'input')
   const run = (await load()) as Handler<unknown, unknown>

@@ -3,6 +3,7 @@ import { EventEmitter } from 'eventemitter3'
 import { MillraceError } from '../../lib/errors.ts'
 import type { RuntimeEvents } from '../../lib/events.ts'
 import type { JobRecord } from '../../lib/job.ts'
+import { checkedInstant } from '../../lib/job-extra.ts'
 import { ManualClock } from '../../lib/manual-clock.ts'
 import { duration, invalidOption, refuseUnknown } from '../../lib/options.ts'
 import { type AnyTask, type InputOf, isTask } from '../../lib/task.ts'
@@ -49,8 +50,7 @@ const PAGE = 200
 export async function testRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
   refuseUnknown(options, ['tasks', 'backoffs', 'startAt'], '')
   const { tasks, startAt = YEAR_2000 } = options
-  if (!Number.isFinite(startAt)) throw invalidOption('startAt', startAt, 'epoch milliseconds')
-  const clock = new ManualClock(startAt)
+  const clock = new ManualClock(checkedInstant(startAt, 'startAt'))
   const emitter = new EventEmitter<RuntimeEvents>()
   const { backoffs = exportedBackoffs(tasks) } = options
   const stage: Stage = { tasks, backoffs, clock, emitter, db: openDatabase(':memory:', {}), begun: new Map() }

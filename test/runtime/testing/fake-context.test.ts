@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { inspect } from 'node:util'
 import { z } from 'zod'
 import { defineTask, discard, handle, lazy } from '../../../lib/task.ts'
 import { fakeContext, perform } from '../../../runtime/testing/index.ts'
@@ -42,6 +43,22 @@ describe('fakeContext', () => {
     assert.throws(() => fakeContext({ attempts: 2 } as never), { code: 'MILLRACE_UNKNOWN_OPTION' })
     assert.throws(() => fakeContext({ attempt: 0 }), { code: 'MILLRACE_INVALID_OPTION', path: 'attempt' })
   })
+
+  for (const [options, path] of [
+    [{ metadata: 5 }, 'metadata'],
+    [{ metadata: null }, 'metadata'],
+    [{ metadata: { user: 5 } }, 'metadata.user'],
+    [{ now: 'x' }, 'now'],
+    [{ now: Number.NaN }, 'now'],
+    [{ now: 1e300 }, 'now'],
+    [{ task: 5 }, 'task'],
+    [{ task: null }, 'task'],
+    [{ task: 'No Task' }, 'task'],
+  ] as const) {
+    it(`refuses ${inspect(options)} at once`, () => {
+      assert.throws(() => fakeContext(options as never), { code: 'MILLRACE_INVALID_OPTION', path })
+    })
+  }
 })
 
 describe('perform', () => {
@@ -71,6 +88,12 @@ describe('perform', () => {
     assert.deepEqual(await perform(late, { photo: 'p' }), { delivered: 1 })
     const never = handle(deliver, () => discard('nobody follows'))
     assert.deepEqual(await perform(never, { photo: 'p' }), discard('nobody follows'))
+  })
+
+  it('needs no input for a task that has none', async () => {
+    const nightly = defineTask({ name: 'nightly', run: (_input: void, { attempt }) => attempt })
+    assert.equal(await perform(nightly), 1)
+    assert.equal(await perform(nightly, undefined, fakeContext({ attempt: 2 })), 2)
   })
 
   it('refuses a contract without work', async () => {

@@ -349,7 +349,20 @@ describe('testRuntime', () => {
     const db = new Database(':memory:')
     assert.throws(() => runtime.transaction(db, () => {}), { code: 'MILLRACE_INVALID_OPTION', message: /testing kit/ })
     db.close()
-    await assert.rejects(testRuntime({ tasks: [], startAt: '2000' as never }), { path: 'startAt' })
+    for (const startAt of ['2000', null, -1, 1e300, 8.64e15]) {
+      await assert.rejects(testRuntime({ tasks: [], startAt: startAt as never }), {
+        code: 'MILLRACE_INVALID_OPTION',
+        path: 'startAt',
+      })
+    }
+    await assert.rejects(testRuntime({ tasks: [], backoffs: null as never }), { path: 'backoffs' })
+  })
+
+  it('keeps a job at the last instant of all', async () => {
+    await using runtime = await testRuntime({ tasks: [doubled], startAt: 8.64e15 - 1 })
+    const job = await runtime.enqueue(doubled, { n: 1 })
+    await runtime.drain()
+    assert.equal(await job.result(), 2)
   })
 
   it('refuses tasks of which nothing would ever run', async () => {
