@@ -14,6 +14,7 @@ export type ResizeOptions =
  * @internal
  */
 export function resize(wires: Wires, place: string, options: ResizeOptions): void {
+  refuseStopping(wires)
   const index = wires.config.places.findIndex(({ name }) => name === place)
   const target = wires.places[index]
   if (target === undefined) {
@@ -28,8 +29,18 @@ export function resize(wires: Wires, place: string, options: ResizeOptions): voi
   const size = placeSize(options)
   const answer = target.resize(size)
   if (answer === 'over-budget') throw overBudget(wires, size as Extract<PlaceSize, { type: 'threads' }>)
-  if (answer === 'refused') throw invalidOption(size.type, place, placeThatHas(wires, index))
+  if (answer === 'refused') throw invalidOption(size.type, given(size), placeThatHas(wires, index))
   wires.router.tell({ type: 'reroute' })
+}
+
+/** A place that goes away still takes a size, of which nobody would see anything. */
+function refuseStopping({ journal, stopping }: Wires): void {
+  if (journal.end !== undefined) throw journal.end
+  if (stopping === 'no') return
+  throw new MillraceError(
+    'MILLRACE_STOPPING',
+    'the runtime stops, so that its places have the size that they have; resize those of the next one',
+  )
 }
 
 /** Throws for what is no size of any place. */
@@ -47,6 +58,11 @@ export function placeSize(options: ResizeOptions): PlaceSize {
 function overBudget({ budget, config }: Wires, { min }: Extract<PlaceSize, { type: 'threads' }>): MillraceError {
   const expected = `at most ${budget.free} more than there are, since all places have ${config.maxThreads} together (maxThreads)`
   return invalidOption('threads', min, expected)
+}
+
+function given(size: PlaceSize): number | string {
+  if (size.type === 'concurrency') return size.concurrency
+  return size.min === size.max ? size.min : `${size.min} to ${size.max}`
 }
 
 function placeThatHas({ config }: Wires, index: number): string {

@@ -31,6 +31,10 @@ describe('a runtime that has stopped', () => {
       explain: () => runtime.explain(job.id),
       cancelMany: () => runtime.cancelMany({ task: parked }),
       idle: () => runtime.idle(),
+      resize: () => runtime.resize('default', { threads: 2 }),
+      'resize of no place': () => runtime.resize('nowhere', { size: 2 } as never),
+      pause: () => runtime.pause({ task: parked }),
+      retryMany: () => runtime.retryMany({ task: parked }),
       purge: () => runtime.purge({ task: parked }),
     }
     const codes: Record<string, unknown> = {}

@@ -215,9 +215,10 @@ describe('resizing', () => {
         return true
       })
     await refused('nowhere', { threads: 1 }, 'MILLRACE_UNKNOWN_PLACE', /default, other, heavy, network/)
-    await refused('default', { concurrency: 1 }, 'MILLRACE_INVALID_OPTION', /threads/)
-    await refused('network', { threads: 1 }, 'MILLRACE_INVALID_OPTION', /concurrency/)
-    await refused('heavy', { threads: 1 }, 'MILLRACE_INVALID_OPTION', /processes/)
+    await refused('default', { concurrency: 7 }, 'MILLRACE_INVALID_OPTION', /got 7, expected threads/)
+    await refused('network', { threads: 2 }, 'MILLRACE_INVALID_OPTION', /got 2, expected concurrency/)
+    await refused('network', { threads: { min: 1, max: 3 } }, 'MILLRACE_INVALID_OPTION', /got "1 to 3", expected/)
+    await refused('heavy', { threads: 3 }, 'MILLRACE_INVALID_OPTION', /got 3, expected .*processes/)
     await refused('default', { threads: 0 }, 'MILLRACE_INVALID_OPTION', /1 to 512/)
     await refused('default', { threads: 5 }, 'MILLRACE_INVALID_OPTION', /at most 2 more/)
     await refused('default', { size: 5 }, 'MILLRACE_UNKNOWN_OPTION', /threads, concurrency/)
