@@ -124,7 +124,11 @@ const sentences: Sentences = {
     'it has no row: either it succeeded and its task keeps nothing, or it was never enqueued in this journal',
   'in-inbox': () => 'it was enqueued by another process and waits for the next commit to take it over',
   ended: ({ state, endedAt, attempts, error, why }) =>
-    `it ended as ${state} at ${instant(endedAt)}${after(attempts)}${because(error?.message ?? why)}`,
+    `it ended as ${state} at ${instant(endedAt)}${after(attempts)}` +
+    // What ended it was the time, and not that error.
+    (state === 'expired' && error !== undefined
+      ? `, and its last attempt had failed${because(error.message)}`
+      : because(error?.message ?? why)),
   delayed: ({ dueAt }) => `it is delayed until ${instant(dueAt)}`,
   snoozed: ({ dueAt }) => `its handler asked to come back at ${instant(dueAt)}`,
   retry: ({ dueAt, attempts, error }) =>

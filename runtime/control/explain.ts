@@ -59,7 +59,7 @@ function ended(row: StoredJob, state: EndedState): Reason {
     state,
     endedAt: row.ended_at as number,
     attempts: row.attempt,
-    ...(state === 'dead' && last?.error !== undefined && { error: last.error }),
+    ...((state === 'dead' || state === 'expired') && last?.error !== undefined && { error: last.error }),
     ...(last?.reason !== undefined && { why: last.reason }),
   }
 }

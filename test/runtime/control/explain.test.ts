@@ -199,6 +199,23 @@ describe('explain', () => {
     assert.match(explanation.text, /3 deaths of the service/)
   })
 
+  it('says with which error the last attempt of a job had failed that has expired', async () => {
+    const down = defineTask({
+      name: 'down',
+      retry: { backoff: { type: 'fixed', delayMs: 60_000 } },
+      run(_input: null) {
+        throw new Error('no luck')
+      },
+    })
+    await using runtime = await testRuntime({ tasks: [down] })
+    const job = await runtime.enqueue(down, null, { expiresAt: runtime.now + 2_000 })
+    await runtime.advance(2_000)
+    const explanation = await runtime.explain(job.id)
+    const { state, attempts, error } = reasonAs(explanation, 'ended')
+    assert.deepEqual([state, attempts, error?.message], ['expired', 1, 'no luck'])
+    assert.match(explanation.text, /ended as expired at .*Z after 1 attempt, and its last attempt had failed: no luck$/)
+  })
+
   it('says that a place is paused', async () => {
     const work = defineTask({ name: 'work', run(_input: null) {} })
     await using runtime = await testRuntime({ tasks: [work] })
