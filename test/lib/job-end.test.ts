@@ -57,7 +57,8 @@ describe('the end of a job', () => {
     const error = { name: 'Error', message: 'no luck' }
     assert.throws(() => resultOf({ state: 'expired', error }, idOf), {
       code: 'MILLRACE_JOB_EXPIRED',
-      message: /did not come to start before its expiresAt, and its last attempt had failed: no luck;/,
+      message:
+        /did not come to start before its expiresAt or within the useByMs of its task, and its last attempt had failed: no luck;/,
       cause: new Error('no luck'),
     })
   })
