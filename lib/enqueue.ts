@@ -104,8 +104,19 @@ function extraOf(task: AnyTask, options: EnqueueOptions | undefined, now: number
     ...keyed,
     ...(overrides !== undefined && { overrides: JSON.stringify(overrides) }),
   }
+  refuseLate(options, extra)
   for (const _ in extra) return extra
   return null
+}
+
+/** One that may start only when it may not any more could do nothing but expire. */
+function refuseLate(options: EnqueueOptions, { dueAt }: JobExtra): void {
+  const { delayMs, runAt, expiresAt, key } = options
+  if (dueAt === undefined || expiresAt === undefined || dueAt < checkedEnd(expiresAt, 'expiresAt')) return
+  const expected = `a time before ${expiresAt}, its expiresAt, after which it does not start; put it earlier, or that later`
+  if (delayMs !== undefined) throw invalidOption('delayMs', delayMs, expected)
+  if (runAt !== undefined) throw invalidOption('runAt', runAt, expected)
+  throw invalidOption('key.debounceMs', (key as { readonly debounceMs?: number }).debounceMs, expected)
 }
 
 function plainExtraOf(task: AnyTask, now: number): JobExtra | null {

@@ -214,12 +214,15 @@ class Stress {
 
   #optionsOf(): EnqueueOptions {
     const maybe = <T extends object>(share: number, part: () => T) => (this.#random() < share ? part() : {})
-    return {
+    const options: { readonly delayMs?: number } = {
       ...maybe(0.3, () => ({ priority: Math.floor(this.#random() * 10) as 4 })),
       ...maybe(0.2, () => ({ delayMs: Math.floor(this.#random() * 300) })),
       ...maybe(0.1, () => ({ key: `k${Math.floor(this.#random() * 20)}` })),
-      ...maybe(0.1, () => ({ expiresAt: Date.now() + Math.floor(this.#random() * 400) })),
-    } as EnqueueOptions
+    }
+    // One that may only start later is refused where it expires before.
+    const laterMs = options.delayMs === undefined ? 0 : options.delayMs + 100
+    const expiry = maybe(0.1, () => ({ expiresAt: Date.now() + laterMs + Math.floor(this.#random() * 400) }))
+    return { ...options, ...expiry } as EnqueueOptions
   }
 
   async #cancel(): Promise<void> {

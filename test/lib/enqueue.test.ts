@@ -37,6 +37,17 @@ describe('a job that is enqueued', () => {
     assert.deepEqual(prepare({ expiresAt: NOW + 5.6 }).extra, { expiresAt: NOW + 5 }, 'and never starts later')
   })
 
+  it('may be due until just before it expires, or have expired already where it is due at once', () => {
+    const soon = { dueAt: NOW + 999, expiresAt: NOW + 1_000 }
+    assert.deepEqual(prepare({ delayMs: 999, expiresAt: NOW + 1_000 }).extra, soon)
+    assert.deepEqual(prepare({ runAt: NOW + 999, expiresAt: NOW + 1_000 }).extra, soon)
+    assert.deepEqual(prepare({ expiresAt: NOW - 5 }).extra, { expiresAt: NOW - 5 })
+    assert.deepEqual(prepare({ delayMs: 0, expiresAt: NOW - 5 }).extra, { expiresAt: NOW - 5 })
+    const fresh = defineTask<{ id: number }>({ name: 'fresh', useByMs: 5 })
+    const bounded = { dueAt: NOW + 60_000, expiresAt: NOW + 60_005, useByMs: 5 }
+    assert.deepEqual(prepare({ delayMs: 60_000 }, fresh).extra, bounded, 'counted from when it may start')
+  })
+
   it('has a key until it has ended, or for a window of whole milliseconds', () => {
     assert.deepEqual(prepare({ key: 'k' }).extra, { key: 'k' })
     assert.deepEqual(prepare({ key: { key: 'k', scope: 'unfinished' } }).extra, { key: 'k' })
@@ -154,6 +165,13 @@ describe('a job that is refused', () => {
     [{ key: { key: 'k', debounceMs: 1, scope: 'unfinished' } }, 'key.scope'],
     [{ key: { key: 'k', debounceMs: 1 }, delayMs: 5 }, 'key.debounceMs'],
     [{ key: { key: 'k', debounceMs: 1 }, delayMs: null }, 'key.debounceMs'],
+    // It could do nothing but expire.
+    [{ delayMs: 60_000, expiresAt: NOW + 1_000 }, 'delayMs'],
+    [{ delayMs: 1_000, expiresAt: NOW + 1_000 }, 'delayMs'],
+    [{ delayMs: 999.5, expiresAt: NOW + 1_000.5 }, 'delayMs'],
+    [{ runAt: NOW + 60_000, expiresAt: NOW + 1_000 }, 'runAt'],
+    [{ runAt: NOW - 1, expiresAt: NOW - 2 }, 'runAt'],
+    [{ key: { key: 'k', debounceMs: 1_000 }, expiresAt: NOW + 1_000 }, 'key.debounceMs'],
     [{ retry: { attempts: 0 } }, 'retry.attempts'],
     [{ softLimitMs: Number.NaN }, 'softLimitMs'],
     [{ hardLimitMs: null }, 'hardLimitMs'],

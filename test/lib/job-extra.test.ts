@@ -15,7 +15,8 @@ const options = fc.record(
   {
     priority: fc.integer({ min: 0, max: 9 }),
     delayMs: duration,
-    expiresAt: duration,
+    // Later than any delay here: a job that could only expire is refused.
+    expiresAt: duration.map((ms) => 2 * NOW + ms),
     key: fc.oneof(
       fc.string({ minLength: 1, maxLength: 20 }),
       fc.record({ key: fc.string({ minLength: 1, unit: 'grapheme' }), scope: duration }),

@@ -62,7 +62,8 @@ describe('the result of an expired job tells of its last attempt', () => {
 
   it('and of none where it had none', async () => {
     await using runtime = await testRuntime({ tasks: [down] })
-    const job = await runtime.enqueue(down, { n: 3 }, { delayMs: 5_000, expiresAt: runtime.now + 2_000 })
+    await runtime.pause({ task: down })
+    const job = await runtime.enqueue(down, { n: 3 }, { expiresAt: runtime.now + 2_000 })
     await runtime.advance(2_000)
     const { code, cause } = await rejection(job.result())
     assert.deepEqual([code, cause], ['MILLRACE_JOB_EXPIRED', undefined])
