@@ -17,13 +17,14 @@ export function selectionOf(
   const wanted = typeof state === 'string' ? [state] : state
   if (!Array.isArray(wanted as unknown)) throw invalidOption('state', state, 'a state, or an array of them')
   for (const each of wanted) if (!states.includes(each)) throw badFilter('state', each, states)
-  return { states: wanted.map((each) => stateCodes[each]), tasks: tasksOf(wires, task, place) }
+  return { states: [...new Set(wanted)].map((each) => stateCodes[each]), tasks: tasksOf(wires, task, place) }
 }
 
-function tasksOf({ catalog, journal, places }: Wires, task: JobFilter['task'], place: string | undefined) {
-  const at = places.findIndex(({ name }) => name === place)
+function tasksOf({ catalog, journal, config }: Wires, task: JobFilter['task'], place: string | undefined) {
+  // Not the places that there are: those of trials and of what goes out have no name that anybody has given.
+  const at = config.places.findIndex(({ name }) => name === place)
   if (place !== undefined && at < 0) {
-    const names = places.map(({ name }) => name)
+    const names = config.places.map(({ name }) => name)
     throw badFilter('place', place, names)
   }
   if (task === undefined)
@@ -45,7 +46,7 @@ function refuseVague(filter: JobFilter): void {
 function badFilter(path: string, got: string, expected: readonly string[]): MillraceError {
   return new MillraceError(
     'MILLRACE_INVALID_OPTION',
-    `the filter's ${path} cannot be used; got ${JSON.stringify(got)}, expected one of ${expected.join(', ')}`,
+    `the filter's ${path} cannot be used; got ${JSON.stringify(got)}, expected one of ${expected.join(', ') || 'none'}`,
     { path },
   )
 }

@@ -176,7 +176,11 @@ describe('jobs', () => {
     assert.equal(new Set(seen).size, 100)
     assert.equal(seen.length, 100)
     assert.equal((await runtime.jobs({ place: 'default' }, { limit: 200 })).jobs.length, 45)
+    await assert.rejects(runtime.jobs({ place: 'nowhere' }), { path: 'place', message: /of default, small, network$/ })
+    await assert.rejects(runtime.jobs({ place: 'trial' }), { code: 'MILLRACE_INVALID_OPTION', path: 'place' })
     assert.equal((await runtime.jobs({ state: 'scheduled', task: parked })).jobs.length, 0)
+    const twice = await runtime.jobs({ state: ['scheduled', 'scheduled'] }, { limit: 200 })
+    assert.equal(twice.jobs.length, 45, 'each of them once')
     await assert.rejects(runtime.jobs({ state: 'sleeping' as never }), {
       code: 'MILLRACE_INVALID_OPTION',
       path: 'state',
