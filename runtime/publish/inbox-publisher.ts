@@ -27,7 +27,9 @@ export interface PublishedJob<Output = unknown> {
   record(): Promise<JobRecord>
   /**
    * As on a handle of the owner, but only if the task keeps results: read from the journal, looked for every 50 ms. Of a job
-   * that has ended and left nothing there it rejects with `MILLRACE_RESULT_NOT_KEPT`.
+   * that has ended and left nothing there it rejects with `MILLRACE_RESULT_NOT_KEPT` if a publisher has enqueued it, this
+   * one or another. One of the owner may be the child of an attempt, which has no row before that has succeeded: where there
+   * is none it waits until its timeout.
    */
   result(options: { readonly timeoutMs: number }): Promise<Output>
 }

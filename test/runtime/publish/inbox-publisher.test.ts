@@ -84,6 +84,15 @@ describe('a job that another process publishes', () => {
     })
   })
 
+  it('is waited for until the timeout where the owner has enqueued it and kept nothing', async (test) => {
+    const { journal, runtime } = await ownerAndPublisher(test)
+    await using publisher = await createPublisher({ journal })
+    const gone = await runtime.enqueue(laneEcho, { value: 1 })
+    await gone.result()
+    const asking = publisher.job(gone.id).result({ timeoutMs: 200 })
+    await assert.rejects(asking, { code: 'MILLRACE_RESULT_TIMEOUT' })
+  })
+
   it('ends as it would on a handle of the owner, where it does not succeed', async (test) => {
     const { journal, runtime } = await ownerAndPublisher(test)
     await using publisher = await createPublisher({ journal })
