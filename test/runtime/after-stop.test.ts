@@ -16,7 +16,9 @@ describe('a runtime that has stopped', () => {
   it('answers everything that it is asked, by an error that says so', { timeout: 10_000 }, async (test) => {
     const runtime = await startRuntime(test)
     const job = await runtime.enqueue(parked, null)
-    await runtime.stop()
+    const stopping = runtime.stop()
+    await assert.rejects(runtime.resize('default', { threads: 2 }), { code: 'MILLRACE_STOPPING' })
+    await stopping
     const questions: Readonly<Record<string, () => Promise<unknown>>> = {
       enqueue: () => runtime.enqueue(echo, { value: 1 }),
       enqueueMany: () => runtime.enqueueMany(echo, [{ value: 1 }]),
