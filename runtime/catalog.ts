@@ -56,6 +56,11 @@ export class Catalog {
     return this.#placeByIndex
   }
 
+  /** By task index: where each runs, or would if that place had not stopped. */
+  get homes(): readonly number[] {
+    return this.#homeByIndex
+  }
+
   name(index: number): string {
     return this.#names[index] as string
   }
@@ -69,7 +74,6 @@ export class Catalog {
     return this.#byIndex[index]?.local === true
   }
 
-  /** Where it runs, or would if that place had not stopped. */
   homeOf(index: number): number {
     return this.#homeByIndex[index] ?? -1
   }

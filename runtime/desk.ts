@@ -129,8 +129,8 @@ export class Desk implements JobDesk {
     const { journal, catalog, places, pauses, suspensions } = this.#wires
     const counts = await journal.query((queries) => queries.counts())
     return journal.taskNames.map((task, index) => {
-      const place = places[catalog.placeOf(index)]?.name
-      const paused = pauses.holds(task, catalog.placeOf(index))
+      const place = places[catalog.homeOf(index)]?.name
+      const paused = pauses.holds(task, catalog.homeOf(index))
       const jobs: Partial<Record<JobState, number>> = {}
       for (const count of counts) if (count.task === task) jobs[stateOf(count.state)] = count.jobs
       const suspended = suspensions.of(index)
@@ -263,7 +263,7 @@ export class Desk implements JobDesk {
 
   #completed(record: JobRecord, number: number): JobRecord {
     const { catalog, journal, places } = this.#wires
-    const place = places[catalog.placeOf(journal.taskIndex(record.task) ?? -1)]?.name
+    const place = places[catalog.homeOf(journal.taskIndex(record.task) ?? -1)]?.name
     const progress = this.#progress.of(number)
     return {
       ...record,

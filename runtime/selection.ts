@@ -27,12 +27,11 @@ function tasksOf({ catalog, journal, config }: Wires, task: JobFilter['task'], p
     const names = config.places.map(({ name }) => name)
     throw badFilter('place', place, names)
   }
-  if (task === undefined)
-    return at < 0 ? undefined : catalog.places.flatMap((each, index) => (each === at ? index : []))
+  if (task === undefined) return at < 0 ? undefined : catalog.homes.flatMap((each, index) => (each === at ? index : []))
   const name = typeof task === 'object' && task !== null ? task.name : task
   if (typeof name !== 'string') throw invalidOption('task', task, 'a task, or its name')
   const index = journal.taskIndex(name)
-  return index === undefined || (at >= 0 && catalog.placeOf(index) !== at) ? [] : [index]
+  return index === undefined || (at >= 0 && catalog.homeOf(index) !== at) ? [] : [index]
 }
 
 /** What is left out means all of them, so nothing may be left out by mistake. */

@@ -60,7 +60,8 @@ function ended(row: StoredJob, state: EndedState): Reason {
     endedAt: row.ended_at as number,
     attempts: row.attempt,
     ...((state === 'dead' || state === 'expired') && last?.error !== undefined && { error: last.error }),
-    ...(last?.reason !== undefined && { why: last.reason }),
+    // What was discarded before may have ended otherwise since.
+    ...(state === 'discarded' && last?.reason !== undefined && { why: last.reason }),
   }
 }
 

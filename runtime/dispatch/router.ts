@@ -125,8 +125,7 @@ export class Router implements Behavior<RouterMessage> {
     const { journal, catalog, paused } = this.#options
     const placeOf = catalog.places.map((place, task) => (this.#options.isPaused(task) ? -1 : place))
     const { partLimits: limits, maxWaiting, keepEndedMs } = catalog
-    const homeOf = catalog.places.map((_, task) => catalog.homeOf(task))
-    const rules = { placeOf, homeOf, limits, maxWaiting, keepEndedMs, ...this.#outbound() }
+    const rules = { placeOf, homeOf: catalog.homes, limits, maxWaiting, keepEndedMs, ...this.#outbound() }
     journal.route({ places: this.#routes(() => NO_ROOM), ...rules })
     await journal.barrier()
     if (this.#isClosed) return

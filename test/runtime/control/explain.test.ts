@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { defineTask, snooze } from '../../../lib/task.ts'
+import { defineTask, discard, snooze } from '../../../lib/task.ts'
 import { Database, type Explanation, type Job, type Reason, type Runtime } from '../../../runtime/index.ts'
 import { testRuntime } from '../../../runtime/testing/index.ts'
 import { onThreads } from '../../fixtures/conduct-tasks.ts'
@@ -214,6 +214,18 @@ describe('explain', () => {
     const { state, attempts, error } = reasonAs(explanation, 'ended')
     assert.deepEqual([state, attempts, error?.message], ['expired', 1, 'no luck'])
     assert.match(explanation.text, /ended as expired at .*Z after 1 attempt, and its last attempt had failed: no luck$/)
+  })
+
+  it('says why a job was discarded, and of one that was cancelled later nothing of that', async () => {
+    const drop = defineTask({ name: 'drop', run: (_input: null) => discard('the photo is gone') })
+    await using runtime = await testRuntime({ tasks: [drop] })
+    const job = await runtime.enqueue(drop, null)
+    await runtime.drain()
+    assert.equal(reasonAs(await runtime.explain(job.id), 'ended').why, 'the photo is gone')
+    await job.retry()
+    await job.cancel()
+    const { state, why } = reasonAs(await runtime.explain(job.id), 'ended')
+    assert.deepEqual([state, why], ['cancelled', undefined])
   })
 
   it('says that a place is paused', async () => {

@@ -61,6 +61,11 @@ describe('a place whose tasks do not load', () => {
     assert.equal((await waits.record()).state, 'available')
     const { reason, text } = await runtime.explain(waits.id)
     assert.equal(reason.type, 'place-stopped', text)
+    const { jobs } = await runtime.jobs({ place: 'small' })
+    assert.deepEqual(
+      jobs.map(({ id, place }) => [id, place]),
+      [[waits.id, 'small']],
+    )
     const { status, waiting } = (await runtime.places()).find(({ place }) => place === 'small') as PlaceSummary
     assert.deepEqual([status.type, waiting], ['stopped', 1])
     assert.equal(loadsOn('small'), MOST_LOADS)
@@ -120,7 +125,7 @@ describe('a place whose tasks do not load', () => {
     assert.equal(await (await runtime.enqueue(solid, null)).result(TIMEOUT), 'solid')
     await runtime.idle()
     const { state, attempts, place: where } = await behind.record()
-    assert.deepEqual([state, attempts, where], ['available', 0, undefined])
+    assert.deepEqual([state, attempts, where], ['available', 0, 'small'])
     assert.deepEqual([loadsOn('small'), stops], [1 + MOST_LOADS, ['small']])
     assert.match((await crashed).error.message, /no luck on small/, 'the child that crashed')
   })
