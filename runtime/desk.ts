@@ -20,7 +20,7 @@ import { attemptsEnded } from './attempts-ended.ts'
 import { cancelJob, removeJob, rescheduleJob, retryJob } from './changes.ts'
 import type { EndedRow } from './journal/expired.ts'
 import { parseCursor } from './journal/page-cursor.ts'
-import { stateOf, type StoredJob, toJobRecord } from './journal/record.ts'
+import { type FoundJob, stateOf, type StoredJob, toJobRecord } from './journal/record.ts'
 import { INBOX_NUMBERS_FROM } from './journal/schema.ts'
 import { isUnanswered } from './journal/unanswered.ts'
 import type { Wished } from './journal/wish.ts'
@@ -188,7 +188,11 @@ export class Desk implements JobDesk {
   async #behind(number: number): Promise<number> {
     if (number < INBOX_NUMBERS_FROM) return number
     await this.#outOfInbox(number)
-    return (await this.#row(number))?.id ?? number
+    return (await this.#find(number)).number
+  }
+
+  #find(number: number): Promise<FoundJob> {
+    return this.#wires.journal.query((queries) => queries.find(number))
   }
 
   #row(number: number): Promise<StoredJob | undefined> {
@@ -218,19 +222,18 @@ export class Desk implements JobDesk {
   async #lookUp(number: number): Promise<void> {
     const { journal, results } = this.#wires
     if (number >= INBOX_NUMBERS_FROM) await this.#outOfInbox(number)
-    let row = await this.#row(number)
+    let found = await this.#find(number)
     // The query may have seen a commit that this process hears of only now: its own settle answers better.
     await journal.barrier()
-    if (row === undefined && number < journal.numbered && results.isSurelyOpen(number)) {
+    if (found.job === undefined && found.number < journal.numbered && results.isSurelyOpen(found.number)) {
       // The child of an attempt: it comes with the success of that, or never.
       await attemptsEnded(this.#wires)
-      row = await this.#row(number)
+      found = await this.#find(number)
     }
-    if (row === undefined) {
-      return results.refuse(number, notKept(formatJobId(this.journalName, number)))
-    }
-    if (row.id !== number) results.follow(number, row.id)
-    this.#answerFrom(row)
+    if (found.number === number) return this.#answerFrom(number, found.job)
+    results.follow(number, found.number)
+    // Its end or its removal may have come since its row was read, and have found nobody.
+    this.#startLookUp(found.number)
   }
 
   /** A commit moves it into the queue; a transaction that asks before its own end has committed by then. */
@@ -240,11 +243,13 @@ export class Desk implements JobDesk {
     while (await journal.query((queries) => queries.isInInbox(number)))
   }
 
-  #answerFrom(row: StoredJob): void {
+  /** What this process remembers needs no row. */
+  #answerFrom(number: number, job: StoredJob | undefined): void {
     const { results } = this.#wires
+    const end = results.recent(number) ?? (job && endOf(toJobRecord(this.journalName, job), job.output))
+    if (end !== undefined) results.answer(number, end)
     // Where it runs or waits its settle will answer.
-    const end = results.recent(row.id) ?? endOf(toJobRecord(this.journalName, row), row.output)
-    if (end !== undefined) results.answer(row.id, end)
+    else if (job === undefined) results.refuse(number, notKept(this.idOf(number)))
   }
 
   async #withTimeout(promise: Promise<unknown>, ms: number, leave: () => void, number: number): Promise<unknown> {

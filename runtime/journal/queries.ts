@@ -5,7 +5,7 @@ import { stateCodes } from '../../lib/job-state.ts'
 import type { Ledger } from './ledger.ts'
 import { type PageQuery, pageOf, type StoredPage } from './page.ts'
 import { prepare, prepareValue } from './sqlite.ts'
-import { recordOf, type StoredJob } from './record.ts'
+import { findJob, type FoundJob, recordOf, type StoredJob } from './record.ts'
 import { INBOX_NUMBERS_FROM, IS_SUSPECT } from './schema.ts'
 import { standings, type StoredStanding, waitingByTask } from './standing.ts'
 
@@ -22,6 +22,7 @@ export interface TaskCount {
  */
 export interface JournalQueries {
   record(number: number): StoredJob | undefined
+  find(number: number): FoundJob
   /** Whether a job from outside is still in the inbox; if not, `record` has what there is of it. */
   isInInbox(number: number): boolean
   page(query: PageQuery): StoredPage
@@ -38,6 +39,7 @@ export function journalQueries(ledger: Ledger): JournalQueries {
   const inbox = prepareValue<[number], number>(db, 'SELECT id FROM millrace_inbox WHERE id = ?')
   return {
     record: written(ledger, (number) => recordOf(db, number)),
+    find: written(ledger, (number) => findJob(db, number)),
     isInInbox: (number) => inbox.get(number - INBOX_NUMBERS_FROM) !== undefined,
     page: written(ledger, (query) => pageOf(db, query)),
     counts: written(ledger, () => countsOf(ledger)),

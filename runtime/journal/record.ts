@@ -35,11 +35,23 @@ export const JOB_COLUMNS = `j.id, t.name AS task, j.task AS task_id, j.state, j.
 /** A CROSS JOIN keeps SQLite from beginning with the tasks, after which it would have to sort the jobs. */
 export const FROM_JOBS = 'FROM millrace_jobs j CROSS JOIN millrace_tasks t ON t.id = j.task'
 
+/** The job that a number means, also if it has no row, or none any more. */
+export interface FoundJob {
+  /** Another one for a duplicate. */
+  readonly number: number
+  readonly job: StoredJob | undefined
+}
+
 /** A job's row; the number of a job from the inbox that was a duplicate leads to the job that has its key. */
 export function recordOf(db: Database, number: number): StoredJob | undefined {
+  return findJob(db, number).job
+}
+
+export function findJob(db: Database, asked: number): FoundJob {
+  const number = numberBehind(db, asked)
   const sql = `SELECT ${JOB_COLUMNS} ${FROM_JOBS} WHERE j.id = ?`
-  const row = prepare<[number], Omit<StoredJob, 'attempts'>>(db, sql).get(numberBehind(db, number))
-  return row === undefined ? undefined : withAttempts(db, row)
+  const row = prepare<[number], Omit<StoredJob, 'attempts'>>(db, sql).get(number)
+  return { number, job: row === undefined ? undefined : withAttempts(db, row) }
 }
 
 /** The job that a number means: that of the first one for a duplicate from the inbox, whose own number has no row. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { formatJobId, parseJobId } from '../../lib/job.ts'
-import { createPublisher, Database } from '../../runtime/index.ts'
+import { createPublisher, Database, type Transaction } from '../../runtime/index.ts'
 import { parent } from '../fixtures/parent-tasks.ts'
 import { echo, kept, laneEcho, parked } from '../fixtures/tasks.ts'
 import { leakCheck } from '../helpers/leak-check.ts'
@@ -13,6 +14,14 @@ import { startRuntime } from '../helpers/start-runtime.ts'
 leakCheck({ after }, { withinMs: 5_000 })
 
 const SOON = { timeout: 10_000 }
+
+async function withTransactions(test: { after(clean: () => unknown): unknown }) {
+  const file = join(scratchFolder(), 'jobs.db')
+  const runtime = await startRuntime(test, { journal: { file } })
+  const db = new Database(file)
+  test.after(() => db.close())
+  return { runtime, inTransaction: <R>(run: (transaction: Transaction) => R) => runtime.transaction(db, run) }
+}
 
 describe('a result that is asked for by an id', () => {
   it('is not waited for when nobody has ever given that number', SOON, async (test) => {
@@ -78,6 +87,35 @@ describe('a result that is asked for by an id', () => {
     assert.equal(await runtime.job(id).result(), 1)
   })
 
+  it(
+    'is what this process remembers of the first when the job is a duplicate and no row is left',
+    SOON,
+    async (test) => {
+      const { runtime, inTransaction } = await withTransactions(test)
+      const key = { key: 'k', scope: 60_000 }
+      const first = await runtime.enqueue(echo, { value: 'first' }, { key })
+      const early = inTransaction((transaction) => transaction.enqueue(echo, { value: 'second' }, { key }))
+      assert.deepEqual(await first.result(), { value: 'first' })
+      assert.deepEqual(await early.result(), { value: 'first' })
+      const late = inTransaction((transaction) => transaction.enqueue(echo, { value: 'third' }, { key }))
+      assert.deepEqual(await late.result(), { value: 'first' })
+    },
+  )
+
+  it('is not waited for when the first of a duplicate is removed while it is looked for', SOON, async (test) => {
+    const { runtime, inTransaction } = await withTransactions(test)
+    for (let round = 0; round < 64; round++) {
+      const key = { key: `k${round}`, scope: 60_000 }
+      const first = await runtime.enqueue(echo, { value: 1 }, { key, delayMs: 600_000 })
+      const duplicate = inTransaction((transaction) => transaction.enqueue(echo, { value: 2 }, { key }))
+      await duplicate.record()
+      const refused = assert.rejects(duplicate.result(), { code: 'MILLRACE_RESULT_NOT_KEPT' })
+      for (let turns = round % 8; turns > 0; turns--) await turn()
+      await first.remove()
+      await refused
+    }
+  })
+
   it('is given up in time while the journal waits for another writer', async (test) => {
     const file = join(scratchFolder(), 'jobs.db')
     const runtime = await startRuntime(test, { journal: { file } })
@@ -95,11 +133,8 @@ describe('a result that is asked for by an id', () => {
   })
 
   it('comes when it is asked for inside of the transaction that enqueues the job', SOON, async (test) => {
-    const file = join(scratchFolder(), 'jobs.db')
-    const runtime = await startRuntime(test, { journal: { file } })
-    const db = new Database(file)
-    test.after(() => db.close())
-    const result = runtime.transaction(db, (transaction) => ({
+    const { inTransaction } = await withTransactions(test)
+    const result = inTransaction((transaction) => ({
       later: transaction.enqueue(echo, { value: 'inside' }).result(),
     }))
     assert.deepEqual(await result.later, { value: 'inside' })
