@@ -195,10 +195,11 @@ async function release(wires: Wires, number: number): Promise<void> {
   giveRoom(wires, removed.place, [ended])
 }
 
-export async function removeJob(wires: Wires, number: number): Promise<void> {
+export async function removeJob(wires: Wires, number: number): Promise<'removed' | 'absent'> {
   const answered = await ask(wires, { type: 'remove', number })
   if (answered.type === 'wrong-state') throw refused(wires, answered, number, IDLE)
   wires.results.removed([number])
+  return answered.type === 'absent' ? 'absent' : 'removed'
 }
 
 /** Out of its hand or its slot: nothing that has begun. */

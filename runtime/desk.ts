@@ -151,19 +151,19 @@ export class Desk implements JobDesk {
   }
 
   async cancel(number: number, options: CancelOptions | undefined): Promise<'cancelled' | 'requested' | 'ended'> {
-    return cancelJob(this.#wires, await this.#behind(number), options)
+    return this.#change(number, (meant) => cancelJob(this.#wires, meant, options))
   }
 
   async retry(number: number): Promise<void> {
-    return retryJob(this.#wires, await this.#behind(number))
+    return this.#change(number, (meant) => retryJob(this.#wires, meant))
   }
 
   async reschedule(number: number, options: RescheduleOptions): Promise<void> {
-    return rescheduleJob(this.#wires, await this.#behind(number), options)
+    return this.#change(number, (meant) => rescheduleJob(this.#wires, meant, options))
   }
 
   async remove(number: number): Promise<void> {
-    return removeJob(this.#wires, await this.#behind(number))
+    await this.#change(number, (meant) => removeJob(this.#wires, meant))
   }
 
   /** What another process wanted is committed; what this one remembers of the job follows. */
@@ -182,6 +182,19 @@ export class Desk implements JobDesk {
   journalReopened(): void {
     const { journal, results } = this.#wires
     for (const number of results.missed(journal.numbered)) this.#startLookUp(number)
+  }
+
+  /**
+   * Changes the job that a number means. Which that is is asked only where no job has the number itself: a child of an
+   * attempt that was a duplicate. All others need not wait for the answer.
+   */
+  async #change<T>(asked: number, change: (number: number) => Promise<T>): Promise<T> {
+    const number = await this.#behind(asked)
+    const changed = change(number)
+    const [came] = await Promise.allSettled([changed])
+    if (!mayHaveMissed(came)) return changed
+    const { number: meant } = await this.#find(number)
+    return meant === number ? changed : change(meant)
   }
 
   /** The job that a number of the inbox leads to, once its row has been taken out of there; others are what they are. */
@@ -276,6 +289,12 @@ export class Desk implements JobDesk {
       ...(progress !== undefined && { progress: decodePayload(progress) }),
     }
   }
+}
+
+/** Whether what came of a change leaves it open that there was no such job. */
+function mayHaveMissed(came: PromiseSettledResult<unknown>): boolean {
+  if (came.status === 'fulfilled') return came.value === 'ended' || came.value === 'absent'
+  return came.reason instanceof MillraceError && came.reason.code === 'MILLRACE_JOB_NOT_FOUND'
 }
 
 function resultTimeout(id: string, ms: number, last: ErrorRecord | undefined): MillraceError {

@@ -220,7 +220,8 @@ export interface PlaceListener {
 export interface ChildPort {
   /** Numbers for new jobs, from `first` on: at once, or when the journal has reserved more of them. */
   takeNumbers(count: number, give: (first: number) => void): void
-  enqueue(task: string, number: number, input: string, extra: JobExtra | null): Promise<void>
+  /** Resolves to the number of the job: that of an earlier one where that has its key. */
+  enqueue(task: string, number: number, input: string, extra: JobExtra | null): Promise<number>
 }
 
 /** A lot of outcomes as a place reported it; kept until the journal has taken it over. */

@@ -4,6 +4,7 @@ import { readExtra } from '../../lib/job-extra.ts'
 import type { AttemptRecord, JobExtra } from '../../lib/job.ts'
 import { decodePayload } from '../../lib/payload.ts'
 import { isTaskName } from '../../lib/task.ts'
+import { addAliases } from './aliases.ts'
 import { appendJobs } from './append.ts'
 import type { Ledger } from './ledger.ts'
 import { INBOX_NUMBERS_FROM } from './schema.ts'
@@ -12,9 +13,6 @@ import { decodeWish, type Wish } from './wish.ts'
 
 const INBOX_JOBS = 512
 const INBOX_BYTES = 256 * 1024
-
-/** How long the id of a duplicate leads to the job that had its key. */
-const ALIAS_MS = 24 * 3_600_000
 
 /** Whose jobs those are whose row names no task; no task can have this name. */
 const NAMELESS = '!unreadable'
@@ -90,10 +88,7 @@ function move(ledger: Ledger, jobs: readonly InboxJob[], now: number): void {
     createdAt: jobs.map(({ row }) => createdAtOf(row, now)),
   }
   const { duplicates, failures } = appendJobs(ledger, columns, now, 'wait')
-  for (let at = 0; at < duplicates.length; at += 2) {
-    const number = columns.numbers[duplicates[at] as number] as number
-    ledger.sql.addAlias.run(number, duplicates[at + 1] as number, now + ALIAS_MS)
-  }
+  addAliases(ledger, columns.numbers, duplicates, now)
   for (const { index, error } of failures) bury(ledger, (jobs[index] as InboxJob).row, now, error)
 }
 

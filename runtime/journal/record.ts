@@ -42,7 +42,7 @@ export interface FoundJob {
   readonly job: StoredJob | undefined
 }
 
-/** A job's row; the number of a job from the inbox that was a duplicate leads to the job that has its key. */
+/** A job's row; the number of a duplicate that has none of its own leads to the job that has its key. */
 export function recordOf(db: Database, number: number): StoredJob | undefined {
   return findJob(db, number).job
 }
@@ -54,7 +54,7 @@ export function findJob(db: Database, asked: number): FoundJob {
   return { number, job: row === undefined ? undefined : withAttempts(db, row) }
 }
 
-/** The job that a number means: that of the first one for a duplicate from the inbox, whose own number has no row. */
+/** The job that a number means: the first one for a duplicate from the inbox or of an attempt, whose own number has no row. */
 export function numberBehind(db: Database, number: number): number {
   return prepareValue<[number], number>(db, 'SELECT job FROM millrace_aliases WHERE id = ?').get(number) ?? number
 }

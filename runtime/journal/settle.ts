@@ -1,6 +1,7 @@
 import { PUBLICATIONS } from '../../lib/envelope.ts'
 import { type ErrorRecord, fromErrorRecord, toErrorRecord } from '../../lib/error-record.ts'
 import { isEnded, transitions } from '../../lib/job-state.ts'
+import { addAliases } from './aliases.ts'
 import { appendJobs } from './append.ts'
 import { each } from './each.ts'
 import type { Ledger } from './ledger.ts'
@@ -67,8 +68,11 @@ export function settleOne(ledger: Ledger, settle: RowSettle, now: number): Settl
 
 /** All of them or none: a success that lost one of its children would lose it for ever. */
 function appendChildren(ledger: Ledger, children: JobColumns, now: number): void {
-  const [failure] = appendJobs(ledger, children, now, 'wait').failures
+  const { duplicates, failures } = appendJobs(ledger, children, now, 'wait')
+  const [failure] = failures
   if (failure !== undefined) throw fromErrorRecord(failure.error)
+  // Their attempt was given an id of each, and may have told it.
+  addAliases(ledger, children.numbers, duplicates, now)
 }
 
 function drop(ledger: Ledger, settle: Settle): Settled {

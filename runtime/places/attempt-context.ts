@@ -25,7 +25,8 @@ export interface AttemptHost {
   /** Is told whose handler is being called, where many jobs share a thread. */
   readonly calls?: Pick<Slots, 'enter' | 'leave'> | undefined
   progress(number: number, task: string, value: string): void
-  enqueueNow(task: string, number: number, input: string, extra: JobExtra | null): Promise<void>
+  /** Resolves to the number of the job, which is another where an earlier one has its key. */
+  enqueueNow(task: string, number: number, input: string, extra: JobExtra | null): Promise<number>
 }
 
 const MAX_CHILDREN = 10_000
@@ -150,8 +151,12 @@ export class AttemptContext implements Context {
     const taken = this.#host.takeNumber()
     const number = typeof taken === 'number' ? taken : await taken
     this.#refuseIfGivenUp()
-    if (now === true) await this.#host.enqueueNow(job.task, number, job.input, job.extra)
-    else this.#addChild({ number, ...job })
+    if (now === true) return this.#idOf(await this.#host.enqueueNow(job.task, number, job.input, job.extra))
+    this.#addChild({ number, ...job })
+    return this.#idOf(number)
+  }
+
+  #idOf(number: number): { id: string } {
     return { id: formatJobId(this.#host.journal, number) }
   }
 

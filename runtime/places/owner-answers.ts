@@ -17,7 +17,8 @@ export function enqueueNow(
   post: (answer: Answer) => void,
 ): void {
   const { request, task, number, input, extra } = message
-  const answer = (error: unknown) =>
-    post({ type: 'enqueued', request, error: error === undefined ? undefined : toErrorRecord(error) })
-  children.enqueue(task, number, input, extra).then(() => answer(undefined), answer)
+  children.enqueue(task, number, input, extra).then(
+    (accepted) => post({ type: 'enqueued', request, came: accepted }),
+    (error: unknown) => post({ type: 'enqueued', request, came: toErrorRecord(error) }),
+  )
 }

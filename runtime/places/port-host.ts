@@ -17,7 +17,7 @@ export class PortHost implements AttemptHost {
   readonly #slots: Aborts
   readonly #clock: Clock
   readonly #send: (message: FromHandlers) => void
-  readonly #requests = new Map<number, { resolve(): void; reject(error: Error): void }>()
+  readonly #requests = new Map<number, { resolve(number: number): void; reject(error: Error): void }>()
   #lastRequest = 0
 
   constructor(journal: string, slots: Aborts, clock: Clock, send: (message: FromHandlers) => void) {
@@ -48,7 +48,7 @@ export class PortHost implements AttemptHost {
     this.#send({ type: 'progress', number, task, value })
   }
 
-  enqueueNow(task: string, number: number, input: string, extra: JobExtra | null): Promise<void> {
+  enqueueNow(task: string, number: number, input: string, extra: JobExtra | null): Promise<number> {
     const request = ++this.#lastRequest
     return new Promise((resolve, reject) => {
       this.#requests.set(request, { resolve, reject })
@@ -56,10 +56,10 @@ export class PortHost implements AttemptHost {
     })
   }
 
-  enqueued(request: number, error: ErrorRecord | undefined): void {
+  enqueued(request: number, came: number | ErrorRecord): void {
     const waiting = this.#requests.get(request)
     this.#requests.delete(request)
-    if (error === undefined) waiting?.resolve()
-    else waiting?.reject(fromErrorRecord(error))
+    if (typeof came === 'number') waiting?.resolve(came)
+    else waiting?.reject(fromErrorRecord(came))
   }
 }

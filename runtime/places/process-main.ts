@@ -82,7 +82,7 @@ function listen(data: ProcessData, handlers: Handlers): void {
       case 'numbers':
         return host.numbers.add(message.first, message.count)
       case 'enqueued':
-        return host.enqueued(message.request, message.error)
+        return host.enqueued(message.request, message.came)
       case 'stop':
         return void tearDown(handlers)
     }

@@ -90,7 +90,7 @@ function listen(
       case 'numbers':
         return host.numbers.add(message.first, message.count)
       case 'enqueued':
-        return host.enqueued(message.request, message.error)
+        return host.enqueued(message.request, message.came)
       case 'stop':
         return stop()
       case 'retire':

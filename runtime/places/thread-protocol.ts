@@ -51,7 +51,8 @@ export type ToThread =
   | { readonly type: 'abort'; readonly slot: number; readonly generation: number; readonly reason: AbortReason }
   /** Numbers for the jobs that handlers enqueue. */
   | { readonly type: 'numbers'; readonly first: number; readonly count: number }
-  | { readonly type: 'enqueued'; readonly request: number; readonly error: ErrorRecord | undefined }
+  /** The number of the job, or why there is none. */
+  | { readonly type: 'enqueued'; readonly request: number; readonly came: number | ErrorRecord }
   | { readonly type: 'stop' }
   /** Tears its modules down and exits: another thread has its seat. */
   | { readonly type: 'retire' }

@@ -126,11 +126,11 @@ export class Publisher<Handle> {
     }
   }
 
-  /** For `context.enqueue` with `{ now: true }`: the number is given already. */
-  async enqueueNumbered(task: string, number: number, input: string, extra: JobExtra | null): Promise<void> {
+  /** For `context.enqueue` with `{ now: true }`: the number is given already. Resolves to that of the job that has its key. */
+  async enqueueNumbered(task: string, number: number, input: string, extra: JobExtra | null): Promise<number> {
     const index = await this.#known(task)
-    await new Promise<void>((resolve) => {
-      this.#journal.append(new Pending(number, index, { task, input, extra }, () => undefined, resolve))
+    return new Promise((resolve) => {
+      this.#journal.append(new Pending(number, index, { task, input, extra }, (accepted) => accepted, resolve))
     })
   }
 

@@ -62,8 +62,9 @@ class RecordingContext extends AttemptContext implements FakeContext {
       abortOf: () => undefined,
       isGivenUp: () => false,
       progress: (_number: number, _task: string, value: string) => void progressed.push(decodePayload(value)),
-      enqueueNow: async (child: string, _number: number, input: string, extra: JobExtra | null) => {
+      enqueueNow: async (child: string, number: number, input: string, extra: JobExtra | null) => {
         atOnce.push({ task: child, input: decodePayload(input), commits: 'now', options: extra })
+        return number
       },
     }
     super(host, {

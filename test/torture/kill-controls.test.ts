@@ -122,7 +122,7 @@ const broken: readonly {
     mutations: [
       {
         file: 'runtime/places/attempt-context.js',
-        from: /if \(now === true\)(?=\s+await this\.#host\.enqueueNow)/,
+        from: /if \(now === true\)(?=\s+return this\.#idOf\(await this\.#host\.enqueueNow)/,
         to: 'if (now !== null)',
       },
     ],

@@ -20,7 +20,7 @@ function contextOf(): AttemptContext {
       abortOf: () => undefined,
       isGivenUp: () => false,
       progress() {},
-      enqueueNow: () => Promise.resolve(),
+      enqueueNow: (_task, number) => Promise.resolve(number),
     },
     { number: 1, task: 'work', attempt: 1, overrides: null, slot: 0, generation: 0 },
   )

@@ -71,7 +71,13 @@ function laneOf(
       clock,
       catalog,
       listener,
-      children: { takeNumbers: () => 1, enqueue: async (_task, number) => void told.enqueued.push(number) },
+      children: {
+        takeNumbers: () => 1,
+        enqueue: async (_task, number) => {
+          told.enqueued.push(number)
+          return number
+        },
+      },
       calls: new HandlerCalls(),
       takeSlots: () => 1_000,
       handlers: new Handlers(collectTasks([{ url: 'file:tasks', exports: { work } }])),

@@ -58,7 +58,7 @@ function seatOf(test: TestContext, slots: number) {
       concurrency: 1,
       firstStart: 0,
       memory: 'ignored',
-      children: { takeNumbers: nothing, enqueue: () => Promise.resolve() },
+      children: { takeNumbers: nothing, enqueue: (_task, number) => Promise.resolve(number) },
     },
     listener,
   )
