@@ -7,7 +7,7 @@ import { cancelElsewhere } from './control/cancel-elsewhere.ts'
 import { heldBy } from './held.ts'
 import { type Ends, isUpTo } from './journal/number-ranges.ts'
 import type { Answer, Selection } from './journal/protocol.ts'
-import { selectionOf } from './selection.ts'
+import { selected } from './selection.ts'
 import type { Wires } from './wires.ts'
 
 /** Jobs that one commit of a bulk operation changes, so that nobody's own commit waits for more. */
@@ -24,7 +24,7 @@ type Changed = Extract<Answer, { readonly type: 'changed' }>
  * has them hears. A job goes the same way, so that none is passed over which moves on meanwhile.
  */
 export async function cancelMany(wires: Wires, filter: JobFilter): Promise<number> {
-  const where = selectionOf(wires, filter, ['scheduled', 'available', 'running', 'away'])
+  const where = await selected(wires, filter, ['scheduled', 'available', 'running', 'away'])
   const waiting = await many(wires, 'cancel-many', only(where, 'scheduled', 'available'), ({ numbers, tasks }) =>
     wires.announcer.cancelled(numbers, tasks),
   )
@@ -70,7 +70,7 @@ async function* lots({ clock }: Wires, numbers: readonly number[], size: number)
 }
 
 export async function retryMany(wires: Wires, filter: JobFilter): Promise<number> {
-  const where = selectionOf(wires, filter, ['dead', 'cancelled', 'discarded', 'expired'], ['dead'])
+  const where = await selected(wires, filter, ['dead', 'cancelled', 'discarded', 'expired'], ['dead'])
   const { count } = await many(wires, 'revive-many', where, ({ numbers }) =>
     numbers.forEach((number) => wires.results.reopened(number)),
   )
@@ -78,7 +78,7 @@ export async function retryMany(wires: Wires, filter: JobFilter): Promise<number
 }
 
 export async function purge(wires: Wires, filter: JobFilter): Promise<number> {
-  const where = selectionOf(
+  const where = await selected(
     wires,
     filter,
     jobStates.filter((state) => state !== 'running' && state !== 'away'),

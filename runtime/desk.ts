@@ -18,6 +18,7 @@ import { decodePayload } from '../lib/payload.ts'
 import { within } from '../lib/within.ts'
 import { attemptsEnded } from './attempts-ended.ts'
 import { cancelJob, removeJob, rescheduleJob, retryJob } from './changes.ts'
+import { commitHeard, inboxEmptied, inboxTaken } from './inbox-taken.ts'
 import type { EndedRow } from './journal/expired.ts'
 import { parseCursor } from './journal/page-cursor.ts'
 import { type FoundJob, stateOf, type StoredJob, toJobRecord } from './journal/record.ts'
@@ -26,7 +27,7 @@ import { isUnanswered } from './journal/unanswered.ts'
 import type { Wished } from './journal/wish.ts'
 import { type CancelOptions, Job, type JobDesk, type JobOrigin, type ResultOptions } from './publish/job-handle.ts'
 import { LatestProgress } from './latest-progress.ts'
-import { selectionOf } from './selection.ts'
+import { selected } from './selection.ts'
 import type { Wires } from './wires.ts'
 
 const IDLE_LOOK_MS = 5
@@ -72,8 +73,8 @@ export class Desk implements JobDesk {
     const { journal, clock } = this.#wires
     for (let quietLooks = 0; ; ) {
       if (journal.end !== undefined) throw journal.end
-      await journal.barrier()
-      // What that commit has claimed or settled is on its way to whoever it concerns.
+      await inboxEmptied(this.#wires)
+      // What its last commit has claimed or settled is on its way to whoever it concerns.
       await nextTurn(clock)
       quietLooks = this.isQuiet() ? quietLooks + 1 : 0
       if (quietLooks === 2) return
@@ -114,7 +115,8 @@ export class Desk implements JobDesk {
     refuseUnknown(options, ['limit', 'after'], '')
     const { limit = 50, after } = options
     wholeNumber(limit, 1, 200, 'limit')
-    const { states, tasks } = selectionOf(this.#wires, filter, jobStates)
+    await inboxTaken(this.#wires)
+    const { states, tasks } = await selected(this.#wires, filter, jobStates)
     if (after !== undefined) parseCursor(after, states)
     const page = await this.#wires.journal.query((queries) =>
       queries.page({ states, tasks: tasks?.map((index) => this.#wires.journal.taskName(index)), limit, after }),
@@ -127,7 +129,9 @@ export class Desk implements JobDesk {
 
   async tasks(): Promise<TaskSummary[]> {
     const { journal, catalog, places, pauses, suspensions } = this.#wires
+    await inboxTaken(this.#wires)
     const counts = await journal.query((queries) => queries.counts())
+    if (counts.some(({ task }) => journal.taskIndex(task) === undefined)) await commitHeard(this.#wires)
     return journal.taskNames.map((task, index) => {
       const place = places[catalog.homeOf(index)]?.name
       const paused = pauses.holds(task, catalog.homeOf(index))

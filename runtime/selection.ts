@@ -1,12 +1,29 @@
 import { MillraceError } from '../lib/errors.ts'
 import { type JobState, stateCodes } from '../lib/job-state.ts'
 import type { JobFilter } from '../lib/job.ts'
+import { commitHeard, inboxTaken } from './inbox-taken.ts'
 import type { Selection } from './journal/protocol.ts'
 import { invalidOption, refuseUnknown } from '../lib/options.ts'
 import type { Wires } from './wires.ts'
 
-/** Turns a filter of a user into codes; `states` are those that may be asked for, and `usual` are the default. */
-export function selectionOf(
+/**
+ * Turns a filter of a user into codes; `states` are those that may be asked for, and `usual` are the default. A task of which
+ * only the inbox speaks is known once that has been taken over.
+ */
+export async function selected(
+  wires: Wires,
+  filter: JobFilter,
+  states: readonly JobState[],
+  usual?: readonly JobState[],
+): Promise<Selection> {
+  const where = selectionOf(wires, filter, states, usual)
+  if (where.tasks?.length !== 0) return where
+  await inboxTaken(wires)
+  await commitHeard(wires)
+  return selectionOf(wires, filter, states, usual)
+}
+
+function selectionOf(
   wires: Wires,
   filter: JobFilter,
   states: readonly JobState[],

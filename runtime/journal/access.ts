@@ -166,8 +166,8 @@ export class JournalAccess {
     this.#client.nudge()
   }
 
-  barrier(): Promise<void> {
-    return this.#client.barrier()
+  barrier(patience?: Patience): Promise<void> {
+    return this.#client.barrier(patience)
   }
 
   query<T>(ask: (queries: Remote<JournalQueries>) => Promise<T>): Promise<T> {

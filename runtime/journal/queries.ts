@@ -25,6 +25,8 @@ export interface JournalQueries {
   find(number: number): FoundJob
   /** Whether a job from outside is still in the inbox; if not, `record` has what there is of it. */
   isInInbox(number: number): boolean
+  /** The number of the last job in there. */
+  lastInInbox(): number | undefined
   page(query: PageQuery): StoredPage
   counts(): TaskCount[]
   /** How many jobs wait for a claim, by task index. */
@@ -37,10 +39,15 @@ export interface JournalQueries {
 export function journalQueries(ledger: Ledger): JournalQueries {
   const { db } = ledger
   const inbox = prepareValue<[number], number>(db, 'SELECT id FROM millrace_inbox WHERE id = ?')
+  const lastInInbox = prepareValue<[], number | null>(db, 'SELECT max(id) FROM millrace_inbox')
   return {
     record: written(ledger, (number) => recordOf(db, number)),
     find: written(ledger, (number) => findJob(db, number)),
     isInInbox: (number) => inbox.get(number - INBOX_NUMBERS_FROM) !== undefined,
+    lastInInbox() {
+      const id = lastInInbox.get() ?? undefined
+      return id === undefined ? undefined : INBOX_NUMBERS_FROM + id
+    },
     page: written(ledger, (query) => pageOf(db, query)),
     counts: written(ledger, () => countsOf(ledger)),
     waitingByTask: () => waitingByTask(ledger),

@@ -5,11 +5,11 @@ import { type EndedRow, lastError } from './expired.ts'
 import { comeHome, giveUpAway } from './home.ts'
 import { holderOf } from './keys.ts'
 import type { Ledger } from './ledger.ts'
-import { type Ends, RANGES } from './number-ranges.ts'
+import { type Ends, isUpTo, RANGES } from './number-ranges.ts'
 import type { Answer, ClaimColumns, Request, Selection } from './protocol.ts'
 import { claimOne } from './claim-one.ts'
 import { prepareRequests, type Row } from './request-statements.ts'
-import { SUSPECT_RANK } from './schema.ts'
+import { INBOX_NUMBERS_FROM, SUSPECT_RANK } from './schema.ts'
 import type { Placed } from './statements.ts'
 import { sweep } from './retention.ts'
 import { endUnrun, unwant } from './taken.ts'
@@ -217,7 +217,9 @@ export class Requests {
   #each({ where, limit, after = 0, ends = this.#ends() }: Many, act: (row: Row) => boolean): Answer {
     const { tasks } = this.#ledger
     const next = this.#lookFrom(after, ends)
-    if (next === undefined) return { type: 'changed', ends, numbers: [], tasks: [], next: undefined }
+    if (next === undefined) {
+      return { type: 'changed', ends, numbers: [], tasks: [], next: this.#isInInbox(ends) ? after : undefined }
+    }
     const ids = where.tasks === undefined ? null : JSON.stringify(where.tasks.map((task) => tasks.idOf(task)))
     const rows = this.#sql.selected.all(next.after, next.last, JSON.stringify(where.states), ids, ids, limit)
     const changed = rows.filter(act)
@@ -230,8 +232,18 @@ export class Requests {
     }
   }
 
+  /** What is in the inbox is there as well: it comes behind what has been taken out of it before. */
   #ends(): Ends {
-    return RANGES.map(({ before }) => this.#sql.lastBefore.get(before) ?? 0)
+    const inbox = this.#sql.lastInInbox.get() ?? undefined
+    return RANGES.map(({ from, before }) =>
+      inbox !== undefined && from === INBOX_NUMBERS_FROM ? from + inbox : (this.#sql.lastBefore.get(before) ?? 0),
+    )
+  }
+
+  /** Whether some of it has no row yet: every commit takes more out of there. */
+  #isInInbox(ends: Ends): boolean {
+    const first = this.#sql.firstInInbox.get() ?? undefined
+    return first !== undefined && isUpTo(INBOX_NUMBERS_FROM + first, ends)
   }
 
   /** The next rows up to an end. Between the ranges nothing is passed over but what is new. */
