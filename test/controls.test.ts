@@ -135,4 +135,10 @@ describeControls([
     file: 'runtime/idle.test.js',
     test: 'every settle',
   },
+  {
+    protection: 'a page does not wait for a journal that takes nothing',
+    mutation: { file: 'runtime/inbox-taken.js', from: "barrier('none')", to: 'barrier()' },
+    file: 'runtime/inbox-taken.test.js',
+    test: 'by no page while',
+  },
 ])
