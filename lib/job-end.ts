@@ -56,8 +56,8 @@ function expired(last: ErrorRecord | undefined, id: string): MillraceError {
   const why = last === undefined ? '' : `, and its last attempt had failed: ${last.message}`
   return new MillraceError(
     'MILLRACE_JOB_EXPIRED',
-    `${id} did not come to start before its expiresAt or within the useByMs of its task${why}; it has no result; retry() it, which runs it without a ` +
-      'bound, or give it more time',
+    `${id} did not come to start before its expiresAt or within the useByMs of its task${why}; it has no result; ` +
+      'retry() it, which runs it without a bound, or give it more time',
     last === undefined ? {} : { cause: fromErrorRecord(last) },
   )
 }

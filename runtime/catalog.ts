@@ -74,6 +74,7 @@ export class Catalog {
     return this.#byIndex[index]?.local === true
   }
 
+  /** -1 for a task that nobody here handles. */
   homeOf(index: number): number {
     return this.#homeByIndex[index] ?? -1
   }

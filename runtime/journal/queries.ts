@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { expose } from 'comlink'
 import { nodeEndpoint } from './comlink-node.ts'
 import { stateCodes } from '../../lib/job-state.ts'
+import { lastInInbox } from './inbox-ends.ts'
 import type { Ledger } from './ledger.ts'
 import { type PageQuery, pageOf, type StoredPage } from './page.ts'
 import { prepare, prepareValue } from './sqlite.ts'
@@ -39,15 +40,11 @@ export interface JournalQueries {
 export function journalQueries(ledger: Ledger): JournalQueries {
   const { db } = ledger
   const inbox = prepareValue<[number], number>(db, 'SELECT id FROM millrace_inbox WHERE id = ?')
-  const lastInInbox = prepareValue<[], number | null>(db, 'SELECT max(id) FROM millrace_inbox')
   return {
     record: written(ledger, (number) => recordOf(db, number)),
     find: written(ledger, (number) => findJob(db, number)),
     isInInbox: (number) => inbox.get(number - INBOX_NUMBERS_FROM) !== undefined,
-    lastInInbox() {
-      const id = lastInInbox.get() ?? undefined
-      return id === undefined ? undefined : INBOX_NUMBERS_FROM + id
-    },
+    lastInInbox: () => lastInInbox(db),
     page: written(ledger, (query) => pageOf(db, query)),
     counts: written(ledger, () => countsOf(ledger)),
     waitingByTask: () => waitingByTask(ledger),

@@ -31,8 +31,6 @@ function ofLooking(db: Database) {
     ),
     running: prepare<[], Row>(db, `SELECT ${COLUMNS} FROM millrace_jobs WHERE ${guard('release')}`),
     lastBefore: prepareValue<[number], number | null>(db, 'SELECT max(id) FROM millrace_jobs WHERE id < ?'),
-    firstInInbox: prepareValue<[], number | null>(db, 'SELECT min(id) FROM millrace_inbox'),
-    lastInInbox: prepareValue<[], number | null>(db, 'SELECT max(id) FROM millrace_inbox'),
     /** The last of the next so many rows up to one of them, of whatever state. */
     lookTo: prepareValue<[number, number, number], number | null>(
       db,

@@ -3,6 +3,7 @@ import { toErrorRecord } from '../../lib/error-record.ts'
 import { undoable } from './each.ts'
 import { type EndedRow, lastError } from './expired.ts'
 import { comeHome, giveUpAway } from './home.ts'
+import { firstInInbox, lastInInbox } from './inbox-ends.ts'
 import { holderOf } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import { type Ends, isUpTo, RANGES } from './number-ranges.ts'
@@ -234,16 +235,16 @@ export class Requests {
 
   /** What is in the inbox is there as well: it comes behind what has been taken out of it before. */
   #ends(): Ends {
-    const inbox = this.#sql.lastInInbox.get() ?? undefined
+    const inbox = lastInInbox(this.#ledger.db)
     return RANGES.map(({ from, before }) =>
-      inbox !== undefined && from === INBOX_NUMBERS_FROM ? from + inbox : (this.#sql.lastBefore.get(before) ?? 0),
+      inbox !== undefined && from === INBOX_NUMBERS_FROM ? inbox : (this.#sql.lastBefore.get(before) ?? 0),
     )
   }
 
   /** Whether some of it has no row yet: every commit takes more out of there. */
   #isInInbox(ends: Ends): boolean {
-    const first = this.#sql.firstInInbox.get() ?? undefined
-    return first !== undefined && isUpTo(INBOX_NUMBERS_FROM + first, ends)
+    const first = firstInInbox(this.#ledger.db)
+    return first !== undefined && isUpTo(first, ends)
   }
 
   /** The next rows up to an end. Between the ranges nothing is passed over but what is new. */

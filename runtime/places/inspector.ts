@@ -3,7 +3,7 @@ import { BEAT_MS, heldMsOf, isSilent, type Reading, SILENT_MS, type Standing } f
 import type { Found, PlaceReport, Running, ThreadNews, ThreadReport } from '../messages.ts'
 import { Gauge } from './gauge.ts'
 import type { Entry, Incarnation } from './incarnation.ts'
-import { processorTimeOf } from './readings.ts'
+import { processorTimeOf, UNTOLD } from './readings.ts'
 import type { Seat } from './seat.ts'
 import type { Seats } from './seats.ts'
 import { SharedLoop } from './shared-loop.ts'
@@ -130,16 +130,14 @@ export class Inspector {
 
   #read(seat: Seat, thread: Incarnation): Reading {
     const { clock } = this.#options
-    const time = processorTimeOf(thread.kernelThread)
+    const time = processorTimeOf(thread.kernelThread) ?? UNTOLD
     const at = clock.monotonicMs()
     return {
+      ...time,
       at,
       // Before its first beat it loads its tasks.
       beatAt: thread.beatAt === 0 ? at : thread.beatAt,
       activeMs: seat.activeMsOf(thread),
-      processorMs: time?.processorMs,
-      queuedMs: time?.queuedMs,
-      state: time?.state,
     }
   }
 }

@@ -2,7 +2,7 @@ import { type Clock, pause, systemClock } from '../../lib/clock.ts'
 import { BEAT_MS } from '../../lib/verdict.ts'
 import type { ThreadReport } from '../messages.ts'
 import { Gauge } from './gauge.ts'
-import { processorTimeOf } from './readings.ts'
+import { processorTimeOf, UNTOLD } from './readings.ts'
 
 /** What the service's own loop does, read on itself: who can ask here turns. What it cannot see the watchdog does. */
 export class LoopGauge {
@@ -13,9 +13,8 @@ export class LoopGauge {
     this.#clock = clock
     this.#gauge = new Gauge(() => {
       const at = clock.monotonicMs()
-      const time = processorTimeOf(process.pid)
-      const activeMs = performance.eventLoopUtilization().active
-      return { at, beatAt: at, activeMs, processorMs: time?.processorMs, queuedMs: time?.queuedMs, state: time?.state }
+      const time = processorTimeOf(process.pid) ?? UNTOLD
+      return { ...time, at, beatAt: at, activeMs: performance.eventLoopUtilization().active }
     })
   }
 

@@ -3,7 +3,7 @@ import { BEAT_MS, type Reading, type Standing } from '../../lib/verdict.ts'
 import type { Found, Running, ThreadReport } from '../messages.ts'
 import { Gauge } from './gauge.ts'
 import type { ProcessEntry, ProcessLife } from './process-life.ts'
-import { processorTimeOf } from './readings.ts'
+import { processorTimeOf, UNTOLD } from './readings.ts'
 
 export interface ProcessInspectorOptions {
   readonly clock: Clock
@@ -74,16 +74,9 @@ export class ProcessInspector {
   }
 
   #read({ pid }: ProcessLife): Reading {
-    const time = processorTimeOf(pid, pid)
+    const time = processorTimeOf(pid, pid) ?? UNTOLD
     const at = this.#options.clock.monotonicMs()
-    return {
-      at,
-      beatAt: at,
-      activeMs: undefined,
-      processorMs: time?.processorMs,
-      queuedMs: time?.queuedMs,
-      state: time?.state,
-    }
+    return { ...time, at, beatAt: at, activeMs: undefined }
   }
 }
 

@@ -20,6 +20,9 @@ export function kernelThread(): number | undefined {
   }
 }
 
+/** What is known of a thread of which the system does not tell. */
+export const UNTOLD = { processorMs: undefined, queuedMs: undefined, state: undefined } as const
+
 /** Reads of a thread without asking it; `undefined` where the system does not tell, or it is gone. */
 export function processorTimeOf(
   thread: number | undefined,

@@ -5,7 +5,7 @@ import { formatJobId } from '../../lib/job.ts'
 import type { Reading } from '../../lib/verdict.ts'
 import { Gauge } from './gauge.ts'
 import { mayBeUnwound, stackOfMainThread, unwindMainThread } from './main-thread.ts'
-import { processorTimeOf } from './readings.ts'
+import { processorTimeOf, UNTOLD } from './readings.ts'
 import type { Blocked, FromWatchdog, ToWatchdog, WatchdogData } from './watchdog.ts'
 import { type WatchedCall, WatchedLoop } from './watched-loop.ts'
 
@@ -103,15 +103,8 @@ function judge() {
 
 /** The main thread has the number of its process. */
 function read(): Reading {
-  const time = processorTimeOf(process.pid)
-  return {
-    at: systemClock.monotonicMs(),
-    beatAt: lastBeatAt,
-    activeMs: undefined,
-    processorMs: time?.processorMs,
-    queuedMs: time?.queuedMs,
-    state: time?.state,
-  }
+  const time = processorTimeOf(process.pid) ?? UNTOLD
+  return { ...time, at: systemClock.monotonicMs(), beatAt: lastBeatAt, activeMs: undefined }
 }
 
 function say(text: string): void {
