@@ -66,9 +66,9 @@ export class Runtime {
    */
   transaction<R>(db: Database, run: (transaction: Transaction) => R): R {
     const { wires } = this.#booted
-    const { journal, clock, config, desk, publisher } = wires
+    const { journal, clock, desk, publisher } = wires
     const jobs = { refusal: publisher.refusal, desk, meet: (task: AnyTask) => meetTask(wires, task) }
-    return transact(db, config.journal, journal, clock, jobs, run)
+    return transact(db, journal, clock, jobs, run)
   }
 
   /** The handle of a job by its id; no I/O. */

@@ -3,6 +3,7 @@ import { type Clock, pause } from '../../lib/clock.ts'
 import { fromErrorRecord } from '../../lib/error-record.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { within } from '../../lib/within.ts'
+import { Callers } from './callers.ts'
 import { JournalClient } from './client.ts'
 import { fileError } from './file-error.ts'
 import type { NewJob, SettleEntry, TakenEntry } from './gather.ts'
@@ -30,6 +31,7 @@ export interface JournalAccessListener extends JournalListener {
 /** The journal as the rest of the owner sees it: one object for its whole life, whatever becomes of its thread. */
 export class JournalAccess {
   readonly settings = new Settings((request) => this.request(request))
+  readonly callers: Callers
   readonly #options: JournalOptions
   readonly #clock: Clock
   readonly #listener: JournalAccessListener
@@ -46,6 +48,7 @@ export class JournalAccess {
   #lastError = new Error('the journal thread exited')
 
   constructor(options: JournalOptions, connect: ConnectJournal, clock: Clock, listener: JournalAccessListener) {
+    this.callers = new Callers(options)
     this.#options = options
     this.#connect = connect
     this.#clock = clock
@@ -189,6 +192,7 @@ export class JournalAccess {
     this.#status = 'closing'
     this.#connection?.close()
     await this.#connection?.exited
+    this.callers.close()
     this.#status = 'closed'
   }
 
@@ -246,6 +250,7 @@ export class JournalAccess {
       const isOver = step.type === 'give-up' || (step.type === 'pause' && this.#client.patience === 'none')
       if (isOver) return this.#listener.gaveUp(this.#endOf(this.#lastError))
       if (this.#end !== undefined) return
+      this.callers.leaveRemoved()
       const opened = await this.#start(epoch).catch((error: Error) => error)
       if (!(opened instanceof Error)) return this.#goOn(opened)
       this.#lastError = opened

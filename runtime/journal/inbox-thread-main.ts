@@ -6,7 +6,7 @@ import { refuseWithoutRoom } from './inbox-room.ts'
 import { InboxWriter } from './inbox-writer.ts'
 import { fileError } from './file-error.ts'
 import { CHECKPOINT_PAGES_OF_OTHERS, LOG_LIMIT_BYTES } from './log-bounds.ts'
-import { OwnLog } from './own-log.ts'
+import { OwnLog, refuseRemovedLog } from './own-log.ts'
 import { refuseMissing } from './read-only.ts'
 import { recordOf, type StoredJob } from './record.ts'
 import { refusalOf } from './refusal.ts'
@@ -69,6 +69,7 @@ interface OpenInbox {
 
 function openInbox(file: string): OpenInbox {
   refuseMissing(file)
+  refuseRemovedLog(file)
   const db = openDatabase(file, { fileMustExist: true, timeout: 10_000 })
   assertSqliteVersion(db)
   const inbox = new InboxWriter(db)
@@ -78,7 +79,8 @@ function openInbox(file: string): OpenInbox {
   db.exec('PRAGMA synchronous = FULL')
   db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES_OF_OTHERS}`)
   db.exec(`PRAGMA journal_size_limit = ${LOG_LIMIT_BYTES}`)
-  const log = new OwnLog(file, db)
+  const log = new OwnLog(file)
+  log.join(db)
   const isInInbox = prepareValue<[number], number>(db, 'SELECT 1 FROM millrace_inbox WHERE id = ?')
   return {
     name: prepareValue<[], string>(db, 'SELECT journal FROM millrace_meta').get() as string,

@@ -7,7 +7,7 @@ import { takeLock, thisProcess } from './lock.ts'
 import { CHECKPOINT_PAGES, LOG_LIMIT_BYTES } from './log-bounds.ts'
 import { MarkWriter, readMark, tailLoss } from './mark.ts'
 import { NUMBERS_AHEAD } from './numbers.ts'
-import { OwnLog } from './own-log.ts'
+import { OwnLog, refuseRemovedLog } from './own-log.ts'
 import type { Group, OpenedJournal, Reply } from './protocol.ts'
 import { type MetaRow, migrate, readMeta } from './migrate.ts'
 import { NOTHING_RECOVERED, recover } from './recover.ts'
@@ -50,6 +50,7 @@ function open(options: JournalOptions, now: number, resume?: number): OpenJourna
   const file = inMemory ? options.file : prepareFiles(options.file, resume === undefined ? 'new' : 'same')
   const lock = inMemory ? undefined : takeLock(file)
   try {
+    if (!inMemory) refuseRemovedLog(file)
     const db = openDatabase(file, { timeout: 5_000 })
     try {
       configure(db, options)
@@ -77,7 +78,8 @@ function marked(file: string, journal: OpenJournal, lock: Database | undefined):
   const { store, opened } = journal
   const lost = tailLoss(readMark(file), opened)
   const mark = new MarkWriter(file, opened.name)
-  const log = new OwnLog(file, store.ledger.db)
+  const log = new OwnLog(file)
+  log.join(store.ledger.db)
   return {
     store,
     opened: lost === undefined ? opened : { ...opened, lost },

@@ -4,8 +4,8 @@ import { MillraceError } from '../../lib/errors.ts'
 import { invalidOption } from '../../lib/options.ts'
 import type { AnyTask, EnqueueArguments, EnqueueOptions, OutputOf } from '../../lib/task.ts'
 import { faultOf, isBusy } from '../journal/faults.ts'
-import { inboxOf, type InboxWriter } from '../journal/inbox-writer.ts'
-import type { JournalOptions } from '../journal/open.ts'
+import type { Callers } from '../journal/callers.ts'
+import type { InboxWriter } from '../journal/inbox-writer.ts'
 import { refusalOf } from '../journal/refusal.ts'
 import type { Database } from '../journal/sqlite.ts'
 import type { Turnstile } from '../journal/turnstile.ts'
@@ -19,6 +19,7 @@ export interface Transaction {
 }
 
 export interface TransactionJournal {
+  readonly callers: Callers
   readonly turnstile: Turnstile
   nudge(): void
 }
@@ -41,7 +42,6 @@ const passing = new WeakSet<Turnstile>()
  */
 export function transact<R>(
   db: Database,
-  { file, durability }: Pick<JournalOptions, 'file' | 'durability'>,
   journal: TransactionJournal,
   clock: Clock,
   jobs: TransactionJobs,
@@ -50,18 +50,20 @@ export function transact<R>(
   if (typeof run !== 'function') throw invalidOption('run', run, 'a function')
   // Also for the caller's writes: on a full disk they would use up what running jobs are settled with.
   if (jobs.refusal !== undefined) throw jobs.refusal
-  const { turnstile } = journal
+  const { callers, turnstile } = journal
   if ((db as Database | undefined)?.inTransaction === true || passing.has(turnstile)) throw nested()
-  const inbox = inboxOf(db, file, durability)
   passing.add(turnstile)
   try {
+    const inbox = callers.inboxOf(db)
     const value = turnstile.pass(() => commit(db, inbox, clock, jobs, run))
-    journal.nudge()
+    callers.checkCommitted()
     return value
   } catch (error) {
     throw refusedBy(error)
   } finally {
     passing.delete(turnstile)
+    // Also where it has failed, perhaps for a log that the owner does not know yet to be gone.
+    journal.nudge()
   }
 }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
-import { InboxWriter, inboxOf } from '../../../runtime/journal/inbox-writer.ts'
+import { Callers } from '../../../runtime/journal/callers.ts'
+import { InboxWriter } from '../../../runtime/journal/inbox-writer.ts'
 import { recordOf, toJobRecord } from '../../../runtime/journal/record.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { encodeWish, type Wish } from '../../../runtime/journal/wish.ts'
@@ -17,7 +18,13 @@ function journalAndWriter(test: TestContext) {
   const journal = new StoreDriver({ open: openerOf(test, file) })
   const db = openDatabase(file)
   test.after(() => db.close())
-  return { file, journal, db, inbox: inboxOf(db, file) }
+  return { file, journal, db, inbox: new InboxWriter(db) }
+}
+
+function callersOf(test: TestContext, file: string, durability: 'full' | 'relaxed' = 'full'): Callers {
+  const callers = new Callers({ file, durability })
+  test.after(() => callers.close())
+  return callers
 }
 
 /** As a `JobExtra` nobody can have written it. */
@@ -222,10 +229,11 @@ describe('the inbox', () => {
     const { file, db } = journalAndWriter(test)
     const other = openDatabase(join(scratchFolder(), 'other.db'))
     test.after(() => other.close())
-    assert.throws(() => inboxOf(other, file), { code: 'MILLRACE_INVALID_OPTION', path: 'db' })
+    const callers = callersOf(test, file)
+    assert.throws(() => callers.inboxOf(other), { code: 'MILLRACE_INVALID_OPTION', path: 'db' })
     const foreign = Object.setPrototypeOf({ name: file }, null) as typeof db
-    assert.throws(() => inboxOf(foreign, file), { code: 'MILLRACE_FOREIGN_SQLITE' })
-    assert.equal(inboxOf(db, file), inboxOf(db, file))
+    assert.throws(() => callers.inboxOf(foreign), { code: 'MILLRACE_FOREIGN_SQLITE' })
+    assert.equal(callers.inboxOf(db), callers.inboxOf(db))
   })
 
   for (const [durability, synchronous] of [
@@ -236,6 +244,7 @@ describe('the inbox', () => {
       const { file } = journalAndWriter(test)
       const db = openDatabase(file)
       test.after(() => db.close())
+      const callers = callersOf(test, file, durability)
       for (const before of [
         'synchronous = OFF',
         'wal_autocheckpoint = 1000',
@@ -243,13 +252,13 @@ describe('the inbox', () => {
         'synchronous = NORMAL',
       ]) {
         db.exec(`PRAGMA ${before}`)
-        inboxOf(db, file, durability)
+        callers.inboxOf(db)
         const is = (name: string) => db.pragma(name, { simple: true })
         assert.deepEqual([is('synchronous'), is('wal_autocheckpoint')], [synchronous, 0], `after ${before}`)
       }
       db.defaultSafeIntegers()
       db.exec('PRAGMA synchronous = EXTRA')
-      inboxOf(db, file, durability)
+      callers.inboxOf(db)
       assert.equal(db.pragma('synchronous', { simple: true }), 3n, "more than the owner is the caller's affair")
     })
   }

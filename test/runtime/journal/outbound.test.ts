@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
 import type { AttemptRecord } from '../../../lib/job.ts'
-import { inboxOf } from '../../../runtime/journal/inbox-writer.ts'
+import { InboxWriter } from '../../../runtime/journal/inbox-writer.ts'
 import { OUTBOUND_RANK } from '../../../runtime/journal/schema.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { whyWaiting } from '../../../runtime/journal/limits/why-waiting.ts'
@@ -131,7 +131,7 @@ describe('a job that goes out', () => {
     test.after(() => db.close())
     const put = () =>
       ['alpha', 'beta', 'strange'].map((task) =>
-        inboxOf(db, file).put({ task, input: '{}', extra: null, createdAt: 5 }),
+        new InboxWriter(db).put({ task, input: '{}', extra: null, createdAt: 5 }),
       )
     const [first, local, other] = put()
     assert.deepEqual(journal.claim(9, journal.outbox), [first, other])

@@ -1,35 +1,12 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import { journalFiles } from '../../../runtime/journal/files.ts'
 import { echo } from '../../fixtures/tasks.ts'
 import { built, loadBuild, mutant } from '../../helpers/mutant.ts'
+import { countElsewhere, dropLocks, JOBS, optionsFor } from '../../helpers/removed-log.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
-
-const JOBS = 20
-
-/** What another process finds there, which closes the journal again. */
-function countElsewhere(file: string, table = 'millrace_jobs'): number {
-  const program = `const Database = require('better-sqlite3'); const db = new Database(process.argv[1])
-    console.log(db.prepare('SELECT count(*) FROM ' + process.argv[2]).pluck().get()); db.close()`
-  return Number(execFileSync(process.execPath, ['-e', program, file, table], { encoding: 'utf8' }))
-}
-
-const optionsFor = (file: string, root: string) => ({
-  tasks: pathToFileURL(join(root, 'test/fixtures/tasks.js')),
-  journal: { file },
-  tiers: { default: { threads: 1 }, small: { threads: 1 } },
-  lanes: { network: {} },
-})
-
-/** As a backup of its own process does. */
-function dropLocks(file: string): void {
-  const { main, shm } = journalFiles(file)
-  for (const each of [main, shm]) readFileSync(each)
-}
 
 /** A publisher in a process that reads the journal's files; another one is made when it has ended. */
 async function publishWhileRead(root: string): Promise<{ acknowledged: number; found: number; codes: string[] }> {

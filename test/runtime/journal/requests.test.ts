@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { stateCodes } from '../../../lib/job-state.ts'
 import type { Request, Selection } from '../../../runtime/journal/protocol.ts'
-import { inboxOf } from '../../../runtime/journal/inbox-writer.ts'
+import { InboxWriter } from '../../../runtime/journal/inbox-writer.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 import { openerOf } from '../../helpers/journal-openers.ts'
@@ -121,7 +121,7 @@ describe('a request for many jobs', () => {
     const journal = new StoreDriver({ open: openerOf(test, file) })
     const db = openDatabase(file)
     test.after(() => db.close())
-    const writer = inboxOf(db, file)
+    const writer = new InboxWriter(db)
     const inbox = () => {
       writer.put({ task: 'alpha', input: 'null', extra: null, createdAt: 1 })
       journal.commit()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Gather } from '../../../runtime/journal/gather.ts'
-import { inboxOf } from '../../../runtime/journal/inbox-writer.ts'
+import { InboxWriter } from '../../../runtime/journal/inbox-writer.ts'
 import { NUMBERS_AHEAD } from '../../../runtime/journal/numbers.ts'
 import type { Group } from '../../../runtime/journal/protocol.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
@@ -76,7 +76,7 @@ describe('a commit', () => {
     const db = openDatabase(file)
     test.after(() => db.close())
     journal.commit()
-    inboxOf(db, file).put({ task: 'alpha', input: '{}', extra: null, createdAt: 5 })
+    new InboxWriter(db).put({ task: 'alpha', input: '{}', extra: null, createdAt: 5 })
     const makeRoom = fillDisk(journal)
     const lot = hopelessLot(journal, () => undefined)
     assert.throws(() => journal.store.commit(lot), { code: 'SQLITE_FULL' })
