@@ -53,7 +53,9 @@ export function settingsOf(options: RabbitmqOptions): Settings {
   if (duration(publishTimeoutMs, 'publishTimeoutMs') < 1) {
     throw invalidOption('publishTimeoutMs', publishTimeoutMs, 'milliseconds from 1')
   }
-  wholeNumber(heartbeatMs / SECOND_MS, 1, 600, 'heartbeatMs / 1000')
+  if (wholeNumber(heartbeatMs, SECOND_MS, 600 * SECOND_MS, 'heartbeatMs') % SECOND_MS !== 0) {
+    throw invalidOption('heartbeatMs', heartbeatMs, 'whole seconds, since that is what is agreed with the broker')
+  }
   return {
     clusters: clustersOf(options.urls, 'urls'),
     prefix,

@@ -44,7 +44,8 @@ export interface Batch {
 }
 
 /** Why a running attempt is asked to end. */
-export type AbortReason = 'soft-limit' | 'cancel' | 'drain'
+export const abortReasons = ['soft-limit', 'cancel', 'drain'] as const
+export type AbortReason = (typeof abortReasons)[number]
 
 export type ToThread =
   | Batch

@@ -1,12 +1,12 @@
 import type { Context } from '../../lib/context.ts'
 import type { JobExtra } from '../../lib/job.ts'
 import { checkedInstant, checkedMetadata } from '../../lib/job-extra.ts'
-import { refuseUnknown, wholeNumber } from '../../lib/options.ts'
+import { invalidOption, refuseUnknown, wholeNumber } from '../../lib/options.ts'
 import type { LogLine } from '../../lib/outcome.ts'
 import { decodePayload } from '../../lib/payload.ts'
 import { checkedTaskName } from '../../lib/task.ts'
 import { AttemptContext } from '../places/attempt-context.ts'
-import type { AbortReason } from '../places/thread-protocol.ts'
+import { type AbortReason, abortReasons } from '../places/thread-protocol.ts'
 
 export interface FakeContextOptions {
   /** Name of the task. Default 'test'. */
@@ -96,6 +96,7 @@ class RecordingContext extends AttemptContext implements FakeContext {
   }
 
   override abort(reason: AbortReason = 'soft-limit'): void {
+    if (!abortReasons.includes(reason)) throw invalidOption('reason', reason, abortReasons.join(', '))
     super.abort(reason)
   }
 }

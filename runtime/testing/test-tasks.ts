@@ -20,8 +20,8 @@ export function handlersOf(tasks: TestTasks): Handlers {
 /** What a module has for `millrace run` and `millrace worker`; nothing where its tasks are given one by one. */
 export function exportedBackoffs(tasks: TestTasks): Readonly<Record<string, CustomBackoff>> {
   if (!isModule(tasks)) return {}
-  const { backoffs } = tasks as { readonly backoffs?: Readonly<Record<string, CustomBackoff>> }
-  return backoffs ?? {}
+  const { backoffs = {} } = tasks as { readonly backoffs?: Readonly<Record<string, CustomBackoff>> }
+  return backoffs
 }
 
 /** In a module it would be one of the things that are passed over; here nobody would see why it does not run. */

@@ -154,11 +154,14 @@ describe('explain', () => {
       tiers: { default: { threads: 1 } },
       lanes: { threads: { threads: 1, concurrency: 10 }, loop: {} },
     })
-    const spinning = await runtime.enqueue(onThreads, { conduct: 'loop', ms: 1_500 })
+    const spinning = await runtime.enqueue(onThreads, { conduct: 'loop', ms: 3_000 })
     await untilIt(runtime, spinning.id, 'running')
     const job = await runtime.enqueue(onThreads, { conduct: 'await a timer', ms: 1 })
-    await new Promise((resolve) => setTimeout(resolve, 300))
-    const explanation = await runtime.explain(job.id)
+    const explanation = await until(
+      'the thread is known to spin',
+      () => runtime.explain(job.id),
+      ({ reason }) => reason.type !== 'offered' || reason.verdict === 'spinning',
+    )
     const { behind, verdict, thread } = reasonAs(explanation, 'offered')
     assert.deepEqual([behind?.id, behind?.task, verdict, thread], [spinning.id, 'conduct.threads', 'spinning', 0])
     assert.match(explanation.text, /behind .* of conduct\.threads, which has run for \d+ ms \(spinning\)/)

@@ -41,6 +41,7 @@ describe('fakeContext', () => {
 
   it('refuses options it does not know, and impossible attempts', () => {
     assert.throws(() => fakeContext({ attempts: 2 } as never), { code: 'MILLRACE_UNKNOWN_OPTION' })
+    assert.throws(() => fakeContext().abort('no reason' as never), { code: 'MILLRACE_INVALID_OPTION', path: 'reason' })
     assert.throws(() => fakeContext({ attempt: 0 }), { code: 'MILLRACE_INVALID_OPTION', path: 'attempt' })
   })
 

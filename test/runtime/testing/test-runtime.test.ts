@@ -356,6 +356,7 @@ describe('testRuntime', () => {
       })
     }
     await assert.rejects(testRuntime({ tasks: [], backoffs: null as never }), { path: 'backoffs' })
+    await assert.rejects(testRuntime({ tasks: { backoffs: null } }), { path: 'backoffs' })
   })
 
   it('keeps a job at the last instant of all', async () => {
