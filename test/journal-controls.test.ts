@@ -49,8 +49,8 @@ describeControls([
   {
     protection: 'a connection whose caller has turned syncing off syncs the next transaction',
     mutation: {
-      file: 'runtime/journal/inbox-writer.js',
-      from: /writeAsOwner\(db, durability\);(?=\s+return)/,
+      file: 'runtime/journal/callers.js',
+      from: 'writeAsOwner(db, this.#durability);',
       to: '',
     },
     file: 'runtime/journal/inbox.test.js',
@@ -82,7 +82,7 @@ describeControls([
     protection: 'a thread that could not open has ended before the next one opens',
     mutation: {
       file: 'runtime/journal/access.js',
-      from: /await this\.#connection\?\.exited;(?!\s+this\.#status)/,
+      from: /await this\.#connection\?\.exited;(?!\s+this\.callers)/,
       to: '',
     },
     file: 'runtime/journal/access.test.js',
