@@ -11,6 +11,7 @@ const NESTED = {
   share: true,
   caption: 'the lake before anyone',
 }
+const NUMBERS = Array.from({ length: 70 }, (_, at) => at)
 const OPAQUE = { ...NESTED, at: new Date(0) }
 const MOST_MICROS = 5
 
@@ -25,6 +26,12 @@ export const payloadCases: readonly MicroCase[] = [
     what: 'encode 200 bytes, nested',
     times: TIMES,
     run: times(() => encodePayload(NESTED, 'input')),
+    mostMicros: MOST_MICROS,
+  },
+  {
+    what: 'encode 200 bytes, 70 numbers',
+    times: TIMES,
+    run: times(() => encodePayload(NUMBERS, 'input')),
     mostMicros: MOST_MICROS,
   },
   { what: 'decode 200 bytes', times: TIMES, run: times(() => decodePayload(PAYLOAD)) },

@@ -119,6 +119,9 @@ describe('a refused payload', () => {
   const lies = new Proxy({ a: 1 }, { get: () => () => undefined })
   const getter = Object.defineProperty({}, 'x', { enumerable: true, get: () => assert.fail('the getter was run') })
   const hiddenJson = Object.defineProperty({}, 'toJSON', { enumerable: true, get: () => assert.fail('it was run') })
+  const withGetter = Object.defineProperty([1, 2], 1, { get: () => assert.fail('the getter was run') })
+  const hiddenBehind = Object.assign(Object.defineProperty([1], 1, { value: 2 }), { x: 3 })
+  const hiddenAnswer = Object.defineProperty([1], 'toJSON', { value: () => assert.fail('it was run') })
   const tagged = Object.assign([1], { extra: 2 })
   const sparse = [1, , 3] // eslint-disable-line no-sparse-arrays
   const disguised = Object.assign([, 1], { x: 2 }) // eslint-disable-line no-sparse-arrays
@@ -153,6 +156,11 @@ describe('a refused payload', () => {
     ['a hole', sparse, 'input[1]', 'a hole'],
     ['a hole behind a named property', disguised, 'input[0]', 'a hole'],
     ['a named property of an array', { list: tagged }, 'input.list.extra', 'named property'],
+    ['a getter in an array, which is not run', { list: withGetter }, 'input.list[1]', 'a getter'],
+    ['a setter in an array', [Object.defineProperty([0], 0, { set: () => {} })], 'input[0][0]', 'a getter'],
+    ['a hidden element', Object.defineProperty([1], 1, { value: 2 }), 'input[1]', 'hidden'],
+    ['a hidden element behind a named property', hiddenBehind, 'input.x', 'named property'],
+    ['a hidden toJSON function of an array', hiddenAnswer, 'input.toJSON', 'named property'],
     ['a cycle', { a: cyclic }, 'input.a.self.inner[0]', 'part of itself'],
     [
       'arguments',
