@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import type { Figure, Scale } from './bench.ts'
+import { ceiling } from './ceiling.ts'
 import { inChild } from './child.ts'
 import { thisMachine } from './machine.ts'
 import { benches } from './registry.ts'
@@ -13,7 +14,8 @@ const LONG: readonly string[] = ['backlog', 'mixed', 'mix', 'kill', 'rabbitmq', 
 
 const HELP = `npm run bench -- [NAME ...] [--quick | --once] [--json]
 
-Measures Millrace and, in the same run, what SQLite alone can do. Without a name every bench is run.
+Measures Millrace and, in the same run, what SQLite alone can do: the ceiling comes first, whatever is asked for. Without a
+name every bench is run.
 
   --quick   fewer and shorter runs, under 20 s in all: a look at the hot path, nothing to quote; without a name it leaves
             out ${LONG.join(', ')}
@@ -51,7 +53,7 @@ function wanted(args: readonly string[]): Wanted | 'help' {
     throw new Error(`there is no bench ${unknown}; expected ${benches.map(({ name }) => name).join(', ')}`)
   }
   return {
-    names: positionals.length > 0 ? positionals : namesFor(scale),
+    names: positionals.length > 0 ? withCeiling(positionals) : namesFor(scale),
     scale,
     output: values.json === true ? 'json' : 'table',
   }
@@ -60,6 +62,11 @@ function wanted(args: readonly string[]): Wanted | 'help' {
 /** A quick look leaves out what is long. */
 function namesFor(scale: Scale): string[] {
   return benches.filter(({ name }) => scale !== 'quick' || !LONG.includes(name)).map(({ name }) => name)
+}
+
+/** Whatever is asked for: no figure says much without what the disk and SQLite did in the same run. */
+function withCeiling(names: readonly string[]): string[] {
+  return [...new Set([ceiling.name, ...names])]
 }
 
 async function measure({ names, scale, output }: Wanted): Promise<void> {
