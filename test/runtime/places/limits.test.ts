@@ -96,7 +96,7 @@ describe('a thread in a native call', () => {
       const runtime = await startRuntime(test, { tiers: { default: { threads: 1 }, small: { threads: 1 } } })
       const ledger = join(scratchFolder(), 'ledger')
       const zombies = nextEvent(runtime, 'place.zombies', { timeoutMs: 20_000 })
-      const job = await runtime.enqueue(native, { ledger, seconds: 1, how })
+      const job = await runtime.enqueue(native, { ledger, seconds: 2, how })
       const enqueuedAt = Date.now()
       assert.deepEqual(await zombies, { place: 'default', count: 1 })
       // The replacement serves meanwhile.
