@@ -41,6 +41,26 @@ describeControls([
     test: 'the slots that were not given up',
   },
   {
+    protection: 'limits count from when an attempt begins, and not from when its thread got the job',
+    mutation: {
+      file: 'runtime/places/runner.js',
+      from: 'slots.begin(slot, startedAt);',
+      to: 'slots.begin(slot, (batch.cameAt ??= startedAt));',
+    },
+    file: 'runtime/places/limits.test.js',
+    test: 'however long its thread has had the job',
+  },
+  {
+    protection: 'each attempt of a batch has a begin of its own',
+    mutation: {
+      file: 'runtime/places/incarnation.js',
+      from: /if \(this\.state\(entry\) === 'taken'\)\s+begun\.push\(\{ entry, startedAt: this\.startedAt\(entry\) \}\);/,
+      to: `if (this.state(entry) === 'taken') begun.push({ entry, startedAt: this.startedAt(this.entries[0]) });`,
+    },
+    file: 'runtime/places/incarnation.test.js',
+    test: 'not when it was offered with others',
+  },
+  {
     protection: "somebody else's promise is waited for",
     mutation: { file: 'runtime/places/attempt.js', from: 'Promise.resolve(result).then', to: 'result.then' },
     file: 'runtime/places/attempt.test.js',

@@ -72,6 +72,18 @@ describe('an offer', () => {
     assert.deepEqual([thread.harvest(1_000), states(thread)], [[], ['offered']])
   })
 
+  it('has begun when its own attempt did, and not when it was offered with others', (test) => {
+    const { thread, offer } = threadOf(test, 3)
+    offer(claimOf({ number: 1 }), claimOf({ number: 2 }), claimOf({ number: 3 }))
+    const first = begin(thread, 0, 100)
+    end(thread, first, 5_000)
+    begin(thread, 1, 5_000)
+    assert.deepEqual(
+      thread.begun().map(({ entry, startedAt }) => [entry.job.number, startedAt]),
+      [[2, 5_000]],
+    )
+  })
+
   it('is found by the number of its job until it has gone', (test) => {
     const { thread, offer } = threadOf(test, 4)
     offer(...claimsOf(4))

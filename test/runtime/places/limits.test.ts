@@ -10,6 +10,7 @@ import {
   hoard,
   laneEcho,
   laneHang,
+  laneSleep,
   native,
   polite,
 } from '../../fixtures/tasks.ts'
@@ -67,6 +68,19 @@ describe('the hard limit', () => {
     const more = await Promise.all(Array.from({ length: 300 }, (_, value) => runtime.enqueue(laneEcho, { value })))
     await runtime.resume({ place: 'network' })
     for (const [value, job] of more.entries()) assert.deepEqual(await job.result({ timeoutMs: 20_000 }), { value })
+  })
+
+  it('counts from when an attempt begins, however long its thread has had the job', async (test) => {
+    const runtime = await startRuntime(test, { lanes: { network: { concurrency: 2, threads: 1 } } })
+    await (await runtime.enqueue(laneSleep, { ms: 0 })).result({ timeoutMs: 20_000 })
+    // The thread gets all of them in one hand-over: the last begins after 19 x 50 ms, far beyond the limit of each.
+    await runtime.pause({ place: 'network' })
+    const limits = { softLimitMs: 500, hardLimitMs: 500 }
+    const jobs = await Promise.all(Array.from({ length: 40 }, () => runtime.enqueue(laneSleep, { ms: 50 }, limits)))
+    const resumedAt = performance.now()
+    await runtime.resume({ place: 'network' })
+    for (const job of jobs) assert.equal(await job.result({ timeoutMs: 20_000 }), 'slept')
+    assert.ok(performance.now() - resumedAt > 900, 'more than two ran at once')
   })
 
   it('finds a thread that ran out of its memory', async (test) => {
