@@ -37,6 +37,16 @@ describeControls([
     test: 'file systems of a network',
   },
   {
+    protection: 'the owner syncs each of its commits',
+    mutation: {
+      file: 'runtime/journal/open.js',
+      from: "options.durability === 'full' ? 'FULL'",
+      to: "options.durability === 'full' ? 'OFF'",
+    },
+    file: 'runtime/journal/open.test.js',
+    test: 'syncs each commit to the disk',
+  },
+  {
     protection: 'a publisher syncs each of its commits',
     mutation: {
       file: 'runtime/journal/inbox-thread-main.js',
