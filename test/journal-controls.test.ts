@@ -47,6 +47,18 @@ describeControls([
     test: 'syncs each commit to the disk',
   },
   {
+    protection: 'the owner locks its journal for its whole life',
+    mutation: { file: 'runtime/journal/lock.js', from: "lock.exec('BEGIN EXCLUSIVE');", to: '' },
+    file: 'runtime/journal/owner.test.js',
+    test: 'is the owner all the time',
+  },
+  {
+    protection: 'every commit checks the epoch of the owner',
+    mutation: { file: 'runtime/journal/ledger.js', from: 'if (changes > 0)', to: 'if (changes >= 0)' },
+    file: 'runtime/journal/owner.test.js',
+    test: 'writes nothing any more once its lock was removed',
+  },
+  {
     protection: 'a publisher syncs each of its commits',
     mutation: {
       file: 'runtime/journal/inbox-thread-main.js',

@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
+import { parseJobId } from '../../../lib/job.ts'
+import { stateCodes } from '../../../lib/job-state.ts'
 import { journalFiles } from '../../../runtime/journal/files.ts'
 import { openJournal } from '../../../runtime/journal/open.ts'
 import { openDatabase } from '../../../runtime/journal/sqlite.ts'
 import { open, openInAnotherProcess, optionsOf } from '../../helpers/opened-journal.ts'
-import { scratchFolder } from '../../helpers/scratch.ts'
+import { ledgerLines, ledgerOf, scratchFolder } from '../../helpers/scratch.ts'
 import { START } from '../../helpers/journal-openers.ts'
+import { startNode } from '../../helpers/node-process.ts'
+import { until } from '../../helpers/until.ts'
 
 describe('the owner of a journal', () => {
   it('is one process: another one is told who it is', (test) => {
@@ -74,5 +78,67 @@ describe('the owner of a journal', () => {
     again.close()
     openInAnotherProcess(file)
     assert.throws(() => openJournal(optionsOf(file), START, opened.epoch), { code: 'MILLRACE_JOURNAL_LOST' })
+  })
+})
+
+/** Long enough that it is stopped before the end. */
+const JOB_MS = 2_000
+
+/** A process that owns a journal and is stopped while it runs a job. */
+async function stoppedOwner(test: TestContext) {
+  const file = join(scratchFolder(), 'jobs.db')
+  const ledger = join(scratchFolder(), 'ledger')
+  const owner = startNode(test, new URL('../../fixtures/commanded-service.js', import.meta.url), file, ledger)
+  await owner.line('open')
+  const enqueue = async (ms: number) => {
+    owner.child.stdin?.write(`${ms}\n`)
+    return JSON.parse((await owner.line('acknowledged')).slice('acknowledged '.length)) as string
+  }
+  const job = await enqueue(JOB_MS)
+  await ledgerOf(ledger, 1, 'start')
+  owner.child.kill('SIGSTOP')
+  const stat = () => readFileSync(`/proc/${owner.child.pid}/stat`, 'utf8')
+  await until('it is stopped', stat, (text) => text.includes(') T '))
+  return { file, ledger, owner, enqueue, job }
+}
+
+describe('an owner that is stopped, but not ended, and goes on later', () => {
+  it('is the owner all the time, and loses nothing of what it was about', async (test) => {
+    const { file, ledger, owner, enqueue, job } = await stoppedOwner(test)
+    const { code, details } = openInAnotherProcess(file)
+    assert.deepEqual([code, (details as { pid: number }).pid], ['MILLRACE_JOURNAL_LOCKED', owner.child.pid])
+    owner.child.kill('SIGCONT')
+    assert.equal(await owner.line('job.'), `job.succeeded "${job}"`)
+    const next = await enqueue(1)
+    assert.equal(await owner.line('job.'), `job.succeeded "${next}"`)
+    assert.deepEqual(
+      ledgerLines(ledger),
+      [job, next].flatMap((id) => [
+        ['start', id, '1'],
+        ['end', id, '1'],
+      ]),
+    )
+    owner.child.stdin?.end()
+    await assert.rejects(owner.line(''), 'it says nothing more')
+    const { code: exitCode, errors } = await owner.exited
+    assert.deepEqual([exitCode, errors], [0, ''])
+  })
+
+  it('writes nothing any more once its lock was removed and another process has taken over', async (test) => {
+    const { file, ledger, owner, job } = await stoppedOwner(test)
+    rmSync(journalFiles(file).lock)
+    assert.equal(openInAnotherProcess(file).epoch, 2)
+    owner.child.kill('SIGCONT')
+    await ledgerOf(ledger, 1, 'end')
+    owner.child.stdin?.write('1\n')
+    const said = [await owner.line(''), await owner.line('')]
+    assert.deepEqual(said.sort(), ['failed "MILLRACE_JOURNAL_LOST"', 'refused "MILLRACE_JOURNAL_LOST"'])
+    owner.child.stdin?.end()
+    await assert.rejects(owner.line(''), 'it says nothing more')
+    const db = openDatabase(file, { readonly: true })
+    const rows = db.prepare('SELECT id, state, attempt FROM millrace_jobs').all()
+    db.close()
+    const { number } = parseJobId(job) as { number: number }
+    assert.deepEqual(rows, [{ id: number, state: stateCodes.available, attempt: 0 }])
   })
 })
