@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { appendFileSync, closeSync, copyFileSync, existsSync, openSync, readSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { stateCodes } from '../../lib/job-state.ts'
 import { formatJobId } from '../../lib/job.ts'
 import { Database } from '../../runtime/index.ts'
+import { journalFiles } from '../../runtime/journal/files.ts'
 import { type LedgerVerdict, verdictOf } from './kill-verdict.ts'
 import { whenFile } from './when-file.ts'
 import { ledgerLines } from './scratch.ts'
@@ -102,6 +103,25 @@ async function killOnce({ built, folder, ledger, mode, lifeMs }: Life & { readon
   await new Promise((resolve) => setTimeout(resolve, lifeMs))
   victim.kill('SIGKILL')
   await exited
+  const held = heldIn(folder).map(({ id, claim }) => `\nheld ${id} ${victim.pid} ${claim} .`)
+  appendFileSync(ledger, `${held.join('')}\nkilled ${victim.pid} .`)
+}
+
+/** The claims that a kill has left in the journal; in a copy, since the next life is to find the log as the kill has left it. */
+function heldIn(folder: string): readonly { readonly id: string; readonly claim: number }[] {
+  const { main, wal } = journalFiles(join(folder, 'jobs.db'))
+  const copy = journalFiles(join(folder, 'as-killed.db'))
+  for (const path of Object.values(copy)) rmSync(path, { force: true })
+  copyFileSync(main, copy.main)
+  if (existsSync(wal)) copyFileSync(wal, copy.wal)
+  const db = new Database(copy.main)
+  const name = db.prepare<[], string>('SELECT journal FROM millrace_meta').pluck().get() ?? ''
+  const claims = db.prepare<[number], { id: number; claim: number }>(
+    'SELECT id, claim FROM millrace_jobs WHERE state = ?',
+  )
+  const held = claims.all(stateCodes.running).map(({ id, claim }) => ({ id: formatJobId(name, id), claim }))
+  db.close()
+  return held
 }
 
 /**

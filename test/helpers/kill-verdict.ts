@@ -1,7 +1,7 @@
 import { parseJobId } from '../../lib/job.ts'
 import { NUMBERS_AHEAD } from '../../runtime/journal/numbers.ts'
 import { NUMBERS_AT_ONCE } from '../../runtime/places/number-supply.ts'
-import { beyondRoom } from './reruns.ts'
+import { beyondRoom, unclaimed } from './reruns.ts'
 
 /** What a ledger may show, each of which is a fault. */
 export const ledgerFaults = [
@@ -13,7 +13,9 @@ export const ledgerFaults = [
   'shortened',
   /** Begun again although its end had been committed. */
   'afterSettled',
-  /** Begun again after a kill, more than their place had room for when it came. */
+  /** Begun again after a kill that had left no claim of theirs in the journal: they were not under way when it came. */
+  'unclaimed',
+  /** Begun again after a kill, more than run at once or, of those that had ended, than their place had room for. */
   'beyondRoom',
   /** Begun twice as the same attempt within one life of the process. */
   'overlaps',
@@ -108,6 +110,7 @@ export function verdictOf(all: readonly (readonly string[])[], deadLeft: readonl
     lost: lost.length,
     gaps: gapsIn(runsOf.keys(), new Set(told.children.map(({ child }) => child))),
     lostIds: lost,
+    unclaimed: unclaimed(lines),
     beyondRoom: beyondRoom(lines),
     ghosts: told.children.filter((each) => !isOfLastRun(each) && runsOf.has(each.child)).length,
     dead: dead.size,

@@ -54,6 +54,18 @@ const broken: readonly {
     shows: 'afterSettled',
   },
   {
+    // It is run all the same, and what becomes of it has no claim to be settled with.
+    what: 'what is claimed as it is enqueued is written as if it waited',
+    mutations: [
+      {
+        file: 'runtime/journal/append.js',
+        from: 'ledger.sql.append.run(number, id, stateCodes.running, rank, ord, 1,',
+        to: 'ledger.sql.append.run(number, id, stateCodes.available, rank, ord, 0,',
+      },
+    ],
+    shows: 'unclaimed',
+  },
+  {
     // Their room is given back all the same.
     what: 'successes wait until there are many of them',
     mutations: [

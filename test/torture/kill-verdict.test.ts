@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { formatJobId } from '../../lib/job.ts'
+import { tier } from '../fixtures/victim-places.ts'
 import { NUMBERS_AT_ONCE } from '../../runtime/places/number-supply.ts'
 import { ledgerFaults, type LedgerVerdict, verdictOf } from '../helpers/kill-verdict.ts'
 
@@ -87,9 +88,34 @@ describe('the ledger of a service that was killed', () => {
     assert.deepEqual(faultsIn([`ack ${JOB} .`, start(JOB)], [JOB]), ['dead'])
   })
 
-  it('finds more jobs that begin again than their place had room for', () => {
-    const many = Array.from({ length: 2_000 }, (_, at) => id(at + 1))
-    const again = many.flatMap((job) => [`ack ${job} .`, start(job, 7)])
-    assert.deepEqual(faultsIn([...again, ...many.flatMap((job) => [start(job, 8), end(job, 8)])]), ['beyondRoom'])
+  it('finds a job that begins again and was not under way at the kill', () => {
+    const first = [`ack ${JOB} .`, start(JOB, 7), end(JOB, 7)]
+    const again = [start(JOB, 8), end(JOB, 8), settled(JOB)]
+    assert.deepEqual(faultsIn([...first, `held ${JOB} 7 1 .`, 'killed 7 .', ...again]), [])
+    assert.deepEqual(faultsIn([...first, `held ${OTHER} 7 1 .`, 'killed 7 .', ...again]), ['unclaimed'])
+    assert.deepEqual(faultsIn([...first, ...again]), [], 'it was not looked at what the kill has left')
+  })
+
+  it('finds one that has begun more often than it was claimed', () => {
+    const kill = (pid: number, claims: number) => [`held ${JOB} ${pid} ${claims} .`, `killed ${pid} .`]
+    const twice = (claims: number) => [`ack ${JOB} .`, start(JOB, 7), ...kill(7, 1), start(JOB, 8), ...kill(8, claims)]
+    const last = [start(JOB, 9), end(JOB, 9), settled(JOB)]
+    assert.deepEqual(faultsIn([...twice(2), ...last]), [])
+    assert.deepEqual(faultsIn([...twice(1), ...last]), ['unclaimed'])
+  })
+
+  const many = (count: number) => Array.from({ length: count }, (_, at) => id(at + 1))
+  const rerun = (jobs: readonly string[]) => jobs.flatMap((job) => [start(job, 8), end(job, 8)])
+
+  it('finds more jobs that were cut short than run at once', () => {
+    const cut = (count: number) => many(count).flatMap((job) => [`ack ${job} .`, start(job, 7)])
+    assert.deepEqual(faultsIn([...cut(tier.threads), ...rerun(many(tier.threads))]), [])
+    assert.deepEqual(faultsIn([...cut(tier.threads + 1), ...rerun(many(tier.threads + 1))]), ['beyondRoom'])
+  })
+
+  it('finds more jobs that begin again after their end than their place had room for', () => {
+    const whole = many(2_000).flatMap((job) => [`ack ${job} .`, start(job, 7), end(job, 7)])
+    assert.deepEqual(faultsIn([...whole, ...rerun(many(100))]), [])
+    assert.deepEqual(faultsIn([...whole, ...rerun(many(2_000))]), ['beyondRoom'])
   })
 })
