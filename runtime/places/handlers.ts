@@ -3,6 +3,9 @@ import { MillraceError } from '../../lib/errors.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { type AnyTask, type AroundHook, type LoadedHandler, type TaskManifest, taskManifest } from '../../lib/task.ts'
 
+/** In a URL that may end in a query. */
+const TYPESCRIPT = /\.(?:[cm]?ts|tsx)(?=[?#]|$)/
+
 /** The handlers of the tasks modules of one thread. A lazy one is loaded when its first job comes. */
 export class Handlers {
   readonly around: readonly AroundHook[]
@@ -74,6 +77,24 @@ export class Handlers {
   }
 }
 
+/**
+ * For a thread or a process of a place, which may first have to learn what the service's main thread knows. All of that is
+ * loaded only for modules in TypeScript.
+ */
+export async function importInPlace(modules: readonly string[]): Promise<Handlers> {
+  const inTypeScript = modules.find((url) => TYPESCRIPT.test(url))
+  if (inTypeScript !== undefined) {
+    try {
+      const { learnTypeScript } = await import('./learn-typescript.ts')
+      learnTypeScript(inTypeScript)
+    } catch (error) {
+      const expected = 'expected tsx 4; install that, or build the module'
+      throw unusable(error, `tsx cannot be used for the tasks module ${inTypeScript}`, expected)
+    }
+  }
+  return importHandlers(modules)
+}
+
 /** Imports the tasks modules and collects what they handle. */
 export async function importHandlers(modules: readonly string[]): Promise<Handlers> {
   const loaded: ImportedModule[] = []
@@ -82,11 +103,18 @@ export async function importHandlers(modules: readonly string[]): Promise<Handle
     try {
       loaded.push({ url, exports: (await import(url)) as Record<string, unknown>, path })
     } catch (error) {
-      const expected = 'expected an ES module that loads in a worker thread'
-      throw unusable(error, `the tasks module ${url} cannot be imported`, expected, path)
+      throw unusable(error, `the tasks module ${url} cannot be imported`, await expectedOf(error), path)
     }
   }
   return new Handlers(collectTasks(loaded))
+}
+
+async function expectedOf(error: unknown): Promise<string> {
+  const { typeScriptWayOut } = await import('../../lib/typescript.ts')
+  const wayOut = typeScriptWayOut(toErrorRecord(error).message)
+  return wayOut === undefined
+    ? 'expected an ES module that loads in a worker thread'
+    : `expected a module that this Node can import; ${wayOut}`
 }
 
 function unusable(error: unknown, what: string, expected: string, path?: string): MillraceError {

@@ -5,7 +5,7 @@ import { toErrorRecord } from '../../lib/error-record.ts'
 import { StartsWriter } from '../journal/starts.ts'
 import { siblingUrl } from '../sibling-url.ts'
 import type { GuardData } from './guard-thread-main.ts'
-import { type Handlers, importHandlers } from './handlers.ts'
+import { type Handlers, importInPlace } from './handlers.ts'
 import { PortHost } from './port-host.ts'
 import { ProcessRunner } from './process-runner.ts'
 import type { FromProcess, ProcessData, ToProcess } from './process-protocol.ts'
@@ -37,7 +37,7 @@ async function serve(data: ProcessData): Promise<void> {
   startGuard(data)
   let handlers: Handlers
   try {
-    handlers = await importHandlers(data.modules)
+    handlers = await importInPlace(data.modules)
     await handlers.setUp()
   } catch (error) {
     send({ type: 'unusable', error: toErrorRecord(error) })

@@ -3,7 +3,7 @@ import { isMainThread, threadId, workerData } from 'node:worker_threads'
 import { systemClock } from '../../lib/clock.ts'
 import { toErrorRecord } from '../../lib/error-record.ts'
 import { StartsWriter } from '../journal/starts.ts'
-import { type Handlers, importHandlers } from './handlers.ts'
+import { type Handlers, importInPlace } from './handlers.ts'
 import { PortHost } from './port-host.ts'
 import { kernelThread } from './readings.ts'
 import { Runner } from './runner.ts'
@@ -22,7 +22,7 @@ const { modules } = workerData as ThreadData
 let handlers: Promise<Handlers> | undefined
 reportExits()
 // While the journal opens. What becomes of it is told to the first run.
-let early: Promise<Handlers> | undefined = importHandlers(modules)
+let early: Promise<Handlers> | undefined = importInPlace(modules)
 early.catch(() => undefined)
 
 /** One run lasts for the thread's life: it serves its port until it is told to stop. */
@@ -52,7 +52,7 @@ export default async function serve(run: ThreadRun): Promise<void> {
 }
 
 async function prepare(): Promise<Handlers> {
-  const importing = early ?? importHandlers(modules)
+  const importing = early ?? importInPlace(modules)
   early = undefined
   const imported = await importing
   await imported.setUp()

@@ -1,6 +1,7 @@
 import { systemClock } from '../../../lib/clock.ts'
 import { toErrorRecord } from '../../../lib/error-record.ts'
 import { MillraceError } from '../../../lib/errors.ts'
+import { typeScriptWayOut } from '../../../lib/typescript.ts'
 import { LOADING_MS, withoutRuntimes } from '../../../runtime/cli-support.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { reportError } from '../report-error.ts'
@@ -60,7 +61,8 @@ function inTime<T>(path: string, loading: Promise<T>): Promise<T> {
 
 function wayOut(why: string): string {
   if (why.startsWith('MILLRACE_NESTED_RUNTIME')) return 'import the tasks from there, not the other way round'
-  return /outside a module|Unexpected token '?export/.test(why)
-    ? 'put "type": "module" into its package.json, or name it .mjs'
-    : 'look at its path and its imports'
+  if (/outside a module|Unexpected token '?export/.test(why)) {
+    return 'put "type": "module" into its package.json, or name it .mjs'
+  }
+  return typeScriptWayOut(why) ?? 'look at its path and its imports'
 }
