@@ -1,11 +1,6 @@
 /**
  * Fingerprints the files below a directory on two threads through `millrace run`, then compares every result with one
- * that is computed here by other code.
- *
- *   node dist/examples/fingerprint/demo.js [DIRECTORY] [MOST_FILES]
- *
- * DIRECTORY is node_modules where none is given. MOST_FILES takes only the first so many by name; where CI=true that is
- * 300, so that it ends in seconds.
+ * that is computed here by other code. `--help` says how it is used.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -13,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { check } from './check.ts'
+import { HELP, readOptions } from './options.ts'
 import type { Fingerprint } from './tasks.ts'
 
 interface OutcomeLine {
@@ -21,12 +17,19 @@ interface OutcomeLine {
   readonly result: Fingerprint
 }
 
-const [directory = 'node_modules', most = process.env['CI'] === 'true' ? '300' : 'Infinity'] = process.argv.slice(2)
-const files = await filesBelow(resolve(directory), Number(most))
-const outcomes = await runMillrace(files)
-const differences = await compare(files, outcomes)
-report(files, outcomes, differences)
-process.exitCode = differences.length === 0 ? 0 : 1
+/** Returns what the process ends with. */
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2), process.env)
+  if (options === 'help') {
+    console.log(HELP)
+    return 0
+  }
+  const files = await filesBelow(resolve(options.directory), options.mostFiles)
+  const outcomes = await runMillrace(files)
+  const differences = await compare(files, outcomes)
+  report(files, outcomes, differences)
+  return differences.length === 0 ? 0 : 1
+}
 
 async function filesBelow(root: string, limit: number): Promise<string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true })
@@ -101,3 +104,8 @@ function row(lines: number | string, bytes: number | string, gzipBytes: number |
 function cell(value: number | string, width: number): string {
   return value.toLocaleString('en').padStart(width)
 }
+
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error)
+  return 1
+})

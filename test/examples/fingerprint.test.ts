@@ -20,3 +20,15 @@ it('fingerprints every file below a directory, as an independent computation doe
   assert.match(stdout, / 2 +13 +33 +[0-9a-f]{12} +.*deep\/text$/m)
   assert.match(stdout, / 33,3\d\d +300,013 .*all 3 files/)
 })
+
+it('tells how it is used, and takes no option for a directory', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [demo, '--help'])
+  assert.match(stdout, /^node dist\/examples\/fingerprint\/demo\.js \[DIRECTORY\] \[MOST_FILES\]$/m)
+  for (const [args, complaint] of [
+    [['--quick'], /^Unknown option '--quick'/],
+    [['.', 'few'], /^got few for MOST_FILES, expected a number above 0; see --help$/m],
+    [['.', '3', '4'], /^got \. 3 4, expected a directory and a number; see --help$/m],
+  ] as const) {
+    await assert.rejects(promisify(execFile)(process.execPath, [demo, ...args]), { code: 1, stderr: complaint })
+  }
+})
