@@ -19,7 +19,7 @@ interface OutcomeLine {
 
 /** Returns what the process ends with. */
 async function main(): Promise<number> {
-  const options = readOptions(process.argv.slice(2), process.env)
+  const options = readOptions(process.argv.slice(2))
   if (options === 'help') {
     console.log(HELP)
     return 0

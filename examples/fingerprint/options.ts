@@ -6,20 +6,17 @@ export interface Options {
   readonly mostFiles: number
 }
 
-/** Where CI=true, so that it ends in seconds. */
-const FEW_FILES = 300
-
 export const HELP = `Fingerprint: SHA-256, gzip size and lines of every file below a directory, each computed twice and compared.
 
 node dist/examples/fingerprint/demo.js [DIRECTORY] [MOST_FILES]
   DIRECTORY   node_modules where none is given
-  MOST_FILES  only the first so many by name; all where it is not given, and ${FEW_FILES} where CI=true
+  MOST_FILES  only the first so many by name; all where it is not given
   --help      this text
 
 It ends with 0 if both computations agree, 1 if not or if it was used wrongly.`
 
 /** Throws an error with a message for the user. */
-export function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): Options | 'help' {
+export function readOptions(args: readonly string[]): Options | 'help' {
   const { values, positionals } = parseArgs({
     args: [...args],
     options: { help: { type: 'boolean', default: false } },
@@ -28,11 +25,7 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
   if (values.help) return 'help'
   const [directory = 'node_modules', most, ...rest] = positionals
   if (rest.length > 0) throw new Error(`got ${positionals.join(' ')}, expected a directory and a number; see --help`)
-  const mostFiles = most === undefined ? unasked(environment) : Number(most)
+  const mostFiles = most === undefined ? Number.POSITIVE_INFINITY : Number(most)
   if (!(mostFiles > 0)) throw new Error(`got ${most} for MOST_FILES, expected a number above 0; see --help`)
   return { directory, mostFiles }
-}
-
-function unasked(environment: NodeJS.ProcessEnv): number {
-  return environment['CI'] === 'true' ? FEW_FILES : Number.POSITIVE_INFINITY
 }

@@ -35,7 +35,7 @@ npm run demo -- [options]
                  environment's PHOTO_FEED_BROKER, which keeps a password out of the list of processes
   --no-kill      let them live
   --quick        ${shown(QUICK)} instead of ${shown(FULL)} (with a broker
-                 ${shown(SHARED)}); so it is where CI=true
+                 ${shown(SHARED)})
   --help         this text
 
 It ends with 0 if all is well, 1 if not or if it was used wrongly, ${UNUSABLE_BROKER} if the broker cannot be used, 130 when stopped.`
@@ -49,7 +49,7 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
       photos: { type: 'string' },
       folder: { type: 'string' },
       'no-kill': { type: 'boolean', default: false },
-      quick: { type: 'boolean', default: environment['CI'] === 'true' },
+      quick: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })

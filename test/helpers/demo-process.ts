@@ -11,7 +11,7 @@ export interface DemoEnd {
 
 /** `npm run demo` of this build or of a copy, with its own folder for temporary files. */
 export function demo(args: readonly string[], temporary: string, build = built) {
-  const { CI: _, PHOTO_FEED_BROKER: __, ...env } = process.env
+  const { PHOTO_FEED_BROKER: _, ...env } = process.env
   const child = spawn(
     process.execPath,
     ['--enable-source-maps', join(build, 'examples', 'photo-feed', 'demo.js'), ...args],
