@@ -80,6 +80,11 @@ export class JournalAccess {
     return this.#client.waiting
   }
 
+  /** How often the disk has taken jobs or their ends. */
+  get writes(): number {
+    return this.#client.writes
+  }
+
   get taskNames(): readonly string[] {
     return this.#client.tasks.all
   }

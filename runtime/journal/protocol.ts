@@ -137,6 +137,8 @@ export type Answer =
   | { readonly type: 'ended-at'; readonly jobs: readonly EndedRow[] }
   /** How many were changed; `more` when the limit was reached: ask again. */
   | { readonly type: 'many'; readonly count: number; readonly more: 'yes' | 'no' }
+  /** `nextAt`: when the time of the next ended job is over, if any has one. */
+  | { readonly type: 'swept'; readonly count: number; readonly more: 'yes' | 'no'; readonly nextAt: number | undefined }
   /** Which jobs were changed, and their tasks; ask again for what comes after `next`, if there is one, up to `ends`. */
   | {
       readonly type: 'changed'

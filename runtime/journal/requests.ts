@@ -61,7 +61,7 @@ export class Requests {
       case 'purge':
         return this.#each(request, (row) => this.#remove(row))
       case 'sweep':
-        return { type: 'many', ...sweep(this.#ledger, now, request) }
+        return { type: 'swept', ...sweep(this.#ledger, now, request) }
       case 'trial':
         return this.#trial()
       case 'probe':

@@ -1,13 +1,15 @@
 import { endedStates, stateCodes } from '../../lib/job-state.ts'
 import { behindHistory } from './history.ts'
 import type { Ledger } from './ledger.ts'
-import type { Request } from './protocol.ts'
+import type { Answer, Request } from './protocol.ts'
 import { prepare, prepareValue } from './sqlite.ts'
 
 type Bounds = Extract<Request, { type: 'sweep' }>
 
+type Swept = Omit<Extract<Answer, { type: 'swept' }>, 'type'>
+
 /** Deletes ended jobs whose time is over, then the oldest above the bounds on their number, then keys that are over. */
-export function sweep(ledger: Ledger, now: number, bounds: Bounds): { count: number; more: 'yes' | 'no' } {
+export function sweep(ledger: Ledger, now: number, bounds: Bounds): Swept {
   const removal = new Removal(ledger, bounds.limit)
   removal.remove(
     'keep_until IS NOT NULL AND keep_until <= ? AND ended_at IS NOT NULL ORDER BY keep_until',
@@ -27,7 +29,11 @@ export function sweep(ledger: Ledger, now: number, bounds: Bounds): { count: num
   prepare<[number]>(ledger.db, 'DELETE FROM millrace_keys WHERE until IS NOT NULL AND until <= ?').run(now)
   const forgotten = forgetAnswers(ledger, now, MOST_REMEMBERED, bounds.limit)
   const more = removal.count >= bounds.limit || forgotten >= bounds.limit || behindHistories === 'yes'
-  return { count: removal.count, more: more ? 'yes' : 'no' }
+  const nextAt = prepareValue<[], number>(
+    ledger.db,
+    'SELECT keep_until FROM millrace_jobs WHERE keep_until IS NOT NULL ORDER BY keep_until LIMIT 1',
+  ).get()
+  return { count: removal.count, more: more ? 'yes' : 'no', nextAt }
 }
 
 /** More ends of taken jobs than this are not remembered, whatever their time. */

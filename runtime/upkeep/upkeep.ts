@@ -8,6 +8,8 @@ export interface UpkeepJournal {
   /** As of its last commit, of which an upkeep that starts has not heard. */
   readonly nextDueAt: number | undefined
   readonly suspects: number
+  /** How often the disk has taken jobs or their ends so far. */
+  readonly writes: number
   nudge(): void
   request(request: Request): Promise<Answer>
 }
@@ -26,6 +28,8 @@ export interface UpkeepOptions {
 const SWEEP_MS = 5_000
 /** After sweeps that found nothing. */
 const RARE_SWEEP_MS = 60_000
+/** Where nothing was written since, and nobody's time is over sooner. */
+const IDLE_SWEEP_MS = 600_000
 const SWEEP_JOBS = 500
 
 /** Suspects wait this long after a start and between trials, so that ordinary work comes first. */
@@ -40,6 +44,9 @@ export class Upkeep implements Behavior<UpkeepMessage> {
   #dueAt: number | undefined
   #sweep: Timer | undefined
   #trial: Timer | undefined
+  /** Until when the journal needs no sweep while it is not written to. */
+  #sweptUntil = 0
+  #sweptWrites = 0
   #status: 'running' | 'stopped' = 'running'
 
   constructor(options: UpkeepOptions) {
@@ -100,6 +107,7 @@ export class Upkeep implements Behavior<UpkeepMessage> {
   #planSweep(afterMs: number): void {
     if (this.#status === 'stopped') return
     this.#sweep = this.#options.clock.setTimer(afterMs, () => {
+      if (this.#isSwept()) return this.#planSweep(RARE_SWEEP_MS)
       this.#runSweep().then(
         ({ count, more }) => {
           if (more === 'yes') this.#planSweep(0)
@@ -114,17 +122,26 @@ export class Upkeep implements Behavior<UpkeepMessage> {
     this.#sweep.unref()
   }
 
+  #isSwept(): boolean {
+    const { clock, journal } = this.#options
+    return journal.writes === this.#sweptWrites && clock.now() < this.#sweptUntil
+  }
+
   async #runSweep(): Promise<Swept> {
-    const { journal, maxResults, maxEnded, histories } = this.#options
+    const { clock, journal, maxResults, maxEnded, away } = this.#options
+    const histories = this.#options.histories()
+    this.#sweptWrites = journal.writes
     const answer = await journal.request({
       type: 'sweep',
       limit: SWEEP_JOBS,
       maxResults,
       maxEnded,
-      histories: histories(),
+      histories,
     })
     const given = await this.#giveUpAway()
-    if (answer.type !== 'many') return given
+    if (answer.type !== 'swept') return given
+    const hasAllTold = away === undefined && histories.length === 0
+    this.#sweptUntil = hasAllTold ? Math.min(clock.now() + IDLE_SWEEP_MS, answer.nextAt ?? Number.POSITIVE_INFINITY) : 0
     return { count: answer.count + given.count, more: answer.more === 'yes' ? 'yes' : given.more }
   }
 

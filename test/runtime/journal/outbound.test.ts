@@ -324,7 +324,8 @@ describe('a job that is away', () => {
     journal.advance(6_999)
     assert.deepEqual(journal.request(giveUp), { type: 'given-up', jobs: [] })
     journal.advance(1)
-    assert.deepEqual(journal.request(sweep), { type: 'many', count: 0, more: 'no' })
+    const swept = journal.request(sweep)
+    assert.ok(swept.type === 'swept' && swept.count === 0)
     assert.equal(journal.row(number)?.state, away, 'the sweep leaves it alone')
     const jobs = [{ number, task: 0, attempt: 2 }]
     assert.deepEqual(journal.request(giveUp), { type: 'given-up', jobs })

@@ -6,8 +6,13 @@ import { failOnce } from '../../helpers/altered-statement.ts'
 import { KEEP_MS } from '../../helpers/journal-openers.ts'
 import { type NewJobOptions, StoreDriver } from '../../helpers/store-driver.ts'
 
-function sweep(journal: StoreDriver, bounds: Partial<Extract<Request, { type: 'sweep' }>> = {}): Answer {
-  return journal.request({ type: 'sweep', limit: 100, maxResults: 100, maxEnded: 100, histories: [], ...bounds })
+type Swept = Extract<Answer, { type: 'swept' }>
+
+function sweep(journal: StoreDriver, bounds: Partial<Extract<Request, { type: 'sweep' }>> = {}) {
+  const asked = { type: 'sweep', limit: 100, maxResults: 100, maxEnded: 100, histories: [], ...bounds } as const
+  const { type, nextAt: _, ...found } = journal.request(asked) as Swept
+  assert.equal(type, 'swept')
+  return found
 }
 
 /** Jobs of a task that end one millisecond after the other. */
@@ -49,9 +54,24 @@ describe('retention', () => {
     sweep(journal)
     assert.deepEqual(left(journal), [number])
     journal.now += 1
-    assert.deepEqual(sweep(journal), { type: 'many', count: 1, more: 'no' })
+    assert.deepEqual(sweep(journal), { count: 1, more: 'no' })
     assert.equal(journal.row(number), undefined)
     assert.deepEqual(journal.db.prepare('SELECT * FROM millrace_attempts').all(), [])
+  })
+
+  it('tells when the next job is over, whether it has found one or not', () => {
+    const journal = new StoreDriver()
+    const nextAt = () =>
+      (journal.request({ type: 'sweep', limit: 1, maxResults: 9, maxEnded: 9, histories: [] }) as Swept).nextAt
+    assert.equal(nextAt(), undefined)
+    ended(journal, 'alpha', 'die', 2)
+    const [first, second] = journal.db
+      .prepare<[], number>('SELECT keep_until FROM millrace_jobs ORDER BY 1')
+      .pluck()
+      .all()
+    assert.equal(nextAt(), first)
+    journal.now = first as number
+    assert.equal(nextAt(), second)
   })
 
   it('removes the oldest above the number of each state', () => {
@@ -111,8 +131,8 @@ describe('retention', () => {
     const others = endedTogether(journal, 3)
     journal.now += 1
     const histories = [{ task: 0, max: 1 }]
-    assert.deepEqual(sweep(journal, { histories, maxResults: 5_000 }), { type: 'many', count: 0, more: 'no' })
-    assert.deepEqual(sweep(journal, { histories, maxResults: 5_000 }), { type: 'many', count: 2, more: 'no' })
+    assert.deepEqual(sweep(journal, { histories, maxResults: 5_000 }), { count: 0, more: 'no' })
+    assert.deepEqual(sweep(journal, { histories, maxResults: 5_000 }), { count: 2, more: 'no' })
     assert.deepEqual(left(journal), [...owed, ...others.slice(-1)])
   })
 
@@ -123,18 +143,18 @@ describe('retention', () => {
     endedTogether(journal, 3)
     journal.now += 1
     const bounds = { histories: [{ task: 0, max: 1 }], maxResults: 5_000 }
-    assert.deepEqual(sweep(journal, bounds), { type: 'many', count: 0, more: 'no' })
+    assert.deepEqual(sweep(journal, bounds), { count: 0, more: 'no' })
     failOnce(journal.ledger.commit)
     assert.throws(() => sweep(journal, bounds), /does not go through/)
-    assert.deepEqual(sweep(journal, bounds), { type: 'many', count: 2, more: 'no' })
+    assert.deepEqual(sweep(journal, bounds), { count: 2, more: 'no' })
   })
 
   it('removes no more at once than one commit should, and says that there is more', () => {
     const journal = new StoreDriver()
     ended(journal, 'alpha', 'die', 5)
     journal.now += KEEP_MS
-    assert.deepEqual(sweep(journal, { limit: 3 }), { type: 'many', count: 3, more: 'yes' })
-    assert.deepEqual(sweep(journal, { limit: 3 }), { type: 'many', count: 2, more: 'no' })
+    assert.deepEqual(sweep(journal, { limit: 3 }), { count: 3, more: 'yes' })
+    assert.deepEqual(sweep(journal, { limit: 3 }), { count: 2, more: 'no' })
   })
 
   it('never removes a job that has not ended', () => {

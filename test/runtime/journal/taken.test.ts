@@ -227,11 +227,11 @@ describe('a claim that comes again', () => {
     assert.deepEqual(ids(), ['d', 'e', 'f'])
     const sweep = { type: 'sweep', limit: 1, maxResults: 10, maxEnded: 10, histories: [] } as const
     journal.advance(24 * 3_600_000 - 2)
-    assert.deepEqual(journal.request(sweep), { type: 'many', count: 0, more: 'yes' })
+    assert.deepEqual(journal.request(sweep), { type: 'swept', count: 0, more: 'yes', nextAt: undefined })
     assert.deepEqual(ids(), ['e', 'f'])
     journal.request(sweep)
     assert.deepEqual(ids(), ['f'])
-    assert.deepEqual(journal.request(sweep), { type: 'many', count: 0, more: 'no' })
+    assert.deepEqual(journal.request(sweep), { type: 'swept', count: 0, more: 'no', nextAt: undefined })
     assert.deepEqual(ids(), ['f'])
   })
 

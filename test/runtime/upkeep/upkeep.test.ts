@@ -4,13 +4,19 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { spawn } from '../../../lib/actor.ts'
 import { type Clock, systemClock } from '../../../lib/clock.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
+import type { HistoryBound } from '../../../runtime/journal/history.ts'
 import type { Answer, Request } from '../../../runtime/journal/protocol.ts'
 import { Upkeep } from '../../../runtime/upkeep/upkeep.ts'
 
 const START = 1_000_000
 const HOUR_MS = 3_600_000
 
-const swept = (count: number, more: 'yes' | 'no' = 'no'): Answer => ({ type: 'many', count, more })
+const swept = (count: number, more: 'yes' | 'no' = 'no', nextAt?: number): Answer => ({
+  type: 'swept',
+  count,
+  more,
+  nextAt,
+})
 
 /** An upkeep that has started, and what it asks of the journal; the answers to its sweeps are taken from the front. */
 function upkeepOn(clock: Clock, ...answers: (Answer | Error)[]) {
@@ -26,11 +32,16 @@ function upkeepThatFinds(
   const asked: Request[] = []
   const errors: unknown[] = []
   const nudges: number[] = []
+  let writes = 0
+  let histories: HistoryBound[] = [{ task: 3, max: 9 }]
   let nudged: () => void = () => {}
   const upkeep = new Upkeep({
     clock,
     journal: {
       ...found,
+      get writes() {
+        return writes
+      },
       nudge() {
         nudges.push(clock.now())
         nudged()
@@ -43,7 +54,7 @@ function upkeepThatFinds(
     },
     maxResults: 70,
     maxEnded: 80,
-    histories: () => [{ task: 3, max: 9 }],
+    histories: () => histories,
     onError: (error) => void errors.push(error),
   })
   upkeep.start()
@@ -53,7 +64,11 @@ function upkeepThatFinds(
     new Promise<void>((resolve) => {
       nudged = resolve
     })
-  return { upkeep, asked, errors, nudges, nudge, nextDueAt, suspects, answers }
+  const write = () => void writes++
+  const withoutHistories = () => {
+    histories = []
+  }
+  return { upkeep, asked, errors, nudges, nudge, nextDueAt, suspects, answers, write, withoutHistories }
 }
 
 function upkeepOf(...answers: (Answer | Error)[]) {
@@ -175,6 +190,25 @@ describe('sweeps', () => {
       gaps.map((ms) => ms / 1_000),
       [5, 10, 5, 0, 0, 5],
     )
+  })
+
+  it('come once in ten minutes while nothing is written, or when the time of an ended job is over', async () => {
+    const { clock, asked, answers, write, withoutHistories } = upkeepOf()
+    withoutHistories()
+    const sweptAt: number[] = []
+    const passMinutes = async (minutes: number) => {
+      for (let end = clock.now() + minutes * 60_000; (clock.nextTimerAt as number) <= end; ) {
+        const before = asked.length
+        await gapsOf(clock, 1)
+        if (asked.length > before) sweptAt.push((clock.now() - START) / 1_000)
+      }
+    }
+    await passMinutes(25)
+    assert.deepEqual(sweptAt, [5, 615, 1_215])
+    answers.push(swept(0, 'no', START + 1_700_000))
+    write()
+    await passMinutes(5)
+    assert.deepEqual(sweptAt.slice(3), [1_515, 1_755], 'after what was written, and for what is over')
   })
 
   it('go on after one that failed, which is told', async () => {
