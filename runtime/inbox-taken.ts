@@ -7,6 +7,17 @@ import type { Wires } from './wires.ts'
  * stays where it is, and nobody waits for it.
  */
 export async function inboxTaken({ journal }: Pick<Wires, 'journal'>): Promise<void> {
+  for (;;) {
+    try {
+      return await taken({ journal })
+    } catch (error) {
+      // The next thread is asked when it has opened the journal.
+      if (!isUnanswered(error) || (await commitHeard({ journal })) === 'refused') throw error
+    }
+  }
+}
+
+async function taken({ journal }: Pick<Wires, 'journal'>): Promise<void> {
   const last = await journal.query((queries) => queries.lastInInbox())
   if (last === undefined) return
   do if ((await commitHeard({ journal })) === 'refused') return

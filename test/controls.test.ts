@@ -70,8 +70,8 @@ describeControls([
       from: '(innocent(entry) ? NEIGHBOUR : exitOutcome(end))',
       to: 'exitOutcome(end)',
     },
-    file: 'runtime/places/misdeeds.test.js',
-    test: 'what they leave behind is told as theirs',
+    file: 'runtime/places/misbehaviour.test.js',
+    test: 'charges nobody else on a lane that has threads',
   },
   {
     protection: 'the hard limit terminates the thread',

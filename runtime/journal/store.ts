@@ -57,7 +57,9 @@ export class Store {
     try {
       const replies = groups.map((group) => this.#apply(group))
       ledger.regulator.writeRates()
-      const isChange = ledger.totalChanges() !== before || ledger.nextNumber !== reserve
+      // A claim that is not ours any more may be another owner's: that shows in the stamp.
+      const isStale = replies.some(({ stale }) => stale.length > 0)
+      const isChange = isStale || ledger.totalChanges() !== before || ledger.nextNumber !== reserve
       const last = groups.at(-1) as Group
       if (isChange) ledger.stamp(last.number)
       ledger.commit.run()

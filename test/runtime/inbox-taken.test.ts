@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Database, defineTask, type Runtime, type Transaction } from '../../runtime/index.ts'
 import { inboxTaken } from '../../runtime/inbox-taken.ts'
+import { unanswered } from '../../runtime/journal/unanswered.ts'
 import type { Wires } from '../../runtime/wires.ts'
 import { echo, laneEcho, laneWait } from '../fixtures/tasks.ts'
 import { scratchFolder } from '../helpers/scratch.ts'
@@ -93,6 +94,22 @@ describe('what a transaction has committed', () => {
     assert.equal((await runtime.jobs()).jobs.length, 1)
     await assert.rejects(runtime.cancelMany({}), { code: 'MILLRACE_JOURNAL_IO' })
     db.exec('DROP TRIGGER stuck')
+  })
+})
+
+describe('a look into the inbox whose journal thread ends meanwhile', () => {
+  const journalWhose = (barrier: () => Promise<void>) => {
+    const answers = [Promise.reject(unanswered()), Promise.resolve(undefined)]
+    return { journal: { query: () => answers.shift(), barrier } } as unknown as Pick<Wires, 'journal'>
+  }
+
+  it('is asked of the next one', async () => {
+    await inboxTaken(journalWhose(async () => undefined))
+  })
+
+  it('is given up where that refuses commits', async () => {
+    const refusing = journalWhose(() => Promise.reject(new Error('the disk fails')))
+    await assert.rejects(inboxTaken(refusing), { code: 'MILLRACE_JOURNAL_IO', message: /ask again/ })
   })
 })
 

@@ -20,9 +20,7 @@ async function busyAndOldEnough(ledger: BrokerLedger): Promise<void> {
 }
 
 describe('RabbitMQ in trouble', () => {
-  const server = forSuite(() =>
-    RabbitServer.start({ consumer_timeout: CONSUMER_TIMEOUT_MS, channel_tick_interval: 1_000 }),
-  )
+  const server = forSuite(() => RabbitServer.start({ channel_tick_interval: 1_000 }))
 
   function open(test: TestContext, options: Partial<RabbitmqOptions> = {}) {
     return RabbitNode.open(test, server().url, { urls: server().url, ...options })
@@ -94,6 +92,8 @@ describe('RabbitMQ in trouble', () => {
       const taken = node.take()
       await node.publish(...numbered(3))
       const held = await taken.first(3)
+      const clear = () => server().ctl('eval', 'rabbit_alarm:clear_alarm({resource_limit, memory, node()}).')
+      test.after(clear)
       await server().ctl('eval', 'rabbit_alarm:set_alarm({{resource_limit, memory, node()}, []}).')
       const answers = new Set<string>()
       while (!node.events.some(({ type }) => type === 'blocked'))
@@ -102,13 +102,16 @@ describe('RabbitMQ in trouble', () => {
       assert.deepEqual(await taken.done(...held), ['settled', 'settled', 'settled'])
       assert.ok(answers.has('unconfirmed'))
       assert.equal(node.events.filter(({ type }) => type === 'down').length, 0, 'a blocked connection was given up')
-      await server().ctl('eval', 'rabbit_alarm:clear_alarm({resource_limit, memory, node()}).')
+      await clear()
       await node.event('unblocked')
       assert.deepEqual(await node.publish(plain('d')), ['held'])
       await node.until('d', () => taken.deliveries.some(({ id }) => id === 'd'))
     })
 
     it('takes deliveries back that are not settled in its time, from one subscription and from no other', async (test) => {
+      // A channel asks for it as it is opened.
+      await server().ctl('eval', `application:set_env(rabbit, consumer_timeout, ${CONSUMER_TIMEOUT_MS}).`)
+      test.after(() => server().ctl('eval', 'application:unset_env(rabbit, consumer_timeout).'))
       const node = await RabbitNode.open(test, server().url, { urls: server().url }, [
         { name: 'work', kind: 'work' },
         { name: 'other', kind: 'work' },

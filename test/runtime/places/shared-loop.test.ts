@@ -65,7 +65,7 @@ describe('a job that holds the loop of a lane that has threads', () => {
     const { runtime, ledger, waiting } = await lane(test)
     const beside = await waiting(1_500, LONG)
     const retry = { attempts: 3, backoff: { type: 'fixed', delayMs: 1 } } as const
-    const culprit = await runtime.enqueue(holds, { ledger }, { ...limits(400), retry })
+    const culprit = await runtime.enqueue(holds, { ledger }, { ...limits(1_000), retry })
     await assert.rejects(culprit.result(TIMEOUT), { code: 'MILLRACE_HARD_LIMIT' })
     assert.equal((await culprit.record()).attempts, 3)
     assert.equal(await beside.result(TIMEOUT), undefined)
