@@ -5,7 +5,15 @@ import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
-import { holds, holdsBriefly, holdsChecked, holdsLater, waits, yields } from '../../fixtures/stalling-tasks.ts'
+import {
+  holds,
+  holdsAsleep,
+  holdsBriefly,
+  holdsChecked,
+  holdsLater,
+  waits,
+  yields,
+} from '../../fixtures/stalling-tasks.ts'
 import { leakCheck } from '../../helpers/leak-check.ts'
 import { nextEvent } from '../../helpers/next-event.ts'
 import { ledgerOf, scratchFolder } from '../../helpers/scratch.ts'
@@ -65,7 +73,7 @@ describe('a job that holds the loop of a lane that has threads', () => {
     const { runtime, ledger, waiting } = await lane(test)
     const beside = await waiting(1_500, LONG)
     const retry = { attempts: 3, backoff: { type: 'fixed', delayMs: 1 } } as const
-    const culprit = await runtime.enqueue(holds, { ledger }, { ...limits(1_000), retry })
+    const culprit = await runtime.enqueue(holdsAsleep, { ledger }, { ...limits(1_000), retry })
     await assert.rejects(culprit.result(TIMEOUT), { code: 'MILLRACE_HARD_LIMIT' })
     assert.equal((await culprit.record()).attempts, 3)
     assert.equal(await beside.result(TIMEOUT), undefined)
