@@ -42,6 +42,11 @@ export function invalidOption(path: string, got: unknown, expected: string): Mil
   )
 }
 
+export function oneOf<T extends string>(value: T, values: readonly T[], path: string): T {
+  if (values.includes(value)) return value
+  throw invalidOption(path, value, values.join(' or '))
+}
+
 export function wholeNumber(value: number, least: number, most: number, path: string): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value
   throw invalidOption(path, value, `an integer from ${least} to ${most}`)

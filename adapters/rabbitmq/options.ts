@@ -1,4 +1,4 @@
-import { duration, invalidOption, refuseUnknown, wholeNumber } from '../../lib/options.ts'
+import { duration, invalidOption, oneOf, refuseUnknown, wholeNumber } from '../../lib/options.ts'
 import { type Address, linkName, parseAddress } from './address.ts'
 
 export interface RabbitmqOptions {
@@ -90,9 +90,4 @@ function clustersOf(urls: RabbitmqOptions['urls'], path: string): Settings['clus
   const twice = names.find((name, at) => names.indexOf(name) !== at)
   if (twice !== undefined) throw invalidOption(path, twice, 'each node once')
   return clusters
-}
-
-function oneOf<T extends string>(value: T, values: readonly T[], path: string): T {
-  if (values.includes(value)) return value
-  throw invalidOption(path, value, values.join(' or '))
 }

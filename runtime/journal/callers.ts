@@ -30,10 +30,7 @@ export class Callers {
     if (known === undefined || !db.open) refuseOther(db, this.#file)
     const log = this.#logFor(db)
     if (known === undefined) log.join(db)
-    if (log.isRemoved) {
-      log.leave()
-      throw removedLog(this.#file, `nothing was written; ${OPEN_ANOTHER}`)
-    }
+    log.check(() => this.#unwritten())
     writeAsOwner(db, this.#durability)
     const inbox = known ?? new InboxWriter(db)
     this.#inboxes.set(db, inbox)
@@ -42,13 +39,7 @@ export class Callers {
 
   /** After a commit and before its answer. */
   checkCommitted(): void {
-    if (this.#log?.isRemoved !== true) return
-    this.#log.leave()
-    throw new MillraceError(
-      'MILLRACE_OUTCOME_UNKNOWN',
-      `the log of ${this.#file} was removed during a transaction; whether it was written is not known: look before you ` +
-        `repeat it; ${OPEN_ANOTHER}`,
-    )
+    this.#log?.check(() => this.#outcomeUnknown())
   }
 
   /** Before the owner opens its journal again: it cannot while a connection has the log open that was removed. */
@@ -78,7 +69,19 @@ export class Callers {
     if (log !== undefined && !hasRemovedLog(this.#file)) return (this.#log = log)
     log?.close()
     closeUnmoved(this.#file, [db])
-    throw removedLog(this.#file, `nothing was written; ${OPEN_ANOTHER}`)
+    throw this.#unwritten()
+  }
+
+  #unwritten(): MillraceError {
+    return removedLog(this.#file, `nothing was written; ${OPEN_ANOTHER}`)
+  }
+
+  #outcomeUnknown(): MillraceError {
+    return new MillraceError(
+      'MILLRACE_OUTCOME_UNKNOWN',
+      `the log of ${this.#file} was removed during a transaction; whether it was written is not known: look before you ` +
+        `repeat it; ${OPEN_ANOTHER}`,
+    )
   }
 }
 

@@ -32,11 +32,11 @@ export class OwnLog {
     this.#connections = [...this.#connections.filter((each) => each.deref()?.open === true), new WeakRef(db)]
   }
 
-  /** After a commit and before its answer: throws `MILLRACE_JOURNAL_IO`, and the connections are closed, if it is in no file. */
-  check(): void {
+  /** After a commit and before its answer: closes the connections and throws, by default `MILLRACE_JOURNAL_IO`, if it is in no file. */
+  check(failure = () => removedLog(this.#file, 'nothing acknowledged was in it')): void {
     if (!this.isRemoved) return
     this.leave()
-    throw removedLog(this.#file, 'nothing acknowledged was in it')
+    throw failure()
   }
 
   /** Closes the connections to a log that was removed. */

@@ -1,7 +1,7 @@
 import type { Context } from '../../lib/context.ts'
 import type { JobExtra } from '../../lib/job.ts'
 import { checkedInstant, checkedMetadata } from '../../lib/job-extra.ts'
-import { invalidOption, refuseUnknown, wholeNumber } from '../../lib/options.ts'
+import { oneOf, refuseUnknown, wholeNumber } from '../../lib/options.ts'
 import type { LogLine } from '../../lib/outcome.ts'
 import { decodePayload } from '../../lib/payload.ts'
 import { checkedTaskName } from '../../lib/task.ts'
@@ -96,7 +96,6 @@ class RecordingContext extends AttemptContext implements FakeContext {
   }
 
   override abort(reason: AbortReason = 'soft-limit'): void {
-    if (!abortReasons.includes(reason)) throw invalidOption('reason', reason, abortReasons.join(', '))
-    super.abort(reason)
+    super.abort(oneOf(reason, abortReasons, 'reason'))
   }
 }

@@ -127,8 +127,8 @@ describe('a connection of a caller, in whose process the files are read', () => 
   it('would go on there, if it were not asked before and after (control)', async (test) => {
     const file = 'runtime/journal/callers.js'
     using copy = mutant(
-      { file, from: 'if (log.isRemoved)', to: 'if (false)' },
-      { file, from: 'this.#log?.isRemoved !== true', to: 'true' },
+      { file, from: 'log.check(() => this.#unwritten());', to: '' },
+      { file, from: 'this.#log?.check(', to: '(' },
     )
     const { acknowledged, found, errors } = await transactWhileRead(test, copy.folder)
     assert.deepEqual([acknowledged, found, errors], [2 * JOBS, JOBS, []])
