@@ -185,9 +185,9 @@ describe('a lane on one thread, after a stray', () => {
     )
     await Promise.all(jobs.map((job) => job.result(TIMEOUT)))
     const lane = async () => (await runtime.places()).find(({ place }) => place === 'network')
-    const left = await until('two are left', lane, (found) => found?.threads.length === 2)
-    // On a busy machine all jobs may have run before a second one is ready.
-    assert.ok((left?.restarts ?? 0) >= 1, `${left?.restarts} restarts`)
+    // On a busy machine all of them may have run before the second thread was there.
+    while (((await lane())?.restarts ?? 0) < 2) await (await runtime.enqueue(taint, null)).result(TIMEOUT)
+    await until('two are left', lane, (found) => found?.threads.length === 2)
   })
 })
 
