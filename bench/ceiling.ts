@@ -1,7 +1,9 @@
 import { type Database, openDatabase } from '../runtime/journal/sqlite.ts'
 import { alternate } from './alternate.ts'
 import { type Bench, type Figure, pick } from './bench.ts'
+import { nowMs } from './board.ts'
 import { median, percentiles, rangeOf } from './figures.ts'
+import { evenly, openLoop } from './open-loop.ts'
 import { PAYLOAD } from './payload.ts'
 import { Scratch } from './scratch.ts'
 
@@ -67,6 +69,25 @@ export class Ceiling implements Disposable {
       this.#transaction(this.#next(1), 1, this.#insert)
       return performance.now() - startedAt
     })
+  }
+
+  /**
+   * Rows that come so often, whatever became of those before; all that have come go into one commit. How long each has waited
+   * until it was committed, in ms.
+   */
+  async rowsAsTheyCome(perSecond: number, seconds: number): Promise<number[]> {
+    const waits: number[] = []
+    let due: number[] = []
+    const commit = () => {
+      this.#transaction(this.#next(due.length), due.length, this.#insert)
+      const at = nowMs()
+      for (const meantAt of due) waits.push(at - meantAt)
+      due = []
+    }
+    await openLoop(evenly(perSecond, seconds), (meantAt) => {
+      if (due.push(meantAt) === 1) queueMicrotask(commit)
+    })
+    return waits
   }
 
   [Symbol.dispose](): void {
