@@ -1,4 +1,4 @@
-import { type Database, openDatabase } from '../runtime/journal/sqlite.ts'
+import { type Database, openDatabase } from '../runtime/journal/files/sqlite.ts'
 import { alternate } from './alternate.ts'
 import { type Bench, type Figure, pick } from './bench.ts'
 import { nowMs } from './board.ts'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os'
-import { openDatabase } from '../runtime/journal/sqlite.ts'
+import { openDatabase } from '../runtime/journal/files/sqlite.ts'
 
 /** What a figure must be read with. */
 export interface Machine {

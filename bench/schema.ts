@@ -2,7 +2,7 @@
  * The measurements behind docs/decisions/002-one-table.md: what a job costs in each of the schemas that were weighed, and
  * what a CHECK with a list costs. Run it by hand: `node dist/bench/schema.js`. Nothing of it is a target.
  */
-import type { Database } from '../runtime/journal/sqlite.ts'
+import type { Database } from '../runtime/journal/files/sqlite.ts'
 import { openRaw } from './ceiling.ts'
 import { median, rangeOf } from './figures.ts'
 import { PAYLOAD } from './payload.ts'

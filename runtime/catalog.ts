@@ -1,7 +1,7 @@
 import type { BreakerPolicy } from '../lib/breaker.ts'
 import type { MaxWaiting, PartLimits } from '../lib/limits.ts'
 import type { TaskManifest } from '../lib/task.ts'
-import type { HistoryBound } from './journal/history.ts'
+import type { HistoryBound } from './journal/store/history.ts'
 import { type ClaimedJob, overridesOf } from './messages.ts'
 
 export interface Limits {

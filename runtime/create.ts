@@ -1,8 +1,8 @@
 import { isMainThread } from 'node:worker_threads'
 import type { RuntimeOptions } from './config.ts'
 import type { HeadStart } from './head-start.ts'
-import { EarlyWorker } from './journal/early-worker.ts'
-import { refuseNestedRuntime } from './places/thread-mark.ts'
+import { EarlyWorker } from './journal/owner/early-worker.ts'
+import { refuseNestedRuntime } from './places/attempt/thread-mark.ts'
 import type { JournalPublisher, PublisherOptions } from './publish/inbox-publisher.ts'
 import type { Runtime } from './runtime.ts'
 

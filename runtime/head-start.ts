@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Config, resolveConfig, type RuntimeOptions } from './config.ts'
-import type { EarlyWorker } from './journal/early-worker.ts'
-import { EarlyThreads } from './places/early-threads.ts'
-import { TierPool } from './places/tier-pool.ts'
+import type { EarlyWorker } from './journal/owner/early-worker.ts'
+import { EarlyThreads } from './places/threads/early-threads.ts'
+import { TierPool } from './places/threads/tier-pool.ts'
 
 /** The threads that a runtime needs first, which load what they need while the service loads the rest of it. */
 export class HeadStart {

@@ -1,4 +1,4 @@
-import { isUnanswered } from './journal/unanswered.ts'
+import { isUnanswered } from './journal/owner/unanswered.ts'
 import type { Wires } from './wires.ts'
 
 /**

@@ -9,7 +9,7 @@ import type { SizeLimits } from '../lib/sizing.ts'
 import type { TaskManifest } from '../lib/task.ts'
 import type { Verdict } from '../lib/verdict.ts'
 import type { ClaimExtra } from './journal/protocol.ts'
-import { OUTBOUND_RANK, SUSPECT_CRASHES } from './journal/schema.ts'
+import { OUTBOUND_RANK, SUSPECT_CRASHES } from './journal/schema/schema.ts'
 
 /** A job that this process may run once, as it stands in a hand, a place or the settler. */
 export interface ClaimedJob {

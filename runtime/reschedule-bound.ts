@@ -1,6 +1,6 @@
 import type { Reschedule, RescheduleOptions } from '../lib/enqueue.ts'
 import { invalidOption } from '../lib/options.ts'
-import type { StoredJob } from './journal/record.ts'
+import type { StoredJob } from './journal/store/record.ts'
 import type { Wires } from './wires.ts'
 
 /** A job's bound is counted from its enqueue, and its commit may come so much later. */

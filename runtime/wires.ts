@@ -12,7 +12,7 @@ import type { Dispatcher } from './dispatch/dispatcher.ts'
 import type { Placements } from './dispatch/placements.ts'
 import type { RunWatch } from './dispatch/run-watch.ts'
 import type { Emit, Emitter } from './emit.ts'
-import type { JournalAccess } from './journal/access.ts'
+import type { JournalAccess } from './journal/owner/access.ts'
 import type {
   ClaimedJob,
   ClaimName,
@@ -25,13 +25,13 @@ import type {
   SettlerMessage,
   UpkeepMessage,
 } from './messages.ts'
-import type { StartsSink } from './journal/starts.ts'
-import type { EarlyThreads } from './places/early-threads.ts'
-import type { Handlers } from './places/handlers.ts'
-import type { HandlerCalls } from './places/handler-calls.ts'
-import type { Watchdog, WatchdogListener, WatchdogOptions } from './places/watchdog.ts'
+import type { StartsSink } from './journal/files/starts.ts'
+import type { EarlyThreads } from './places/threads/early-threads.ts'
+import type { Handlers } from './places/attempt/handlers.ts'
+import type { HandlerCalls } from './places/loop/handler-calls.ts'
+import type { Watchdog, WatchdogListener, WatchdogOptions } from './places/loop/watchdog.ts'
 import type { Job } from './publish/job-handle.ts'
-import type { ThreadBudget } from './places/thread-budget.ts'
+import type { ThreadBudget } from './places/threads/thread-budget.ts'
 import type { Publisher } from './publish/publisher.ts'
 import type { Announcer } from './settle/announcer.ts'
 import type { Results } from './settle/results.ts'

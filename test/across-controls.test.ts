@@ -27,13 +27,13 @@ describeControls([
   },
   {
     protection: 'what has ended here is remembered',
-    mutation: { file: 'runtime/journal/taken.js', from: 'if (known.until <= now)', to: 'if (true)' },
+    mutation: { file: 'runtime/journal/crossing/taken.js', from: 'if (known.until <= now)', to: 'if (true)' },
     file: CUTS,
     test: 'does not run it again',
   },
   {
     protection: 'the newer delivery of what runs is the one to be settled',
-    mutation: { file: 'runtime/journal/taken.js', from: 'job.claim === claim ?', to: 'false ?' },
+    mutation: { file: 'runtime/journal/crossing/taken.js', from: 'job.claim === claim ?', to: 'false ?' },
     file: CUTS,
     test: 'settles it by the delivery that comes instead',
   },
@@ -52,7 +52,7 @@ describeControls([
   {
     protection: 'an outcome says that its job was handed over',
     mutation: {
-      file: 'runtime/journal/crossing-statements.js',
+      file: 'runtime/journal/crossing/crossing-statements.js',
       from: /\(\$\{guard\('come-home'\)\} OR .*\)`/,
       to: "${guard('come-home')}`",
     },

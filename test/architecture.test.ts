@@ -63,17 +63,17 @@ describe('the architecture', () => {
       planted('lib/task.ts', "import { readFileSync } from 'node:fs'"),
       planted('lib/task.ts', "import type { Piscina } from 'piscina'"),
       planted('runtime/settle/settler.ts', "import type { A } from '../dispatch/dispatcher.ts'"),
-      planted('runtime/settle/settler.ts', 'import {', '  a,', "} from '../places/runner.ts'"),
-      planted('runtime/settle/settler.ts', "const a = await import('../places/runner.ts')"),
+      planted('runtime/settle/settler.ts', 'import {', '  a,', "} from '../places/threads/runner.ts'"),
+      planted('runtime/settle/settler.ts', "const a = await import('../places/threads/runner.ts')"),
       planted('runtime/settle/settler.ts', "import { boot } from '../boot.ts'"),
       planted('runtime/settle/settler.ts', "import Database from 'better-sqlite3'"),
       planted('runtime/settle/settler.ts', "import amqp from 'amqplib'"),
-      planted('runtime/journal/thread.ts', "import { Piscina } from 'piscina'"),
+      planted('runtime/journal/owner/thread.ts', "import { Piscina } from 'piscina'"),
       planted('adapters/cli/main.ts', "import { connect } from 'amqplib'"),
       planted('conformance/broker.ts', "import { memory } from '../adapters/memory/index.ts'"),
       planted('conformance/broker.ts', "import { scratchFolder } from '../test/helpers/scratch.ts'"),
       planted('conformance/broker.ts', "import fc from 'fast-check'"),
-      planted('runtime/messages.ts', "import type { A } from './places/runner.ts'"),
+      planted('runtime/messages.ts', "import type { A } from './places/threads/runner.ts'"),
       planted('runtime/runtime.ts', "import { a } from '../adapters/memory/index.ts'"),
       planted('adapters/rabbitmq/index.ts', "export { a } from '../memory/index.ts'"),
       planted('adapters/rabbitmq/index.ts', "import { a } from '../../runtime/index.ts'"),
@@ -89,8 +89,8 @@ describe('the architecture', () => {
     accepts(
       importsFollowTheFolders,
       planted('lib/events.ts', "import { EventEmitter } from 'eventemitter3'", "import type { A } from './job.ts'"),
-      planted('runtime/settle/settler.ts', "import { a } from '../journal/client.ts'", "import '../messages.ts'"),
-      planted('runtime/supervise/tree.ts', "import { a } from '../places/runner.ts'"),
+      planted('runtime/settle/settler.ts', "import { a } from '../journal/owner/client.ts'", "import '../messages.ts'"),
+      planted('runtime/supervise/tree.ts', "import { a } from '../places/threads/runner.ts'"),
       planted('adapters/rabbitmq/index.ts', "import amqp from 'amqplib'", "import { a } from '../../lib/broker.ts'"),
       planted('adapters/rabbitmq/link.ts', "import { Readable } from 'node:stream'", "import './options.ts'"),
       planted('adapters/cli/main.ts', "import { a } from '../../runtime/index.ts'"),
@@ -109,7 +109,7 @@ describe('the architecture', () => {
     accepts(
       entriesOfThreadsAreNotImported,
       planted('runtime/places/pool.ts', "import type { A } from './thread-main.ts'"),
-      planted('runtime/places/thread-entry.cts', "import './thread-main.ts'"),
+      planted('runtime/places/threads/thread-entry.cts', "import './thread-main.ts'"),
     )
     assert.deepEqual(everything.flatMap(entriesOfThreadsAreNotImported), [])
   })
@@ -197,7 +197,8 @@ describe('the architecture', () => {
     accepts(
       statementsAreKept,
       planted('runtime/journal/a.ts', "prepare(db, 'SELECT 1').get()"),
-      planted('runtime/journal/sqlite.ts', 'db.prepare(sql)'),
+      planted('runtime/journal/files/sqlite.ts', 'db.prepare(sql)'),
+      planted('runtime/journal/tools/doctor.ts', "db.prepare('SELECT 1').get()"),
     )
     assert.deepEqual(shipped.flatMap(statementsAreKept), [])
   })

@@ -22,8 +22,12 @@ describeControls([
   },
   {
     protection: 'what is enqueued again after a cancel is taken',
-    mutation: { file: 'runtime/journal/crossing-statements.js', from: 'sent_before >= ?', to: '? IS NOT NULL' },
-    file: 'runtime/journal/taken.test.js',
+    mutation: {
+      file: 'runtime/journal/crossing/crossing-statements.js',
+      from: 'sent_before >= ?',
+      to: '? IS NOT NULL',
+    },
+    file: 'runtime/journal/crossing/taken.test.js',
     test: 'enqueued it again since',
   },
   {
@@ -84,7 +88,7 @@ describeControls([
   },
   {
     protection: 'a job that is too new does not run',
-    mutation: { file: 'runtime/places/job-version.js', from: 'if (!tooNew(task, context.version))', to: '' },
+    mutation: { file: 'runtime/places/attempt/job-version.js', from: 'if (!tooNew(task, context.version))', to: '' },
     file: 'runtime/versions.test.js',
     test: 'too new for the loop',
   },
@@ -96,7 +100,7 @@ describeControls([
   },
   {
     protection: 'a debounced job has the version of its last input',
-    mutation: { file: 'runtime/journal/debounce.js', from: 'inputVersionOf(overrides)', to: '1' },
+    mutation: { file: 'runtime/journal/store/debounce.js', from: 'inputVersionOf(overrides)', to: '1' },
     file: 'runtime/versions.test.js',
     test: 'of the last input where a debounced job',
   },

@@ -4,17 +4,17 @@ describeControls([
   {
     protection: 'what was offered behind a job whose thread ends goes back uncharged',
     mutation: {
-      file: 'runtime/places/seat.js',
+      file: 'runtime/places/threads/seat.js',
       from: /\[\.\.\.thread\.recall\(\(\) => true\)\](;[\s\S]*?const innocent = )[^;]*;/,
       to: '[]$1() => false;',
     },
-    file: 'runtime/places/seat.test.js',
+    file: 'runtime/places/threads/seat.test.js',
     test: 'uncharged',
   },
   {
     protection: 'an exit is no success',
     mutation: {
-      file: 'runtime/places/seat.js',
+      file: 'runtime/places/threads/seat.js',
       from: '(innocent(entry) ? NEIGHBOUR : exitOutcome(end))',
       to: "(innocent(entry) ? NEIGHBOUR : { type: 'succeeded', output: '' })",
     },
@@ -36,7 +36,7 @@ describeControls([
   {
     protection: 'a thrown null is a failure',
     mutation: {
-      file: 'runtime/places/attempt.js',
+      file: 'runtime/places/attempt/attempt.js',
       from: 'return failed(handler, error, context);',
       to: 'return error === null ? PLAIN_SUCCESS : failed(handler, error, context);',
     },
@@ -46,7 +46,7 @@ describeControls([
   {
     protection: "a late rejection is told from the next job's",
     mutation: {
-      file: 'runtime/places/strays.js',
+      file: 'runtime/places/attempt/strays.js',
       from: 'whose.getStore()?.number',
       to: '0',
     },
@@ -56,7 +56,7 @@ describeControls([
   {
     protection: 'what a job leaves behind is not that of whoever has begun last',
     mutation: {
-      file: 'runtime/places/strays.js',
+      file: 'runtime/places/attempt/strays.js',
       from: 'return whose.run(context, run);',
       to: 'whose.getStore = () => context; return whose.run(context, run);',
     },
@@ -66,7 +66,7 @@ describeControls([
   {
     protection: 'who runs beside a job that ends their thread is not charged for its exit',
     mutation: {
-      file: 'runtime/places/seat.js',
+      file: 'runtime/places/threads/seat.js',
       from: '(innocent(entry) ? NEIGHBOUR : exitOutcome(end))',
       to: 'exitOutcome(end)',
     },
@@ -76,7 +76,7 @@ describeControls([
   {
     protection: 'the hard limit terminates the thread',
     mutation: {
-      file: 'runtime/places/thread-place.js',
+      file: 'runtime/places/threads/thread-place.js',
       from: 'if (runningMs < entry.limits.hardLimitMs)',
       to: 'if (runningMs < 60_000)',
     },
@@ -86,7 +86,7 @@ describeControls([
   {
     protection: 'a job is free again only when its thread has exited',
     mutation: {
-      file: 'runtime/places/seat.js',
+      file: 'runtime/places/threads/seat.js',
       from: 'await this.#exit;',
       to: 'await null;',
     },
@@ -96,27 +96,27 @@ describeControls([
   {
     protection: 'what was under way when the journal thread died is sent again',
     mutation: {
-      file: 'runtime/journal/lost-group.js',
+      file: 'runtime/journal/owner/lost-group.js',
       from: 'gather.sendAgain(open);',
       to: '',
     },
-    file: 'runtime/journal/client.test.js',
+    file: 'runtime/journal/owner/client.test.js',
     test: 'is sent again',
   },
   {
     protection: 'a group that was committed is not written again after the journal thread died',
     mutation: {
-      file: 'runtime/journal/lost-group.js',
+      file: 'runtime/journal/owner/lost-group.js',
       from: 'const open = lost.splice(lost.filter(({ group }) => group.number <= commits).length);',
       to: 'const open = lost.splice(0);',
     },
-    file: 'runtime/journal/client.test.js',
+    file: 'runtime/journal/owner/client.test.js',
     test: 'not sent again',
   },
   {
     protection: 'what is running at the end of the grace goes back',
     mutation: {
-      file: 'runtime/places/thread-place.js',
+      file: 'runtime/places/threads/thread-place.js',
       from: 'this.#interrupt(seat);',
       to: '',
     },
@@ -125,7 +125,7 @@ describeControls([
   },
   {
     protection: 'what runs is settled on a full disk',
-    mutation: { file: 'runtime/journal/space.js', from: 'this.#reserve.release();', to: '' },
+    mutation: { file: 'runtime/journal/files/space.js', from: 'this.#reserve.release();', to: '' },
     file: 'torture/disk-full.test.js',
     test: 'settles what runs',
   },

@@ -17,7 +17,7 @@ describeControls([
   },
   {
     protection: 'what is known of parts is read anew after a rollback',
-    mutation: { file: 'runtime/journal/ledger.js', from: 'this.regulator.rebuild();', to: '' },
+    mutation: { file: 'runtime/journal/store/ledger.js', from: 'this.regulator.rebuild();', to: '' },
     file: LIMITED_JOBS,
     test: 'never break one',
   },
@@ -73,7 +73,7 @@ describeControls([
   },
   {
     protection: 'starts in processes are told while they run',
-    mutation: { file: 'runtime/places/process-watch.js', from: 'starts.tell(begunOn(lives()));', to: '' },
+    mutation: { file: 'runtime/places/processes/process-watch.js', from: 'starts.tell(begunOn(lives()));', to: '' },
     file: 'runtime/limits.test.js',
     test: 'not held up in processes',
   },
@@ -131,7 +131,7 @@ describeControls([
   },
   {
     protection: 'who waits for room is let in again',
-    mutation: { file: 'runtime/journal/store.js', from: 'ledger.admission.ask(task);', to: '' },
+    mutation: { file: 'runtime/journal/store/store.js', from: 'ledger.admission.ask(task);', to: '' },
     file: 'runtime/limits.test.js',
     test: 'lets callers wait',
   },
@@ -143,8 +143,12 @@ describeControls([
   },
   {
     protection: 'retries have a budget while fresh work waits',
-    mutation: { file: 'runtime/journal/retry-budget.js', from: '(this.#every[place] ?? DEFAULT_EVERY) - 1', to: '0' },
-    file: 'runtime/journal/retry-budget.test.js',
+    mutation: {
+      file: 'runtime/journal/store/retry-budget.js',
+      from: '(this.#every[place] ?? DEFAULT_EVERY) - 1',
+      to: '0',
+    },
+    file: 'runtime/journal/store/retry-budget.test.js',
     test: 'take at most one claim in ten',
   },
   {
@@ -176,7 +180,7 @@ describeControls([
   {
     protection: 'time opens a rate, and somebody looks then',
     mutation: {
-      file: 'runtime/journal/ledger.js',
+      file: 'runtime/journal/store/ledger.js',
       from: 'this.regulator.opensAt()',
       to: 'undefined',
     },

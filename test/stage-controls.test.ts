@@ -197,7 +197,7 @@ describeControls([
   {
     protection: 'a suspect runs apart from all others',
     mutation: { file: 'runtime/place-of.js', from: 'isSuspect(job) ? trialIndex(wires) : ', to: '' },
-    file: 'runtime/places/trial-place.test.js',
+    file: 'runtime/places/processes/trial-place.test.js',
     test: 'in a process of its own',
   },
   {

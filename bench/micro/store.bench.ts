@@ -1,7 +1,7 @@
 import { adopt } from '../../runtime/journal/open.ts'
 import type { Group, JobColumns } from '../../runtime/journal/protocol.ts'
-import type { Store } from '../../runtime/journal/store.ts'
-import { openDatabase } from '../../runtime/journal/sqlite.ts'
+import type { Store } from '../../runtime/journal/store/store.ts'
+import { openDatabase } from '../../runtime/journal/files/sqlite.ts'
 import { PAYLOAD } from '../payload.ts'
 import type { MicroCase } from './case.ts'
 

@@ -1,5 +1,5 @@
 import { formatJobId } from '../../lib/job.ts'
-import type { SettleEntry } from '../journal/gather.ts'
+import type { SettleEntry } from '../journal/owner/gather.ts'
 import type { Wires } from '../wires.ts'
 
 /**

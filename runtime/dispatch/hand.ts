@@ -1,4 +1,4 @@
-import { SUSPECT_RANK } from '../journal/schema.ts'
+import { SUSPECT_RANK } from '../journal/schema/schema.ts'
 import type { ClaimedJob } from '../messages.ts'
 import { Line } from './line.ts'
 

@@ -1,6 +1,6 @@
 import type { MoveEvidence } from '../../lib/ladder.ts'
 import type { TaskManifest, TaskPlace } from '../../lib/task.ts'
-import type { Settings } from '../journal/settings.ts'
+import type { Settings } from '../journal/owner/settings.ts'
 
 /** Where a task was moved to, and why; kept over restarts. */
 export interface Placement {

@@ -2,7 +2,7 @@ import { type Delivery, DONE } from '../../lib/broker.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { MillraceError } from '../../lib/errors.ts'
 import { decodeOutcomes, type HomewardOutcome } from '../../lib/homeward.ts'
-import type { SettleEntry } from '../journal/gather.ts'
+import type { SettleEntry } from '../journal/owner/gather.ts'
 import type { OutcomeAtHome } from '../journal/protocol.ts'
 import { entryOf, outcomeAtHome } from './outcome-at-home.ts'
 

@@ -3,7 +3,7 @@ import type { HomewardOutcome } from '../../lib/homeward.ts'
 import { isEnd } from '../../lib/homeward.ts'
 import { type AttemptRecord, parseJobId } from '../../lib/job.ts'
 import type { Outcome } from '../../lib/outcome.ts'
-import type { SettleEntry } from '../journal/gather.ts'
+import type { SettleEntry } from '../journal/owner/gather.ts'
 import type { OutcomeAtHome } from '../journal/protocol.ts'
 import type { Ended } from '../messages.ts'
 

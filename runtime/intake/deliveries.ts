@@ -1,7 +1,7 @@
 import { type BrokerSupports, type Delivery, DONE, type Settlement, type Verdict } from '../../lib/broker.ts'
 import { decodeJob, type JobEnvelope, messageOf } from '../../lib/envelope.ts'
 import type { TakenVerdict } from '../journal/protocol.ts'
-import { TAKEN_NUMBERS_FROM } from '../journal/schema.ts'
+import { TAKEN_NUMBERS_FROM } from '../journal/schema/schema.ts'
 import type { TakenClaim } from '../messages.ts'
 
 interface Open extends TakenClaim {

@@ -1,6 +1,6 @@
 import type { Delivery } from '../../lib/broker.ts'
 import type { JobEnvelope } from '../../lib/envelope.ts'
-import { SUSPECT_CRASHES } from '../journal/schema.ts'
+import { SUSPECT_CRASHES } from '../journal/schema/schema.ts'
 
 /** What is done with a delivery before the journal is asked. */
 export type Judgement =

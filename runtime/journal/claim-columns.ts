@@ -1,6 +1,6 @@
 import type { ClaimColumns, ClaimExtra } from './protocol.ts'
-import { isOutboundRank } from './schema.ts'
-import type { WaitingRow } from './statements.ts'
+import { isOutboundRank } from './schema/schema.ts'
+import type { WaitingRow } from './schema/statements.ts'
 
 /** A claim is as long as a group may be, so that nobody's commit waits for more than that. */
 export const CLAIM_JOBS = 512

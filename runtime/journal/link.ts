@@ -1,7 +1,7 @@
 import type { Remote } from 'comlink'
 import type { JournalOptions } from './open.ts'
 import type { FromJournal, Group } from './protocol.ts'
-import type { JournalQueries } from './queries.ts'
+import type { JournalQueries } from './queries/queries.ts'
 import type { Turnstile } from './turnstile.ts'
 
 /** Where groups go. Replies come to `JournalClient.received`. */

@@ -12,12 +12,12 @@ import type {
   TakenAnswers,
   TakenColumns,
   TakenEnd,
-} from './crossing.ts'
-import type { EndedRow, Expired } from './expired.ts'
-import type { HistoryBound } from './history.ts'
-import type { TailLoss } from './mark.ts'
-import type { Recovered } from './recover.ts'
-import type { Wished } from './wish.ts'
+} from './crossing/crossing.ts'
+import type { EndedRow, Expired } from './store/expired.ts'
+import type { HistoryBound } from './store/history.ts'
+import type { TailLoss } from './files/mark.ts'
+import type { Recovered } from './store/recover.ts'
+import type { Wished } from './inbox/wish.ts'
 
 /**
  * What passes between the owner and the journal thread. Jobs travel as columns, since a structured clone pays for each
@@ -347,4 +347,4 @@ export type {
   TakenExtra,
   TakenJob,
   TakenVerdict,
-} from './crossing.ts'
+} from './crossing/crossing.ts'

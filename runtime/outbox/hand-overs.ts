@@ -1,5 +1,5 @@
 import { transitions } from '../../lib/job-state.ts'
-import type { SettleEntry } from '../journal/gather.ts'
+import type { SettleEntry } from '../journal/owner/gather.ts'
 
 interface Waiter {
   resolve(): void

@@ -1,7 +1,7 @@
 import type { BrokerSupports, Message } from '../../lib/broker.ts'
 import { type JobEnvelope, messageOf, PUBLICATIONS } from '../../lib/envelope.ts'
 import { formatJobId } from '../../lib/job.ts'
-import { OUTBOUND_RANK } from '../journal/schema.ts'
+import { OUTBOUND_RANK } from '../journal/schema/schema.ts'
 import { type ClaimedJob, overridesOf } from '../messages.ts'
 
 /** What of a message is of the node that sends it. */

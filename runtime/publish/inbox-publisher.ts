@@ -6,9 +6,9 @@ import { formatJobId, type JobRecord, parseJobId } from '../../lib/job.ts'
 import { endOf, notKept, resultOf } from '../../lib/job-end.ts'
 import { duration, invalidOption, refuseUnknown } from '../../lib/options.ts'
 import type { AnyTask, EnqueueArguments, EnqueueOptions, InputOf, OutputOf } from '../../lib/task.ts'
-import type { FoundJob, FromInbox, InboxThreadData, ToInbox } from '../journal/inbox-thread-main.ts'
-import { toJobRecord } from '../journal/record.ts'
-import { INBOX_NUMBERS_FROM } from '../journal/schema.ts'
+import type { FoundJob, FromInbox, InboxThreadData, ToInbox } from '../journal/inbox/inbox-thread-main.ts'
+import { toJobRecord } from '../journal/store/record.ts'
+import { INBOX_NUMBERS_FROM } from '../journal/schema/schema.ts'
 import { journalPath } from '../journal-path.ts'
 import { siblingUrl } from '../sibling-url.ts'
 import { InboxSink } from './inbox-sink.ts'
@@ -208,7 +208,7 @@ export async function openPublisher(options: PublisherOptions): Promise<JournalP
     throw invalidOption('journal', journal, "the path of a runtime's journal")
   }
   const workerData: InboxThreadData = { file: journalPath(journal, 'journal') }
-  const worker = new Worker(siblingUrl('../journal/inbox-thread-main', import.meta.url), {
+  const worker = new Worker(siblingUrl('../journal/inbox/inbox-thread-main', import.meta.url), {
     name: 'millrace-inbox',
     workerData,
   })

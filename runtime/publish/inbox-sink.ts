@@ -1,8 +1,8 @@
 import type { Clock } from '../../lib/clock.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { weightOf } from '../../lib/job.ts'
-import type { NewJob } from '../journal/gather.ts'
-import type { ToInbox } from '../journal/inbox-thread-main.ts'
+import type { NewJob } from '../journal/owner/gather.ts'
+import type { ToInbox } from '../journal/inbox/inbox-thread-main.ts'
 import type { PublishSink } from './publisher.ts'
 
 const GROUP_JOBS = 1_000

@@ -2,7 +2,7 @@ import { MillraceError } from '../../lib/errors.ts'
 import { weightOf } from '../../lib/job.ts'
 import { invalidOption } from '../../lib/options.ts'
 import type { PreparedJob } from '../../lib/enqueue.ts'
-import type { NewJob } from '../journal/gather.ts'
+import type { NewJob } from '../journal/owner/gather.ts'
 
 /** What `enqueueMany` came to. */
 export interface EnqueuedMany {

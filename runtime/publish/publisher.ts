@@ -3,7 +3,7 @@ import { type PreparedJob, prepareJob, refuseStranger } from '../../lib/enqueue.
 import { MillraceError } from '../../lib/errors.ts'
 import type { JobExtra } from '../../lib/job.ts'
 import type { AnyTask, EnqueueOptions } from '../../lib/task.ts'
-import type { NewJob } from '../journal/gather.ts'
+import type { NewJob } from '../journal/owner/gather.ts'
 import { chunksOf, type EnqueuedMany, ManyRun } from './many-run.ts'
 
 /** Where new jobs go. */

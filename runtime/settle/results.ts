@@ -1,6 +1,6 @@
 import { MillraceError } from '../../lib/errors.ts'
 import { type End, resultOf } from '../../lib/job-end.ts'
-import { INBOX_NUMBERS_FROM } from '../journal/schema.ts'
+import { INBOX_NUMBERS_FROM } from '../journal/schema/schema.ts'
 import { RecentEnds } from './recent-ends.ts'
 
 interface Waiter {

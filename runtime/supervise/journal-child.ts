@@ -1,6 +1,6 @@
 import type { Behavior } from '../../lib/actor.ts'
 import { MillraceError } from '../../lib/errors.ts'
-import { createStarts } from '../journal/starts.ts'
+import { createStarts } from '../journal/files/starts.ts'
 import { startsOf } from '../place-layout.ts'
 import type { Wires } from '../wires.ts'
 

@@ -3,7 +3,7 @@ import { placeListener } from '../listeners.ts'
 import type { Place } from '../messages.ts'
 import { startsOf } from '../place-layout.ts'
 import { publicIdOf, trialIndex } from '../place-of.ts'
-import { type TrialListener, TrialPlace } from '../places/trial-place.ts'
+import { type TrialListener, TrialPlace } from '../places/processes/trial-place.ts'
 import type { Wires } from '../wires.ts'
 import { loopLane, placeContext } from './place-child.ts'
 

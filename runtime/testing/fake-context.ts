@@ -5,7 +5,7 @@ import { oneOf, refuseUnknown, wholeNumber } from '../../lib/options.ts'
 import type { LogLine } from '../../lib/outcome.ts'
 import { decodePayload } from '../../lib/payload.ts'
 import { checkedTaskName } from '../../lib/task.ts'
-import { AttemptContext } from '../places/attempt-context.ts'
+import { AttemptContext } from '../places/attempt/attempt-context.ts'
 import { type AbortReason, abortReasons } from '../places/thread-protocol.ts'
 
 export interface FakeContextOptions {

@@ -3,7 +3,7 @@ import { collectTasks } from '../../lib/collect-tasks.ts'
 import { type AnyTask, handlerOf, isTask, type TaskHandler } from '../../lib/task.ts'
 import type { CustomBackoff } from '../backoffs-config.ts'
 import { laneConfig, type PlaceConfig } from '../config.ts'
-import { Handlers } from '../places/handlers.ts'
+import { Handlers } from '../places/attempt/handlers.ts'
 
 /** Tasks and handlers one by one, or all that a module exports: `import * as handlers from './handlers.js'`. */
 export type TestTasks = readonly (AnyTask | TaskHandler)[] | Readonly<Record<string, unknown>>

@@ -1,7 +1,7 @@
 import type { Behavior } from '../../lib/actor.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { UpkeepMessage } from '../messages.ts'
-import type { HistoryBound } from '../journal/history.ts'
+import type { HistoryBound } from '../journal/store/history.ts'
 import type { Answer, GivenUp, Request } from '../journal/protocol.ts'
 
 export interface UpkeepJournal {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Ledger } from '../../runtime/journal/ledger.ts'
+import type { Ledger } from '../../runtime/journal/store/ledger.ts'
 
 interface Statement {
   readonly source: string

@@ -4,7 +4,7 @@ import { stateCodes } from '../../lib/job-state.ts'
 import { decodeOutcomes, encodeOutcome, encodeUnrun, type HomewardOutcome } from '../../lib/homeward.ts'
 import { formatJobId, parseJobId } from '../../lib/job.ts'
 import type { OutcomeAtHome, TakenVerdict } from '../../runtime/journal/protocol.ts'
-import { OUTBOUND_RANK } from '../../runtime/journal/schema.ts'
+import { OUTBOUND_RANK } from '../../runtime/journal/schema/schema.ts'
 import type { ClaimedJob } from '../../runtime/messages.ts'
 import { StoreDriver, type Taking } from './store-driver.ts'
 

@@ -1,7 +1,7 @@
 import { adopt, openJournal, type OpenJournal } from '../../runtime/journal/open.ts'
 import type { OpenedJournal } from '../../runtime/journal/protocol.ts'
-import { openDatabase } from '../../runtime/journal/sqlite.ts'
-import type { Store } from '../../runtime/journal/store.ts'
+import { openDatabase } from '../../runtime/journal/files/sqlite.ts'
+import type { Store } from '../../runtime/journal/store/store.ts'
 
 export const START = 1_700_000_000_000
 export const KEEP_MS = 60_000

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { ManualClock } from '../../lib/manual-clock.ts'
-import { JournalAccess, type JournalAccessListener } from '../../runtime/journal/access.ts'
+import { JournalAccess, type JournalAccessListener } from '../../runtime/journal/owner/access.ts'
 import type { ConnectionListener, JournalConnection } from '../../runtime/journal/link.ts'
 import { type OpenJournal, openJournal } from '../../runtime/journal/open.ts'
 import type { Group } from '../../runtime/journal/protocol.ts'

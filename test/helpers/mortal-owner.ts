@@ -1,5 +1,5 @@
 import { openJournal, type OpenJournal } from '../../runtime/journal/open.ts'
-import { createStarts, StartsWriter } from '../../runtime/journal/starts.ts'
+import { createStarts, StartsWriter } from '../../runtime/journal/files/starts.ts'
 import { KEEP_MS } from './journal-openers.ts'
 import { StoreDriver } from './store-driver.ts'
 

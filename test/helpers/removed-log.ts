@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { journalFiles } from '../../runtime/journal/files.ts'
+import { journalFiles } from '../../runtime/journal/files/files.ts'
 
 /** Jobs that are written before the log is removed, and as many after it. */
 export const JOBS = 20

@@ -1,4 +1,4 @@
-import { BatchPolicy } from '../../runtime/places/batch-policy.ts'
+import { BatchPolicy } from '../../runtime/places/threads/batch-policy.ts'
 import { lane, tier } from '../fixtures/victim-places.ts'
 
 /** Of each kind of place: how many jobs run there at once, and how many an owner has claimed for it and not ended, at most. */

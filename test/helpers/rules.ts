@@ -206,12 +206,11 @@ export const onlyTheClockTellsTime: Rule = ({ path, text }) => {
 }
 
 /** They open a file for a moment, and are no part of a service. */
-const TOOLS = ['administer', 'backup', 'doctor', 'mend', 'own-names', 'read-only', 'salvage', 'salvage-rows'].map(
-  (name) => `runtime/journal/${name}.ts`,
-)
+const TOOLS = 'runtime/journal/tools/'
 
 export const statementsAreKept: Rule = ({ path, text }) => {
-  if (!path.startsWith('runtime/journal/') || path === 'runtime/journal/sqlite.ts' || TOOLS.includes(path)) return []
+  if (!path.startsWith('runtime/journal/') || path.startsWith(TOOLS) || path === 'runtime/journal/files/sqlite.ts')
+    return []
   const code = codeOf(text)
   return [...code.matchAll(/\.(?:prepare|pragma)\b/g)].map(
     ({ 0: call, index }) =>

@@ -1,6 +1,6 @@
 import { take } from '../../lib/slot-word.ts'
 import type { Outcome } from '../../lib/outcome.ts'
-import type { Entry, Incarnation } from '../../runtime/places/incarnation.ts'
+import type { Entry, Incarnation } from '../../runtime/places/threads/incarnation.ts'
 import { Slots } from '../../runtime/places/slots.ts'
 
 /** What a thread does to its slots, done by hand: a test decides when. */

@@ -1,9 +1,9 @@
 import type { JobExtra } from '../../lib/job.ts'
 import type { MaxWaiting, PartLimits } from '../../lib/limits.ts'
-import { acknowledge, acknowledgeTaken, claimedJobs, shortCutsOf } from '../../runtime/journal/acknowledge.ts'
-import { Gather } from '../../runtime/journal/gather.ts'
+import { acknowledge, acknowledgeTaken, claimedJobs, shortCutsOf } from '../../runtime/journal/owner/acknowledge.ts'
+import { Gather } from '../../runtime/journal/owner/gather.ts'
 import { columnsOf } from '../../runtime/journal/group-columns.ts'
-import type { Ledger } from '../../runtime/journal/ledger.ts'
+import type { Ledger } from '../../runtime/journal/store/ledger.ts'
 import {
   type Answer,
   appended,
@@ -17,11 +17,11 @@ import {
   type TakenAnswer,
   type TakenJob,
 } from '../../runtime/journal/protocol.ts'
-import { journalQueries } from '../../runtime/journal/queries.ts'
-import type { StoredJob } from '../../runtime/journal/record.ts'
-import type { Database } from '../../runtime/journal/sqlite.ts'
-import { TAKEN_NUMBERS_FROM } from '../../runtime/journal/schema.ts'
-import type { Store } from '../../runtime/journal/store.ts'
+import { journalQueries } from '../../runtime/journal/queries/queries.ts'
+import type { StoredJob } from '../../runtime/journal/store/record.ts'
+import type { Database } from '../../runtime/journal/files/sqlite.ts'
+import { TAKEN_NUMBERS_FROM } from '../../runtime/journal/schema/schema.ts'
+import type { Store } from '../../runtime/journal/store/store.ts'
 import type { ClaimedJob } from '../../runtime/messages.ts'
 import { type Opened, openerInMemory, START } from './journal-openers.ts'
 import { settleOf } from './settle-of.ts'

@@ -11,7 +11,7 @@ import {
   type Transition,
   transitions,
 } from '../../lib/job-state.ts'
-import { become, guard } from '../../runtime/journal/schema.ts'
+import { become, guard } from '../../runtime/journal/schema/schema.ts'
 import { StoreDriver } from '../helpers/store-driver.ts'
 
 const names = Object.keys(transitions) as Transition[]

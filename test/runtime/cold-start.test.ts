@@ -35,7 +35,7 @@ describe('a runtime that is asked for before all of it is loaded', () => {
 
   it('says why the thread of its journal does not start, though that is known before anybody asks it', async () => {
     using copy = mutant({
-      file: 'runtime/journal/lock.js',
+      file: 'runtime/journal/files/lock.js',
       from: /^/,
       to: "throw Object.assign(new Error('planted'), { code: 'PLANTED' });\n",
     })

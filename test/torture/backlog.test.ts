@@ -68,7 +68,7 @@ describe('a service that is killed while 1,000,000 jobs wait', () => {
 /** What was running goes to the end of the queue: others begin instead. */
 async function isFoundOut(folder: string): Promise<void> {
   using copy = mutant({
-    file: 'runtime/journal/recover.js',
+    file: 'runtime/journal/store/recover.js',
     from: 'crashes = ?, rank = ?, interrupted_at = NULL',
     to: 'crashes = ?, rank = ?, ord = ord + 1e9, interrupted_at = NULL',
   })

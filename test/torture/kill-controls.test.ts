@@ -20,7 +20,7 @@ const broken: readonly {
     what: 'enqueue resolves before its commit',
     mutations: [
       {
-        file: 'runtime/journal/client.js',
+        file: 'runtime/journal/owner/client.js',
         from: /(?<=takes\(job\)\)\s+return;\s+)this\.#gather\.addJob\(job\);/,
         to: 'setImmediate(job.accepted.bind(job), job.number, "new"); this.#gather.addJob({ ...job, accepted() {} });',
       },
@@ -33,9 +33,9 @@ const broken: readonly {
     // Either of the two alone is enough: what is not recovered at the start is found when nobody holds it.
     what: 'what was running is not made available again',
     mutations: [
-      { file: 'runtime/journal/recover.js', from: 'for (const job of orphans) {', to: 'for (const job of []) {' },
+      { file: 'runtime/journal/store/recover.js', from: 'for (const job of orphans) {', to: 'for (const job of []) {' },
       {
-        file: 'runtime/journal/requests.js',
+        file: 'runtime/journal/store/requests.js',
         from: /for \(const row of this\.#sql\.running\.all\(\)\)/,
         to: 'for (const row of [])',
       },
@@ -46,7 +46,7 @@ const broken: readonly {
     what: 'successes are told and never written',
     mutations: [
       {
-        file: 'runtime/journal/settle.js',
+        file: 'runtime/journal/store/settle.js',
         from: /if \(ledger\.sql\.finish\.run\(number, done\[at \+ 1\]\)\.changes === 0\)/,
         to: 'if (false)',
       },
@@ -58,7 +58,7 @@ const broken: readonly {
     what: 'what is claimed as it is enqueued is written as if it waited',
     mutations: [
       {
-        file: 'runtime/journal/append.js',
+        file: 'runtime/journal/store/append.js',
         from: 'ledger.sql.append.run(number, id, stateCodes.running, rank, ord, 1,',
         to: 'ledger.sql.append.run(number, id, stateCodes.available, rank, ord, 0,',
       },
@@ -70,12 +70,12 @@ const broken: readonly {
     what: 'successes wait until there are many of them',
     mutations: [
       {
-        file: 'runtime/journal/gather.js',
+        file: 'runtime/journal/owner/gather.js',
         from: 'const finished = this.#finished;',
         to: 'const finished = this.#finished.length < 5_000 ? [] : this.#finished;',
       },
       {
-        file: 'runtime/journal/gather.js',
+        file: 'runtime/journal/owner/gather.js',
         from: /this\.#finished = \[\];(?=\s+this\.#settles = \[\])/,
         to: 'if (finished.length > 0) this.#finished = [];',
       },
@@ -88,7 +88,7 @@ const broken: readonly {
     what: 'a kill costs an attempt',
     mutations: [
       {
-        file: 'runtime/journal/recover.js',
+        file: 'runtime/journal/store/recover.js',
         from: 'crashes = ?, rank = ?, interrupted_at = NULL',
         to: 'attempt = attempt + 1, crashes = ?, rank = ?, interrupted_at = NULL',
       },
@@ -99,7 +99,7 @@ const broken: readonly {
     what: 'one job in a hundred is acknowledged and not written',
     mutations: [
       {
-        file: 'runtime/journal/append.js',
+        file: 'runtime/journal/store/append.js',
         from: 'const number = numbers[index];',
         to: `const number = numbers[index];
         if (number % 100 === 0) { results[index] = appended.waiting; ledger.nextOrd++; continue; }`,
@@ -133,7 +133,7 @@ const broken: readonly {
     what: 'children are written before the success of their parent',
     mutations: [
       {
-        file: 'runtime/places/attempt-context.js',
+        file: 'runtime/places/attempt/attempt-context.js',
         from: /if \(now === true\)(?=\s+return this\.#idOf\(await this\.#host\.enqueueNow)/,
         to: 'if (now !== null)',
       },
@@ -165,12 +165,12 @@ describe('a service that is killed and has a fault', () => {
   it('shows a job that is blamed for the kills as dead, with all that is known of it', LIMIT, async (test) => {
     using copy = mutant(
       {
-        file: 'runtime/journal/recover.js',
+        file: 'runtime/journal/store/recover.js',
         from: 'statements.free(job, hadBegun ?',
         to: 'if (hadBegun) blame(ledger, job, now); else statements.free(job, hadBegun ?',
       },
       {
-        file: 'runtime/journal/recover.js',
+        file: 'runtime/journal/store/recover.js',
         from: 'function waysOut(',
         to: `function blame(ledger, { id, claim }, now) {
         const die = ledger.db.prepare("UPDATE millrace_jobs SET state = 4, crashes = 1, ended_at = ?, keep_until = ? WHERE id = ?");

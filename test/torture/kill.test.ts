@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { examine } from '../../runtime/journal/doctor.ts'
+import { examine } from '../../runtime/journal/tools/doctor.ts'
 import { killLoop, type Verdict } from '../helpers/kill-loop.ts'
 import { ledgerFaults } from '../helpers/kill-verdict.ts'
 import { built } from '../helpers/mutant.ts'

@@ -62,7 +62,7 @@ describe('a job that takes its process down', () => {
 
   it('would take it down for ever if nobody counted', { timeout: 120_000 }, async () => {
     using copy = mutant({
-      file: 'runtime/journal/recover.js',
+      file: 'runtime/journal/store/recover.js',
       from: /const hadBegun = .*/,
       to: 'const hadBegun = false;',
     })

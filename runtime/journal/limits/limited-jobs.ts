@@ -1,9 +1,9 @@
 import type { PartGroup, Position } from '../../../lib/part-group.ts'
 import { push } from '../claim-columns.ts'
-import type { Ledger } from '../ledger.ts'
+import type { Ledger } from '../store/ledger.ts'
 import type { ClaimColumns } from '../protocol.ts'
-import { SUSPECT_RANK } from '../schema.ts'
-import type { WaitingRow } from '../statements.ts'
+import { SUSPECT_RANK } from '../schema/schema.ts'
+import type { WaitingRow } from '../schema/statements.ts'
 
 /** Where the jobs without limits stand. */
 interface Rival {

@@ -1,6 +1,6 @@
 import { Pace } from '../../../lib/pace.ts'
 import type { ClaimColumns } from '../protocol.ts'
-import type { Waiting } from '../waiting.ts'
+import type { Waiting } from '../store/waiting.ts'
 
 /** An estimate has to be this many times too long before a job is given up for it. */
 const CLEARLY = 2

@@ -4,9 +4,9 @@ import type { Limiter, LimiterName, LimiterRule } from '../../../lib/limiter.ts'
 import { type HeldUp, PartGroup, type Picked, type Ticket } from '../../../lib/part-group.ts'
 import type { PartName } from '../../../lib/part.ts'
 import type { Routes, Settle } from '../protocol.ts'
-import { isPlaceRank, RETRIED_RANK } from '../schema.ts'
-import type { Database } from '../sqlite.ts'
-import { RANKS } from '../waiting.ts'
+import { isPlaceRank, RETRIED_RANK } from '../schema/schema.ts'
+import type { Database } from '../files/sqlite.ts'
+import { RANKS } from '../store/waiting.ts'
 import { type PartStatements, prepareParts } from './statements.ts'
 
 /** A job that waits for its claim, as far as limits go by it. */

@@ -1,6 +1,6 @@
 import { stateCodes } from '../../../lib/job-state.ts'
-import { IS_OUTBOUND } from '../schema.ts'
-import { type Database, prepare, prepareTuples, prepareValue } from '../sqlite.ts'
+import { IS_OUTBOUND } from '../schema/schema.ts'
+import { type Database, prepare, prepareTuples, prepareValue } from '../files/sqlite.ts'
 
 const { available, running } = stateCodes
 

@@ -1,9 +1,9 @@
 import type { Limiter } from '../../../lib/limiter.ts'
 import type { LimitReason } from '../../../lib/explanation.ts'
 import { stateCodes } from '../../../lib/job-state.ts'
-import type { Ledger } from '../ledger.ts'
-import { IS_OUTBOUND, IS_SUSPECT, isOutboundRank, isSuspectRank } from '../schema.ts'
-import { type Prepared, prepare, prepareValue } from '../sqlite.ts'
+import type { Ledger } from '../store/ledger.ts'
+import { IS_OUTBOUND, IS_SUSPECT, isOutboundRank, isSuspectRank } from '../schema/schema.ts'
+import { type Prepared, prepare, prepareValue } from '../files/sqlite.ts'
 
 /** Why a job is not claimed now, as far as the journal knows. */
 export type WhyWaiting =

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { groupSize } from '../../../runtime/journal/group-columns.ts'
-import { Gather } from '../../../runtime/journal/gather.ts'
+import { Gather } from '../../../runtime/journal/owner/gather.ts'
 import type { TakenJob } from '../../../runtime/journal/protocol.ts'
-import type { NewJob } from '../../../runtime/journal/gather.ts'
+import type { NewJob } from '../../../runtime/journal/owner/gather.ts'
 
 const OVERRIDES = JSON.stringify({ softLimitMs: 5 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { Ledger } from '../../../runtime/journal/ledger.ts'
+import type { Ledger } from '../../../runtime/journal/store/ledger.ts'
 import { alter } from '../../helpers/altered-statement.ts'
 import { Play, step, type Step } from '../../helpers/journal-steps.ts'
 

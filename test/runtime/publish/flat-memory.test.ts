@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { examine } from '../../../runtime/journal/doctor.ts'
+import { examine } from '../../../runtime/journal/tools/doctor.ts'
 import { scratchFolder } from '../../helpers/scratch.ts'
 
 const JOBS = 1_000_000

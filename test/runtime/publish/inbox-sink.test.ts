@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { JobExtra } from '../../../lib/job.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
-import type { InboxGroup, ToInbox } from '../../../runtime/journal/inbox-thread-main.ts'
+import type { InboxGroup, ToInbox } from '../../../runtime/journal/inbox/inbox-thread-main.ts'
 import { InboxSink } from '../../../runtime/publish/inbox-sink.ts'
 
 /** A sink whose groups are caught. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { MillraceError } from '../../../lib/errors.ts'
-import type { NewJob } from '../../../runtime/journal/gather.ts'
+import type { NewJob } from '../../../runtime/journal/owner/gather.ts'
 import { chunksOf, ManyRun } from '../../../runtime/publish/many-run.ts'
 
 const prepared = { task: 'echo', input: '1', extra: null }

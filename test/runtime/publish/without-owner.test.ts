@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { createRuntime, type MillraceError, type Runtime } from '../../../runtime/index.ts'
-import { journalFiles } from '../../../runtime/journal/files.ts'
+import { journalFiles } from '../../../runtime/journal/files/files.ts'
 import { laneEcho } from '../../fixtures/tasks.ts'
 import { built, mutant } from '../../helpers/mutant.ts'
 import { startNode } from '../../helpers/node-process.ts'
@@ -103,7 +103,7 @@ describe('what is published while a journal has no owner', { timeout: 240_000 },
 
   it('would leave a log of its whole size, if publishers left that to an owner (control)', async (test) => {
     using copy = mutant({
-      file: 'runtime/journal/log-bounds.js',
+      file: 'runtime/journal/files/log-bounds.js',
       from: '2 * CHECKPOINT_PAGES',
       to: '0',
     })

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { spawn } from '../../../lib/actor.ts'
 import { type Clock, systemClock } from '../../../lib/clock.ts'
 import { ManualClock } from '../../../lib/manual-clock.ts'
-import type { HistoryBound } from '../../../runtime/journal/history.ts'
+import type { HistoryBound } from '../../../runtime/journal/store/history.ts'
 import type { Answer, Request } from '../../../runtime/journal/protocol.ts'
 import { Upkeep } from '../../../runtime/upkeep/upkeep.ts'
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { HeldBack } from '../../../../runtime/journal/held-back.ts'
-import type { NewJob } from '../../../../runtime/journal/gather.ts'
+import { HeldBack } from '../../../../runtime/journal/owner/held-back.ts'
+import type { NewJob } from '../../../../runtime/journal/owner/gather.ts'
 import { type DriverOptions, StoreDriver } from '../../../helpers/store-driver.ts'
 
 const reject = { alpha: { limit: 2, beyond: 'reject' } } as const
