@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rabbitmq } from '../adapters/rabbitmq/index.ts'
-import type { RuntimeOptions } from '../runtime/config.ts'
+import type { RuntimeOptions } from '../runtime/config/config.ts'
 import { createRuntime, type Runtime } from '../runtime/index.ts'
 import { alternate, ratioFigure } from './alternate.ts'
 import type { QueueKind } from './apart.ts'

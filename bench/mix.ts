@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import type { RuntimeOptions } from '../runtime/config.ts'
+import type { RuntimeOptions } from '../runtime/config/config.ts'
 import { createRuntime, type Runtime } from '../runtime/index.ts'
 import { siblingUrl } from '../runtime/sibling-url.ts'
 import { type Bench, type Figure, pick, type Scale } from './bench.ts'

@@ -1,5 +1,5 @@
 import { boot, systemGround } from '../runtime/boot.ts'
-import { resolveConfig } from '../runtime/config.ts'
+import { resolveConfig } from '../runtime/config/config.ts'
 import { Runtime } from '../runtime/runtime.ts'
 import { type Bench, type Figure, pick } from './bench.ts'
 import { board, nowMs } from './board.ts'

@@ -1,5 +1,5 @@
 import { createRuntime, type Runtime } from '../runtime/index.ts'
-import type { RuntimeOptions } from '../runtime/config.ts'
+import type { RuntimeOptions } from '../runtime/config/config.ts'
 import { siblingUrl } from '../runtime/sibling-url.ts'
 import { INPUT } from './payload.ts'
 import { Scratch } from './scratch.ts'

@@ -1,5 +1,5 @@
 import { isMainThread } from 'node:worker_threads'
-import type { RuntimeOptions } from './config.ts'
+import type { RuntimeOptions } from './config/config.ts'
 import type { HeadStart } from './head-start.ts'
 import { EarlyWorker } from './journal/owner/early-worker.ts'
 import { refuseNestedRuntime } from './places/attempt/thread-mark.ts'

@@ -3,7 +3,7 @@ import { MillraceError, nearest } from '../lib/errors.ts'
 import { invalidOption, TEN_YEARS_MS } from '../lib/options.ts'
 import type { CustomBackoffs } from '../lib/retry.ts'
 import type { TaskManifest } from '../lib/task.ts'
-import type { CustomBackoff } from './backoffs-config.ts'
+import type { CustomBackoff } from './config/backoffs-config.ts'
 
 type Configured = ReadonlyMap<string, CustomBackoff>
 

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { type Clock, systemClock } from '../lib/clock.ts'
-import { type Config, resolveConfig, type RuntimeOptions } from './config.ts'
+import { type Config, resolveConfig, type RuntimeOptions } from './config/config.ts'
 import type { EarlyWorker } from './journal/owner/early-worker.ts'
 import { EarlyThreads } from './places/threads/early-threads.ts'
 import { TierPool } from './places/threads/tier-pool.ts'

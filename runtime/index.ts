@@ -70,8 +70,8 @@ export type { Ahead, Explanation, LimitReason, Reason } from '../lib/explanation
 export type { Evidence, PlaceStatus, PlaceSummary, RunningJob, ThreadSummary } from '../lib/places.ts'
 export type { RecycleCause, RecycleLimits, Usage } from '../lib/recycle.ts'
 export type { Verdict } from '../lib/verdict.ts'
-export type { AcrossOptions } from './across-config.ts'
-export type { CustomBackoff } from './backoffs-config.ts'
+export type { AcrossOptions } from './config/across-config.ts'
+export type { CustomBackoff } from './config/backoffs-config.ts'
 export type {
   ElasticThreads,
   JournalConfig,
@@ -80,9 +80,9 @@ export type {
   RuntimeOptions,
   TierConfig,
   WatchdogConfig,
-} from './config.ts'
-export type { PromotionConfig, RungConfig } from './promotion-config.ts'
-export type { ResizeOptions } from './resize.ts'
+} from './config/config.ts'
+export type { PromotionConfig, RungConfig } from './config/promotion-config.ts'
+export type { ResizeOptions } from './control/resize.ts'
 export type { NodeFacts, Role } from '../lib/control-message.ts'
 export type { VersionOptions } from '../lib/version.ts'
 export type { NodeStatus } from '../lib/membership.ts'

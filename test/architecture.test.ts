@@ -77,7 +77,7 @@ describe('the architecture', () => {
       planted('runtime/runtime.ts', "import { a } from '../adapters/memory/index.ts'"),
       planted('adapters/rabbitmq/index.ts', "export { a } from '../memory/index.ts'"),
       planted('adapters/rabbitmq/index.ts', "import { a } from '../../runtime/index.ts'"),
-      planted('adapters/cli/main.ts', "import { a } from '../../runtime/desk.ts'"),
+      planted('adapters/cli/main.ts', "import { a } from '../../runtime/desk/desk.ts'"),
       planted('adapters/cli/main.ts', "import { a } from '../rabbitmq/cluster.ts'"),
       planted('adapters/memory/index.ts', "import { a } from '../rabbitmq/index.ts'"),
       planted('adapters/memory/index.ts', "import amqp from 'amqplib'"),

@@ -10,7 +10,7 @@ describeControls([
   },
   {
     protection: 'a cancel of a job that is away is kept for others',
-    mutation: { file: 'runtime/changes.js', from: 'await cancelElsewhere(wires, [number]);', to: '' },
+    mutation: { file: 'runtime/desk/changes.js', from: 'await cancelElsewhere(wires, [number]);', to: '' },
     file: 'runtime/across/control.test.js',
     test: 'although all workers were down',
   },

@@ -131,14 +131,14 @@ describeControls([
   },
   {
     protection: 'idle waits for outcomes to be committed',
-    mutation: { file: 'runtime/desk.js', from: 'if (quietLooks === 2)', to: 'if (quietLooks === 1)' },
+    mutation: { file: 'runtime/desk/desk.js', from: 'if (quietLooks === 2)', to: 'if (quietLooks === 1)' },
     file: 'runtime/idle.test.js',
     test: 'every settle',
   },
   {
     protection: 'a page does not wait for a journal that takes nothing',
-    mutation: { file: 'runtime/inbox-taken.js', from: "barrier('none')", to: 'barrier()' },
-    file: 'runtime/inbox-taken.test.js',
+    mutation: { file: 'runtime/desk/inbox-taken.js', from: "barrier('none')", to: 'barrier()' },
+    file: 'runtime/desk/inbox-taken.test.js',
     test: 'by no page while',
   },
 ])

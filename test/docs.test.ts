@@ -7,7 +7,7 @@ import { prepareJob, prepareReschedule } from '../lib/enqueue.ts'
 import type { MillraceError } from '../lib/errors.ts'
 import { defaultRetry, retryPolicy } from '../lib/retry.ts'
 import { defineTask } from '../lib/task.ts'
-import { type Config, resolveConfig, type RuntimeOptions } from '../runtime/config.ts'
+import { type Config, resolveConfig, type RuntimeOptions } from '../runtime/config/config.ts'
 
 /** What pages say that a program can compare with the code. */
 

@@ -4,7 +4,7 @@ import { describeControls } from './helpers/controls.ts'
 describeControls([
   {
     protection: 'who waits for a child hears when its parent has dropped it',
-    mutation: { file: 'runtime/desk.js', from: "origin !== 'by-id' && ", to: '' },
+    mutation: { file: 'runtime/desk/desk.js', from: "origin !== 'by-id' && ", to: '' },
     file: 'runtime/late-result.test.js',
     test: 'its parent has failed',
   },
@@ -265,17 +265,17 @@ describeControls([
   {
     protection: 'a cancel answers when the end is committed',
     mutation: {
-      file: 'runtime/changes.js',
+      file: 'runtime/desk/changes.js',
       from: 'return endOf(wires, number);',
       to: "return 'cancelled';",
     },
-    file: 'runtime/changes.test.js',
+    file: 'runtime/desk/changes.test.js',
     test: 'cancelsAsItSays, on a tier',
   },
   {
     protection: 'a job of a transaction is looked for in the inbox',
-    mutation: { file: 'runtime/desk.js', from: 'if (number < INBOX_NUMBERS_FROM)', to: 'if (true)' },
-    file: 'runtime/changes.test.js',
+    mutation: { file: 'runtime/desk/desk.js', from: 'if (number < INBOX_NUMBERS_FROM)', to: 'if (true)' },
+    file: 'runtime/desk/changes.test.js',
     test: 'has not taken it over yet',
   },
   {

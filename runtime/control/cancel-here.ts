@@ -1,7 +1,7 @@
 import { parseJobId } from '../../lib/job.ts'
 import { unrunAcross } from '../across.ts'
 import { ask } from '../ask.ts'
-import { cancelJob } from '../changes.ts'
+import { cancelJob } from '../desk/changes.ts'
 import type { Wires } from '../wires.ts'
 import type { NodeAnswers } from './verbs.ts'
 

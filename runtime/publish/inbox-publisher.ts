@@ -9,7 +9,7 @@ import type { AnyTask, EnqueueArguments, EnqueueOptions, InputOf, OutputOf } fro
 import type { FoundJob, FromInbox, InboxThreadData, ToInbox } from '../journal/inbox/inbox-thread-main.ts'
 import { toJobRecord } from '../journal/store/record.ts'
 import { INBOX_NUMBERS_FROM } from '../journal/schema/schema.ts'
-import { journalPath } from '../journal-path.ts'
+import { journalPath } from '../config/journal-path.ts'
 import { siblingUrl } from '../sibling-url.ts'
 import { InboxSink } from './inbox-sink.ts'
 import type { EnqueuedMany } from './many-run.ts'

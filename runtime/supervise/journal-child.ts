@@ -1,7 +1,7 @@
 import type { Behavior } from '../../lib/actor.ts'
 import { MillraceError } from '../../lib/errors.ts'
 import { createStarts } from '../journal/files/starts.ts'
-import { startsOf } from '../place-layout.ts'
+import { startsOf } from './place-layout.ts'
 import type { Wires } from '../wires.ts'
 
 /** Opens the journal as its owner, and closes it when everything that writes to it has stopped. */

@@ -1,7 +1,7 @@
 import type { Behavior } from '../../lib/actor.ts'
 import { placeListener } from '../listeners.ts'
 import type { Place } from '../messages.ts'
-import { startsOf } from '../place-layout.ts'
+import { startsOf } from './place-layout.ts'
 import { publicIdOf, trialIndex } from '../place-of.ts'
 import { type TrialListener, TrialPlace } from '../places/processes/trial-place.ts'
 import type { Wires } from '../wires.ts'

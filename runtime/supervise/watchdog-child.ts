@@ -1,5 +1,5 @@
 import type { Behavior } from '../../lib/actor.ts'
-import { hostOf } from '../config.ts'
+import { hostOf } from '../config/config.ts'
 import type { Wires } from '../wires.ts'
 
 /** Watches the service's own loop while there is a lane on it. Without it all goes on, only less is known. */

@@ -1,8 +1,8 @@
 import { invalidOption } from '../../lib/options.ts'
 import { collectTasks } from '../../lib/collect-tasks.ts'
 import { type AnyTask, handlerOf, isTask, type TaskHandler } from '../../lib/task.ts'
-import type { CustomBackoff } from '../backoffs-config.ts'
-import { laneConfig, type PlaceConfig } from '../config.ts'
+import type { CustomBackoff } from '../config/backoffs-config.ts'
+import { laneConfig, type PlaceConfig } from '../config/config.ts'
 import { Handlers } from '../places/attempt/handlers.ts'
 
 /** Tasks and handlers one by one, or all that a module exports: `import * as handlers from './handlers.js'`. */

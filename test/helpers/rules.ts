@@ -41,20 +41,15 @@ const PURE_BUILTINS = ['node:async_hooks', 'node:buffer', 'node:util/types']
 
 /** What all stages speak; it imports no stage but the journal. */
 const SHARED = [
-  'messages',
-  'config',
-  'across-config',
-  'backoffs-config',
-  'journal-path',
-  'modules-config',
-  'promotion-config',
-  'catalog',
-  'emit',
-  'sibling-url',
-].map((name) => `runtime/${name}.ts`)
+  'runtime/config/',
+  'runtime/messages.ts',
+  'runtime/catalog.ts',
+  'runtime/emit.ts',
+  'runtime/sibling-url.ts',
+]
 
 /** What puts the stages together, and so knows them all. */
-const WIRING = ['runtime/supervise/', 'runtime/control/', 'runtime/testing/']
+const WIRING = ['runtime/supervise/', 'runtime/control/', 'runtime/desk/', 'runtime/testing/']
 
 const PUBLIC_ENTRIES = ['runtime/index.ts', 'runtime/cli-support.ts', 'runtime/testing/index.ts']
 
@@ -74,8 +69,12 @@ const WRAPPED: Readonly<Record<string, string>> = {
 /** What the suite for brokers, which others run in their own repositories, may need of Node. */
 const SUITE_BUILTINS = ['node:assert/strict', 'node:test']
 
+function isShared(path: string): boolean {
+  return SHARED.some((shared) => path.startsWith(shared))
+}
+
 function isWiring(path: string): boolean {
-  if (SHARED.includes(path)) return false
+  if (isShared(path)) return false
   return posix.dirname(path) === 'runtime' || WIRING.some((folder) => path.startsWith(folder))
 }
 
@@ -94,8 +93,8 @@ function mayImport(path: string, target: string): boolean {
   }
   if (!isOurs) return within('node:') || target === 'eventemitter3'
   if (isWiring(path)) return !within('adapters/')
-  if (SHARED.includes(path)) return within('lib/', 'runtime/journal/') || SHARED.includes(target)
-  return within('lib/', 'runtime/journal/', `runtime/${part}/`) || SHARED.includes(target)
+  if (isShared(path)) return within('lib/', 'runtime/journal/') || isShared(target)
+  return within('lib/', 'runtime/journal/', `runtime/${part}/`) || isShared(target)
 }
 
 export const importsFollowTheFolders: Rule = (source) =>

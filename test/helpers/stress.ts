@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import { type Booted, boot, systemGround } from '../../runtime/boot.ts'
-import { resolveConfig } from '../../runtime/config.ts'
+import { resolveConfig } from '../../runtime/config/config.ts'
 import { Database, type Job } from '../../runtime/index.ts'
 import { Runtime } from '../../runtime/runtime.ts'
 import type { ConnectJournal } from '../../runtime/journal/link.ts'

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { TEN_YEARS_MS } from '../../lib/options.ts'
 import { defineTask, taskManifest } from '../../lib/task.ts'
-import type { CustomBackoff } from '../../runtime/backoffs-config.ts'
-import { resolveConfig, type RuntimeOptions } from '../../runtime/config.ts'
+import type { CustomBackoff } from '../../runtime/config/backoffs-config.ts'
+import { resolveConfig, type RuntimeOptions } from '../../runtime/config/config.ts'
 import { refuseUnknownBackoff, ToldBackoffs } from '../../runtime/custom-backoffs.ts'
 
 const ERROR = { name: 'Error', message: 'no luck' }

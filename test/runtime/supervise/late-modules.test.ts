@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { systemClock, type Clock } from '../../../lib/clock.ts'
 import { boot, systemGround } from '../../../runtime/boot.ts'
-import { resolveConfig } from '../../../runtime/config.ts'
+import { resolveConfig } from '../../../runtime/config/config.ts'
 import type { RuntimeOptions } from '../../../runtime/index.ts'
 import { LOADING_MS } from '../../../runtime/places/in-time.ts'
 

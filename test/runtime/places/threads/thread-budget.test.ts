@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
 import { describe, it } from 'node:test'
-import { resolveConfig, type RuntimeOptions } from '../../../../runtime/config.ts'
+import { resolveConfig, type RuntimeOptions } from '../../../../runtime/config/config.ts'
 import { ThreadBudget } from '../../../../runtime/places/threads/thread-budget.ts'
 
 describe('a budget of threads', () => {

@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url'
-import { invalidOption } from '../lib/options.ts'
+import { invalidOption } from '../../lib/options.ts'
 
 export type Modules = URL | string | readonly (URL | string)[]
 

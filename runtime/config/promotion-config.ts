@@ -1,5 +1,5 @@
-import type { Ladder, Rung } from '../lib/ladder.ts'
-import { duration, invalidOption, refuseUnknown, wholeNumber } from '../lib/options.ts'
+import type { Ladder, Rung } from '../../lib/ladder.ts'
+import { duration, invalidOption, refuseUnknown, wholeNumber } from '../../lib/options.ts'
 
 export interface RungConfig {
   readonly tier: string

@@ -1,5 +1,5 @@
-import type { ErrorRecord } from '../lib/error-record.ts'
-import { invalidOption } from '../lib/options.ts'
+import type { ErrorRecord } from '../../lib/error-record.ts'
+import { invalidOption } from '../../lib/options.ts'
 
 /** Names a backoff that `retry.backoff: { type: 'custom', name }` refers to; returns milliseconds. */
 export type CustomBackoff = (attempt: number, error: ErrorRecord) => number

@@ -1,9 +1,9 @@
-import { nextTurn, pause } from '../lib/clock.ts'
-import type { RescheduleOptions } from '../lib/enqueue.ts'
-import { type ErrorRecord, fromErrorRecord } from '../lib/error-record.ts'
-import { MillraceError } from '../lib/errors.ts'
-import { endOf, notKept, resultOf } from '../lib/job-end.ts'
-import { type JobState, jobStates } from '../lib/job-state.ts'
+import { nextTurn, pause } from '../../lib/clock.ts'
+import type { RescheduleOptions } from '../../lib/enqueue.ts'
+import { type ErrorRecord, fromErrorRecord } from '../../lib/error-record.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import { endOf, notKept, resultOf } from '../../lib/job-end.ts'
+import { type JobState, jobStates } from '../../lib/job-state.ts'
 import {
   formatJobId,
   type JobFilter,
@@ -12,23 +12,23 @@ import {
   type PageOptions,
   parseJobId,
   type TaskSummary,
-} from '../lib/job.ts'
-import { duration, refuseUnknown, wholeNumber } from '../lib/options.ts'
-import { decodePayload } from '../lib/payload.ts'
-import { within } from '../lib/within.ts'
+} from '../../lib/job.ts'
+import { duration, refuseUnknown, wholeNumber } from '../../lib/options.ts'
+import { decodePayload } from '../../lib/payload.ts'
+import { within } from '../../lib/within.ts'
 import { attemptsEnded } from './attempts-ended.ts'
 import { cancelJob, removeJob, rescheduleJob, retryJob } from './changes.ts'
 import { commitHeard, inboxEmptied, inboxTaken } from './inbox-taken.ts'
-import type { EndedRow } from './journal/store/expired.ts'
-import { parseCursor } from './journal/queries/page-cursor.ts'
-import { type FoundJob, stateOf, type StoredJob, toJobRecord } from './journal/store/record.ts'
-import { INBOX_NUMBERS_FROM } from './journal/schema/schema.ts'
-import { isUnanswered } from './journal/owner/unanswered.ts'
-import type { Wished } from './journal/inbox/wish.ts'
-import { type CancelOptions, Job, type JobDesk, type JobOrigin, type ResultOptions } from './publish/job-handle.ts'
+import type { EndedRow } from '../journal/store/expired.ts'
+import { parseCursor } from '../journal/queries/page-cursor.ts'
+import { type FoundJob, stateOf, type StoredJob, toJobRecord } from '../journal/store/record.ts'
+import { INBOX_NUMBERS_FROM } from '../journal/schema/schema.ts'
+import { isUnanswered } from '../journal/owner/unanswered.ts'
+import type { Wished } from '../journal/inbox/wish.ts'
+import { type CancelOptions, Job, type JobDesk, type JobOrigin, type ResultOptions } from '../publish/job-handle.ts'
 import { LatestProgress } from './latest-progress.ts'
 import { selected } from './selection.ts'
-import type { Wires } from './wires.ts'
+import type { Wires } from '../wires.ts'
 
 const IDLE_LOOK_MS = 5
 

@@ -1,8 +1,8 @@
-import { MillraceError } from '../lib/errors.ts'
-import { invalidOption, refuseUnknown, wholeNumber } from '../lib/options.ts'
-import { type ElasticThreads, threadLimits } from './config.ts'
-import type { PlaceSize } from './messages.ts'
-import type { Wires } from './wires.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import { invalidOption, refuseUnknown, wholeNumber } from '../../lib/options.ts'
+import { type ElasticThreads, threadLimits } from '../config/config.ts'
+import type { PlaceSize } from '../messages.ts'
+import type { Wires } from '../wires.ts'
 
 /** What a place shall have: threads of a tier, or jobs at once of a lane on the service's own loop. */
 export type ResizeOptions =

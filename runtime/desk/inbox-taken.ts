@@ -1,5 +1,5 @@
-import { isUnanswered } from './journal/owner/unanswered.ts'
-import type { Wires } from './wires.ts'
+import { isUnanswered } from '../journal/owner/unanswered.ts'
+import type { Wires } from '../wires.ts'
 
 /**
  * Resolves when the queue has what other connections had put into the inbox by the time of the call, transactions of this

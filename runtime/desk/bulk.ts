@@ -1,14 +1,14 @@
-import { nextTurn } from '../lib/clock.ts'
-import { type JobState, jobStates, stateCodes } from '../lib/job-state.ts'
-import type { JobFilter } from '../lib/job.ts'
-import { ask } from './ask.ts'
+import { nextTurn } from '../../lib/clock.ts'
+import { type JobState, jobStates, stateCodes } from '../../lib/job-state.ts'
+import type { JobFilter } from '../../lib/job.ts'
+import { ask } from '../ask.ts'
 import { cancelAllUnbegun, cancelBegun } from './changes.ts'
-import { cancelElsewhere } from './control/cancel-elsewhere.ts'
-import { heldBy } from './held.ts'
-import { type Ends, isUpTo } from './journal/store/number-ranges.ts'
-import type { Answer, Selection } from './journal/protocol.ts'
+import { cancelElsewhere } from '../control/cancel-elsewhere.ts'
+import { heldBy } from '../held.ts'
+import { type Ends, isUpTo } from '../journal/store/number-ranges.ts'
+import type { Answer, Selection } from '../journal/protocol.ts'
 import { selected } from './selection.ts'
-import type { Wires } from './wires.ts'
+import type { Wires } from '../wires.ts'
 
 /** Jobs that one commit of a bulk operation changes, so that nobody's own commit waits for more. */
 const AT_ONCE = 500

@@ -1,6 +1,6 @@
-import { hostOf, type PlaceConfig, threadSeatsOf } from './config.ts'
-import { BatchPolicy } from './places/threads/batch-policy.ts'
-import { recordsFor } from './places/processes/process-place.ts'
+import { hostOf, type PlaceConfig, threadSeatsOf } from '../config/config.ts'
+import { BatchPolicy } from '../places/threads/batch-policy.ts'
+import { recordsFor } from '../places/processes/process-place.ts'
 
 /** Records of the starts file: the first one of each place, that of the trial, and how many there are in all. */
 export function startsOf(places: readonly PlaceConfig[]): {

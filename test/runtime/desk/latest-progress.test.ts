@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { LatestProgress } from '../../runtime/latest-progress.ts'
+import { LatestProgress } from '../../../runtime/desk/latest-progress.ts'
 
 const MIB = 1024 * 1024
 

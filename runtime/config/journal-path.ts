@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { invalidOption } from '../lib/options.ts'
+import { invalidOption } from '../../lib/options.ts'
 
 /**
  * Once: a service may go to another directory later. The driver of SQLite leaves out white space at the end of a path, as of a

@@ -1,19 +1,19 @@
 import { availableParallelism } from 'node:os'
-import type { Ladder } from '../lib/ladder.ts'
+import type { Ladder } from '../../lib/ladder.ts'
 import {
   type MaxWaiting,
   maxWaitingOf,
   type PlaceLimitOptions,
   type PlaceLimits,
   placeLimitsOf,
-} from '../lib/limits.ts'
+} from '../../lib/limits.ts'
 import { type AcrossConfig, acrossConfig, type AcrossOptions } from './across-config.ts'
 import { backoffsOf, type CustomBackoff } from './backoffs-config.ts'
 import { journalPath } from './journal-path.ts'
 import { modulesOf } from './modules-config.ts'
 import { ladderOf, type PromotionConfig } from './promotion-config.ts'
-import type { RecycleLimits } from '../lib/recycle.ts'
-import { invalidOption, refuseNoNames, refuseUnknown, wholeNumber } from '../lib/options.ts'
+import type { RecycleLimits } from '../../lib/recycle.ts'
+import { invalidOption, refuseNoNames, refuseUnknown, wholeNumber } from '../../lib/options.ts'
 
 export interface JournalConfig {
   /** Path of the journal, or ':memory:'. */

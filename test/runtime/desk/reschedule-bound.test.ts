@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { defineTask } from '../../lib/task.ts'
-import { testRuntime } from '../../runtime/testing/index.ts'
+import { defineTask } from '../../../lib/task.ts'
+import { testRuntime } from '../../../runtime/testing/index.ts'
 
 const fresh = defineTask({
   name: 'fresh',

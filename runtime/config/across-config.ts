@@ -1,7 +1,7 @@
-import type { Broker } from '../lib/broker.ts'
-import { CONTROL_QUEUE, type Role } from '../lib/control-message.ts'
-import { CONTROL_PREFIX } from '../lib/divided.ts'
-import { invalidOption, TEN_YEARS_MS, wholeNumber } from '../lib/options.ts'
+import type { Broker } from '../../lib/broker.ts'
+import { CONTROL_QUEUE, type Role } from '../../lib/control-message.ts'
+import { CONTROL_PREFIX } from '../../lib/divided.ts'
+import { invalidOption, TEN_YEARS_MS, wholeNumber } from '../../lib/options.ts'
 
 export interface AcrossOptions {
   /** Where jobs go that are not `local`, and come from: made by an adapter. Default: none, every job runs here. */

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { Database, defineTask, type Runtime, type Transaction } from '../../runtime/index.ts'
-import { inboxTaken } from '../../runtime/inbox-taken.ts'
-import { unanswered } from '../../runtime/journal/owner/unanswered.ts'
-import type { Wires } from '../../runtime/wires.ts'
-import { echo, laneEcho, laneWait } from '../fixtures/tasks.ts'
-import { scratchFolder } from '../helpers/scratch.ts'
-import { startRuntime } from '../helpers/start-runtime.ts'
+import { Database, defineTask, type Runtime, type Transaction } from '../../../runtime/index.ts'
+import { inboxTaken } from '../../../runtime/desk/inbox-taken.ts'
+import { unanswered } from '../../../runtime/journal/owner/unanswered.ts'
+import type { Wires } from '../../../runtime/wires.ts'
+import { echo, laneEcho, laneWait } from '../../fixtures/tasks.ts'
+import { scratchFolder } from '../../helpers/scratch.ts'
+import { startRuntime } from '../../helpers/start-runtime.ts'
 
 const SOON = { timeout: 20_000 }
 const LATER = { delayMs: 600_000 }

@@ -1,7 +1,7 @@
-import type { Reschedule, RescheduleOptions } from '../lib/enqueue.ts'
-import { invalidOption } from '../lib/options.ts'
-import type { StoredJob } from './journal/store/record.ts'
-import type { Wires } from './wires.ts'
+import type { Reschedule, RescheduleOptions } from '../../lib/enqueue.ts'
+import { invalidOption } from '../../lib/options.ts'
+import type { StoredJob } from '../journal/store/record.ts'
+import type { Wires } from '../wires.ts'
 
 /** A job's bound is counted from its enqueue, and its commit may come so much later. */
 const COMMIT_MS = 1_000

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { openDatabase } from '../../runtime/journal/files/sqlite.ts'
-import { createPublisher, createRuntime } from '../../runtime/index.ts'
-import { echo } from '../fixtures/tasks.ts'
-import { scratchFolder } from '../helpers/scratch.ts'
-import { fixtureTasks as tasks, startRuntime } from '../helpers/start-runtime.ts'
+import { openDatabase } from '../../../runtime/journal/files/sqlite.ts'
+import { createPublisher, createRuntime } from '../../../runtime/index.ts'
+import { echo } from '../../fixtures/tasks.ts'
+import { scratchFolder } from '../../helpers/scratch.ts'
+import { fixtureTasks as tasks, startRuntime } from '../../helpers/start-runtime.ts'
 
 const ENDS = [' ', '\r', '\n', '\t', '\u00a0', '\ufeff']
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import type { Job, Runtime } from '../../runtime/index.ts'
-import { echo, hang, laneEcho, laneWait, parked, traced } from '../fixtures/tasks.ts'
-import { scratchFolder } from '../helpers/scratch.ts'
-import { startRuntime } from '../helpers/start-runtime.ts'
+import type { Job, Runtime } from '../../../runtime/index.ts'
+import { echo, hang, laneEcho, laneWait, parked, traced } from '../../fixtures/tasks.ts'
+import { scratchFolder } from '../../helpers/scratch.ts'
+import { startRuntime } from '../../helpers/start-runtime.ts'
 
 const LATER = { delayMs: 600_000 }
 

@@ -1,10 +1,10 @@
-import { MillraceError } from '../lib/errors.ts'
-import { type JobState, stateCodes } from '../lib/job-state.ts'
-import type { JobFilter } from '../lib/job.ts'
+import { MillraceError } from '../../lib/errors.ts'
+import { type JobState, stateCodes } from '../../lib/job-state.ts'
+import type { JobFilter } from '../../lib/job.ts'
 import { commitHeard, inboxTaken } from './inbox-taken.ts'
-import type { Selection } from './journal/protocol.ts'
-import { invalidOption, refuseUnknown } from '../lib/options.ts'
-import type { Wires } from './wires.ts'
+import type { Selection } from '../journal/protocol.ts'
+import { invalidOption, refuseUnknown } from '../../lib/options.ts'
+import type { Wires } from '../wires.ts'
 
 /**
  * Turns a filter of a user into codes; `states` are those that may be asked for, and `usual` are the default. A task of which

@@ -1,5 +1,5 @@
-import type { ClaimedJob } from './messages.ts'
-import type { Wires } from './wires.ts'
+import type { ClaimedJob } from '../messages.ts'
+import type { Wires } from '../wires.ts'
 
 const LOOK_MS = 50
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { placeSize } from '../../runtime/resize.ts'
+import { placeSize } from '../../../runtime/control/resize.ts'
 
 it('a size names threads or concurrency, and what is undefined is left out', () => {
   const both = { threads: 2, concurrency: 3 } as never
