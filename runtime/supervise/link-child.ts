@@ -14,8 +14,6 @@ const REPLY_EXPIRES_MS = 7 * 24 * 3_600_000
 const REPLY_MOST = 1_000_000
 /** What the broker may take at a stop to hear of everything. */
 const TELL_MS = 1_000
-/** What the journal may take before that to write it, so that there is time to tell the broker of what was written. */
-const WRITTEN_MS = 20_000
 
 /**
  * The way to the broker, from when the journal is open until every verdict of its last commit was told. It is not waited
@@ -57,8 +55,7 @@ export class LinkChild implements Behavior<LinkMessage> {
   async stop(): Promise<void> {
     const { config, deliveries, homeward, homecoming, verdicts, inlet } = this.#across
     this.#replies?.setPrefetch(0)
-    this.#wires.journal.hurry()
-    await this.#within(WRITTEN_MS, this.#wires.journal.barrier())
+    await this.#wires.journal.written()
     verdicts.tell([
       ...deliveries.releaseAll(),
       ...inlet.arrived.splice(0).flatMap((delivery) => unread(delivery, config.broker.supports)),

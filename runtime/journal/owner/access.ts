@@ -18,7 +18,7 @@ import { Reopening, RESTARTS } from './reopening.ts'
 import { Settings } from './settings.ts'
 import type { Turnstile } from '../turnstile.ts'
 
-/** What its last commits may take: the files are to be closed within the time that a stop has for it. */
+/** What its last commits may take: the files are to be closed, and a broker told, within the time that a stop has for it. */
 const WRITTEN_MS = 20_000
 
 export interface JournalAccessListener extends JournalListener {
@@ -188,12 +188,17 @@ export class JournalAccess {
     this.#client.hurry()
   }
 
+  /** Before a stop: resolves when what was handed over is committed, as far as the disk takes it. */
+  async written(): Promise<void> {
+    this.hurry()
+    await within(this.#clock, WRITTEN_MS, this.#client.barrier(), () => undefined)
+  }
+
   /** Commits what was handed over, as far as the disk takes it, then closes the files. */
   async close(): Promise<void> {
     if (this.#status !== 'open') return
     this.#status = 'ending'
-    this.hurry()
-    await within(this.#clock, WRITTEN_MS, this.#client.barrier(), () => undefined)
+    await this.written()
     this.#status = 'closing'
     this.#connection?.close()
     await this.#connection?.exited
