@@ -249,7 +249,7 @@ export class Limiters {
   #forget(limiter: Limiter, now: number): void {
     const { meter } = limiter
     if (meter !== undefined && !meter.isFull(now)) {
-      limiter.coolAt = meter.paidUntil
+      limiter.coolAt = meter.fullAt
       this.#cooling.put(limiter)
       return
     }

@@ -63,7 +63,15 @@ export class RateMeter {
 
   /** Whether it is as if there had never been a start. */
   isFull(now: number): boolean {
-    return this.#reserved === 0 && this.#paidUntil <= now - this.#originAt
+    return this.#reserved === 0 && this.fullAt <= now
+  }
+
+  /**
+   * From this whole millisecond on it is full, if nothing is claimed until then. Not `paidUntil`, which has lost its last digits
+   * and may be there before.
+   */
+  get fullAt(): number {
+    return this.#originAt + Math.ceil(this.#paidUntil)
   }
 
   /** The earliest whole millisecond at which so many could be claimed at once, if nothing is given back before. */

@@ -5,7 +5,7 @@ const crossing = {
   test: 'end once each, whoever dies and whatever comes twice',
 }
 const taken = 'runtime/journal/crossing/taken.test.js'
-const outbound = 'runtime/journal/outbound.test.js'
+const outbound = 'runtime/journal/crossing/outbound.test.js'
 
 describeControls([
   {
@@ -87,7 +87,7 @@ describeControls([
   {
     protection: 'a delivery whose answer was lost is asked for again',
     mutation: { file: 'runtime/journal/owner/lost-group.js', from: /sent\.taken\.forEach\(.*\);/, to: '' },
-    file: 'runtime/journal/take.test.js',
+    file: 'runtime/journal/crossing/take.test.js',
     test: 'asks again when their reply was lost',
   },
 ])

@@ -49,13 +49,13 @@ describeControls([
   {
     protection: 'the owner locks its journal for its whole life',
     mutation: { file: 'runtime/journal/files/lock.js', from: "lock.exec('BEGIN EXCLUSIVE');", to: '' },
-    file: 'runtime/journal/owner.test.js',
+    file: 'runtime/journal/owner/owner.test.js',
     test: 'is the owner all the time',
   },
   {
     protection: 'every commit checks the epoch of the owner',
     mutation: { file: 'runtime/journal/store/ledger.js', from: 'if (changes > 0)', to: 'if (changes >= 0)' },
-    file: 'runtime/journal/owner.test.js',
+    file: 'runtime/journal/owner/owner.test.js',
     test: 'writes nothing any more once its lock was removed',
   },
   {
@@ -65,7 +65,7 @@ describeControls([
       from: "db.exec('PRAGMA synchronous = FULL');",
       to: '',
     },
-    file: 'runtime/journal/inbox-thread.test.js',
+    file: 'runtime/journal/inbox/inbox-thread.test.js',
     test: 'syncs each of its commits',
   },
   {
@@ -91,7 +91,7 @@ describeControls([
       from: /next_number: writeAgain\(db, meta\)/,
       to: 'next_number: meta.next_number',
     },
-    file: 'runtime/journal/owner.test.js',
+    file: 'runtime/journal/owner/owner.test.js',
     test: 'while nothing can be written',
   },
   {
@@ -216,7 +216,7 @@ describeControls([
   {
     protection: 'ends of which the news was lost are told',
     mutation: { file: 'runtime/journal/owner/lost-group.js', from: 'if (lost.length === 0)', to: 'if (true)' },
-    file: 'runtime/journal/thread-death.test.js',
+    file: 'runtime/journal/owner/thread-death.test.js',
     test: 'before it has said',
   },
   {

@@ -172,6 +172,12 @@ describeControls([
     test: 'find a rate where',
   },
   {
+    protection: 'what is kept until its rate is full is not due before',
+    mutation: { file: 'lib/limiter.js', from: 'meter.fullAt', to: 'meter.paidUntil' },
+    file: 'lib/limiter.test.js',
+    test: 'is forgotten at the millisecond at which its rate is full, and not before',
+  },
+  {
     protection: 'a claim reserves its start',
     mutation: { file: 'lib/rate-meter.js', from: 'this.#reserved++;', to: '' },
     file: 'lib/rate-meter.test.js',

@@ -163,13 +163,13 @@ describeControls([
       from: "process.kill(-pid, 'SIGKILL')",
       to: "process.kill(pid, 'SIGKILL')",
     },
-    file: 'runtime/places/process-limits.test.js',
+    file: 'runtime/places/processes/process-limits.test.js',
     test: 'ends a process in exec',
   },
   {
     protection: 'the places share a total of threads',
     mutation: { file: 'runtime/places/threads/sizer.js', from: "budget.take() === 'none'", to: 'false' },
-    file: 'runtime/places/elastic.test.js',
+    file: 'runtime/places/threads/elastic.test.js',
     test: 'shares a total',
   },
   {

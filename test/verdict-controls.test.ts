@@ -111,7 +111,7 @@ describeControls([
   {
     protection: 'what may be unwound has a turn of its own',
     mutation: { file: 'runtime/supervise/place-child.js', from: 'new OwnTurn()', to: 'undefined' },
-    file: 'runtime/places/watchdog-modes.test.js',
+    file: 'runtime/places/loop/watchdog-modes.test.js',
     test: 'in loop at the hard limit',
   },
   {
@@ -121,19 +121,19 @@ describeControls([
       from: /this\.#notice\(\);(?=\s+this\.#caller = caller)/,
       to: '',
     },
-    file: 'runtime/places/watchdog-modes.test.js',
+    file: 'runtime/places/loop/watchdog-modes.test.js',
     test: 'in loop at the hard limit',
   },
   {
     protection: 'what cannot be unwound is left alone',
     mutation: { file: 'runtime/places/loop/watchdog-thread-main.js', from: '!mayBeUnwound(', to: 'void (' },
-    file: 'runtime/places/watchdog-modes.test.js',
+    file: 'runtime/places/loop/watchdog-modes.test.js',
     test: 'without ending the process',
   },
   {
     protection: 'nobody is interrupted before the hard limit',
     mutation: { file: 'runtime/places/loop/watchdog-thread-main.js', from: /if \(now < limitAt\)\s+return;/, to: '' },
-    file: 'runtime/places/watchdog-modes.test.js',
+    file: 'runtime/places/loop/watchdog-modes.test.js',
     test: 'in loop at the hard limit',
   },
   {

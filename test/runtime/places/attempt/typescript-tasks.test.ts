@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cli } from '../../../helpers/cli.ts'
 import { scratchFolder } from '../../../helpers/scratch.ts'
 
-const millrace = dirname(dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url))))))
+const millrace = dirname(dirname(dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))))
 const stripsTypes = Boolean((process.features as { readonly typescript?: unknown }).typescript)
 
 /** Imports as a compiler wants it, and has an enum: Node's own stripping of types is content with neither. */
