@@ -123,7 +123,9 @@ function leftText({ written, total, open, children }: Standing, rate: number): s
   // Nobody knows how long they take: each may enqueue others.
   if (children !== undefined) return `${plural(children, 'job')} of lines left`
   if (total === undefined) return `${count(open)} under way`
-  return rate > 0 ? `${duration((Math.max(0, total - written) * 1_000) / rate)} left` : ''
+  // All lines have their outcome; what they have enqueued is about to be counted.
+  if (written >= total) return ''
+  return rate > 0 ? `${duration(((total - written) * 1_000) / rate)} left` : ''
 }
 
 function shareOf({ written, total }: Standing): number | undefined {
