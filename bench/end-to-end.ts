@@ -16,7 +16,7 @@ export const endToEnd: Bench = {
   name: 'end-to-end',
   about: 'enqueue, commit, run, settle commit: 500 and 5,000 publishers, each awaiting its job, until all is settled',
   async run(scale): Promise<readonly Figure[]> {
-    const jobs = pick(scale, { full: 60_000, quick: 4_000, once: 1_000 })
+    const jobs = pick(scale, { full: 60_000, quick: 3_000, once: 1_000 })
     const figures: Figure[] = []
     for (const { what, task, least } of ROWS) {
       await using service = await Service.start()

@@ -10,7 +10,7 @@ import { noop, parked } from './tasks.ts'
  * notes of that, which doubles it; and until V8 has compiled what a call passes through on both threads, which it does after
  * some 5,000: this is about a service that has been running for a while.
  */
-const UNTIL_GROWN = { inserts: 100_000, enqueues: 1_500 }
+const UNTIL_GROWN = { inserts: 100_000, enqueues: 800 }
 const UNTIL_COMPILED = 6_000
 
 const ROWS: readonly { readonly what: string; readonly task: PlainTask; readonly note: string }[] = [

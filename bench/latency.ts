@@ -18,7 +18,7 @@ export const latency: Bench = {
   name: 'latency',
   about: '4,000 jobs/s for 60 s, open loop: enqueue to start on a tier of 2 threads',
   async run(scale): Promise<readonly Figure[]> {
-    const seconds = pick(scale, { full: 60, quick: 1, once: 0.2 })
+    const seconds = pick(scale, { full: 60, quick: 0.5, once: 0.2 })
     const turns = pick(scale, { full: 6, quick: 1, once: 1 })
     await using service = await Service.start()
     using raw = new Ceiling()
