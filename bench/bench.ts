@@ -13,7 +13,7 @@ export interface Range {
 export interface Against {
   readonly name: string
   readonly value: number
-  /** Median over the alternations of figure ÷ ceiling. */
+  /** Figure ÷ what it is measured against; where both were measured in turn, the median over the turns. */
   readonly ratio: number
   readonly ratioRange: Range
 }
