@@ -265,6 +265,24 @@ describe('a journal whose thread has died', () => {
     assert.equal(heard.at(-1), 'gave up: MILLRACE_JOURNAL_IO')
   })
 
+  it('is waited for at a stop until it is written, and 20 s at most where its thread does not answer', async () => {
+    const { journal, thread, clock } = await withPlayedThreads()
+    const heard: string[] = []
+    const waits = (name: string) => journal.written().then(() => heard.push(name))
+    const first = waits('written')
+    await turn()
+    assert.deepEqual(heard, [])
+    await thread(0).commits()
+    await first
+    const second = waits('late')
+    await turn()
+    clock.advance(19_999)
+    await turn()
+    assert.deepEqual(heard, ['written'])
+    clock.advance(1)
+    await second
+  })
+
   it('says in its end which file it is, by the option of its owner, and nothing without a code', async () => {
     const ends = [ofSqlite('SQLITE_CORRUPT'), new TypeError('of ours')].map(async (error) => {
       const { journal, thread } = await withPlayedThreads()
