@@ -60,9 +60,9 @@ export class LinkChild implements Behavior<LinkMessage> {
       ...deliveries.releaseAll(),
       ...inlet.arrived.splice(0).flatMap((delivery) => unread(delivery, config.broker.supports)),
     ])
-    await this.#within(TELL_MS, Promise.all([verdicts.told(), homecoming.taken()]))
+    await this.#told(Promise.all([verdicts.told(), homecoming.taken()]))
     verdicts.stop()
-    await this.#within(TELL_MS, homeward.sentAll())
+    await this.#told(homeward.sentAll())
     homeward.close()
     await config.broker.close()
   }
@@ -100,7 +100,7 @@ export class LinkChild implements Behavior<LinkMessage> {
     }
   }
 
-  #within(ms: number, promise: Promise<unknown>): Promise<unknown> {
-    return within(this.#wires.clock, ms, promise, () => undefined)
+  #told(promise: Promise<unknown>): Promise<unknown> {
+    return within(this.#wires.clock, TELL_MS, promise, () => undefined)
   }
 }

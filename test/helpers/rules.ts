@@ -69,17 +69,21 @@ const WRAPPED: Readonly<Record<string, string>> = {
 /** What the suite for brokers, which others run in their own repositories, may need of Node. */
 const SUITE_BUILTINS = ['node:assert/strict', 'node:test']
 
+function isIn(path: string, folders: readonly string[]): boolean {
+  return folders.some((folder) => path.startsWith(folder))
+}
+
 function isShared(path: string): boolean {
-  return SHARED.some((shared) => path.startsWith(shared))
+  return isIn(path, SHARED)
 }
 
 function isWiring(path: string): boolean {
   if (isShared(path)) return false
-  return posix.dirname(path) === 'runtime' || WIRING.some((folder) => path.startsWith(folder))
+  return posix.dirname(path) === 'runtime' || isIn(path, WIRING)
 }
 
 function mayImport(path: string, target: string): boolean {
-  const within = (...folders: readonly string[]) => folders.some((folder) => target.startsWith(folder))
+  const within = (...folders: readonly string[]) => isIn(target, folders)
   const [area, part] = path.split('/')
   const isOurs = within('lib/', 'runtime/', 'adapters/')
   const wrapper = WRAPPED[target]
